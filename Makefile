@@ -1,0 +1,160 @@
+# Quire.  `make run` shows a night of a 128 GB server; `make check` tests all.
+#
+# One non-recursive Makefile.  A flavour is a port, a set of flags and a folder
+# build/FLAVOUR/ of objects; the templates at the end make the rules of each.
+#
+#   release       the library on the host port            (libquire.a)
+#   model         the simulated server, optimised         (the quire program)
+#   debug         the same under asan, ubsan and lock checks: tests
+#   debug-host    the host port under asan and ubsan: its tests
+#   tsan          the host port under tsan: the threaded tests
+#   freestanding  core/ alone, without libc
+#
+#   make CC=clang ...   builds the same into build/clang/FLAVOUR/
+
+CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+CLANG    := $(findstring clang,$(CC))
+B        := build$(if $(CLANG),/clang)
+# Every invocation sees the same tools: a change of flags rebuilds (stamps).
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+CSTD     := -std=gnu11 -fno-strict-aliasing -fno-common
+CPPBASE  := -Icore -Iinclude -I. -MMD -MP
+
+CFLAGS_release      := -O2 -g
+CFLAGS_model        := -O2 -g
+CFLAGS_debug        := -O1 -g -DQUIRE_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_debug-host   := $(CFLAGS_debug)
+CFLAGS_tsan         := -O1 -g -DQUIRE_DEBUG -fsanitize=thread
+CFLAGS_freestanding := -O2 -g -ffreestanding -nostdlib -fno-stack-protector
+PORT_release := host
+PORT_model := model
+PORT_debug := model
+PORT_debug-host := host
+PORT_tsan := host
+PORT_freestanding := model
+FLAVOURS := release model debug debug-host tsan freestanding
+
+CORE    := $(sort $(wildcard core/*.c core/*/*.c))
+HOST    := $(sort $(wildcard port/host/*.c))
+MODEL   := $(sort $(wildcard port/model/*.c))
+MACHINE := $(sort $(wildcard machine/*.c))
+PROCFS  := $(sort $(wildcard procfs/*.c))
+CLI     := $(sort $(wildcard cli/*.c))
+# Tests: a folder a floor; those in host/ run on the host port, in tools/ they
+# are scripts that run real programs on a model.
+TESTLIB     := $(sort $(wildcard tests/lib/*.c))
+TESTS_MODEL := $(filter-out tests/host/%,$(sort $(wildcard tests/*/test_*.c)))
+TESTS_HOST  := $(sort $(wildcard tests/host/test_*.c))
+TESTS_TOOLS := $(sort $(wildcard tests/tools/*.sh))
+BENCH       := $(sort $(wildcard bench/bench_*.c))
+BENCH_HOST  := $(sort $(wildcard bench/host/bench_*.c))
+
+PKG_fuse  := $(shell pkg-config --cflags fuse3 2>/dev/null)
+CPP_procfs := $(PKG_fuse)
+LIBS_model := -lcyaml -lyaml -llz4 -lfuse3 -lpthread -lm
+LIBS_debug := $(LIBS_model)
+LIBS_release := -lpthread
+LIBS_debug-host := -lpthread
+LIBS_tsan := -lpthread
+
+.PHONY: all run check check-unit check-host check-tools check-story bench freestanding format clean setup compile_commands
+.DEFAULT_GOAL := all
+all: $(B)/quire $(B)/release/libquire.a
+
+# ---- the two commands -------------------------------------------------------
+
+setup:
+	@sh scripts/setup.sh
+
+run: setup
+	@$(MAKE) --no-print-directory -s $(B)/quire
+	@$(B)/quire run examples/three-am.yaml
+
+check: setup
+	@sh tests/run-all.sh
+
+# ---- rules of a flavour -----------------------------------------------------
+
+# $(1) flavour, $(2) sources -> objects
+objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
+compile = $(CC) $(CSTD) $(WARN) $(CPPBASE) -Iport/$(PORT_$(1)) $(CPP_$(firstword $(subst /, ,$*))) $(CFLAGS_$(1)) $(CFLAGS)
+
+define FLAVOUR
+$(B)/$(1)/flags: FORCE
+	@mkdir -p $$(@D); echo '$(compile)' | cmp -s - $$@ || echo '$(compile)' > $$@
+$(B)/$(1)/%.o: %.c $(B)/$(1)/flags
+	@mkdir -p $$(@D)
+	@echo "  CC    $(1)  $$<"
+	@$$(call compile,$(1)) -c $$< -o $$@
+-include $$(wildcard $(B)/$(1)/*/*.d $(B)/$(1)/*/*/*.d)
+endef
+$(foreach f,$(FLAVOURS),$(eval $(call FLAVOUR,$(f))))
+FORCE:
+
+# ---- the program, the library -----------------------------------------------
+
+PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(PROCFS) $(CLI)
+$(B)/%/quire: ;
+define PROGRAM_RULE
+$(B)/$(1)/quire: $(call objs,$(1),$(PROGRAM))
+	@echo "  LD    $(1)  $$@"
+	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1))
+endef
+$(foreach f,model debug,$(eval $(call PROGRAM_RULE,$(f))))
+$(B)/quire: $(B)/model/quire
+	@cp -f $< $@
+
+# One relocatable object whose only global symbols are quire_*.
+$(B)/release/libquire.a: $(call objs,release,$(CORE) $(HOST))
+	@echo "  AR    release  $@"
+	@ld -r -o $(B)/release/libquire.o $^
+	@objcopy --wildcard --keep-global-symbol='quire_*' $(B)/release/libquire.o
+	@rm -f $@; ar rcs $@ $(B)/release/libquire.o
+
+# core/ without libc: what it needs from outside is the port's symbols and the
+# four memory functions that a compiler may call; tests/symbols.sh holds it.
+freestanding: $(call objs,freestanding,$(CORE))
+	@ld -r -o $(B)/freestanding/quire-core.o $^
+	@sh tests/symbols.sh $(B)/freestanding/quire-core.o
+
+# ---- tests ------------------------------------------------------------------
+
+define TEST_RULE
+$(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(TESTLIB) $(CORE) $(3))
+	@echo "  LD    $(1)  $$@"
+	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
+endef
+TESTLIB_HOST := $(filter %/host.c,$(TESTLIB))
+$(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE))))
+$(foreach t,$(BENCH:.c=),$(eval $(call TEST_RULE,model,$(t),$(MODEL) $(MACHINE))))
+define HOST_TEST_RULE
+$(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(CORE) $(HOST))
+	@echo "  LD    $(1)  $$@"
+	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
+endef
+$(foreach f,debug-host tsan,$(foreach t,$(TESTS_HOST:.c=),$(eval $(call HOST_TEST_RULE,$(f),$(t)))))
+$(foreach t,$(BENCH_HOST:.c=),$(eval $(call HOST_TEST_RULE,release,$(t))))
+
+UNIT_BINS := $(patsubst %.c,$(B)/debug/%,$(TESTS_MODEL))
+HOST_BINS := $(patsubst %.c,$(B)/debug-host/%,$(TESTS_HOST))
+TSAN_BINS := $(patsubst %.c,$(B)/tsan/%,$(TESTS_HOST))
+BENCH_BINS := $(patsubst %.c,$(B)/model/%,$(BENCH)) $(patsubst %.c,$(B)/release/%,$(BENCH_HOST))
+
+check-unit: $(UNIT_BINS)
+	@sh tests/run.sh $(UNIT_BINS)
+check-host: $(HOST_BINS) $(TSAN_BINS)
+	@sh tests/run.sh $(HOST_BINS) $(TSAN_BINS)
+check-tools: $(B)/quire
+	@sh tests/run.sh $(TESTS_TOOLS)
+
+bench: $(BENCH_BINS) $(B)/quire
+	@sh bench/run.sh $(B) $(BENCH_BINS)
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build

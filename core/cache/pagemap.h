@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page cache: files, their pages and their devices (Linux's filemap.c,
+ * readahead.c, page-writeback.c, fs-writeback.c, inode.c, dcache.c).
+ *
+ * An inode is a slab object that embeds an address_space: an xarray of pages,
+ * and of shadow entries (values) where reclaim took a page.  Marks: DIRTY,
+ * WRITEBACK, TOWRITE.  A cached page holds one reference for the cache.
+ *
+ * Locks: mapping->i_pages_lock the tree; mapping->i_mmap_lock the VMAs that
+ * map it; page lock (PG_locked) a page's I/O and truncation; bdi->wb_lock the
+ * device's dirty inodes; sb->lock inodes and dentries.
+ */
+#ifndef QUIRE_CACHE_PAGEMAP_H
+#define QUIRE_CACHE_PAGEMAP_H
+
+#include "base/rbtree.h"
+#include "base/xarray.h"
+#include "cache/lru.h"
+#include "slab/shrinker.h"
+
+#define PAGECACHE_TAG_DIRTY	XA_MARK_0
+#define PAGECACHE_TAG_WRITEBACK XA_MARK_1
+#define PAGECACHE_TAG_TOWRITE	XA_MARK_2
+
+struct inode;
+struct super_block;
+
+struct address_space_operations {
+	/* Write one locked page back: clears dirty, sets PG_writeback, submits;
+	 * unlocks.  0, or AOP_WRITEPAGE_ACTIVATE (page still locked). */
+	int (*writepage)(struct quire *q, struct page *page);
+	/* shmem: brings the page of a swap entry found at index back into the
+	 * mapping; returns it locked, or ERR_PTR. */
+	struct page *(*swapin)(struct quire *q, struct address_space *mapping,
+			       unsigned long index, swp_entry_t entry, gfp_t gfp);
+	/* shmem: a swap entry left in the tree is dropped by truncation. */
+	void (*free_swap)(struct quire *q, swp_entry_t entry);
+};
+#define AOP_WRITEPAGE_ACTIVATE 0x80000
+
+struct address_space {
+	struct inode *host;
+	struct xarray i_pages;
+	struct spinlock i_pages_lock;
+	unsigned long nrpages;	 /* pages in the tree, without shadows */
+	unsigned long nrexceptional; /* shadow or swap entries */
+	const struct address_space_operations *a_ops;
+	struct spinlock i_mmap_lock;
+	struct list_head i_mmap;    /* VMAs (vma->shared_node) */
+	unsigned int i_mmap_shared; /* how many are shared and writable */
+	bool swap_backed;	    /* shmem: pages are PG_swapbacked */
+	bool unevictable;
+};
+
+#define I_DIRTY_PAGES 0x1u
+#define I_DIRTY_INODE 0x2u
+#define I_FREEING     0x4u
+#define I_REFERENCED  0x8u
+
+struct inode {
+	struct address_space i_data;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	u64 i_size;		 /* bytes */
+	u64 disk_start;		 /* first page of its extent on the device */
+	unsigned int i_count;	 /* references: dentries, open files */
+	unsigned int i_nlink;
+	unsigned int i_state;
+	bool is_dir;
+	u64 dirtied_when;	 /* ns: when it first became dirty */
+	struct list_head i_sb_list;
+	struct list_head i_lru;	 /* unused inodes, oldest first */
+	struct list_head i_io_list; /* on the device's dirty list */
+	unsigned long ra_next;	 /* readahead: where sequential reading goes on */
+	unsigned int ra_size;	 /* pages of the window */
+	unsigned long ra_start;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct inode *d_inode; /* NULL: negative */
+	const char *name;      /* inline below 32 bytes, else kmalloc'ed */
+	char d_iname[40];
+	unsigned int d_count;
+	bool d_referenced;
+	struct super_block *d_sb;
+	struct list_head d_children, d_sibling;
+	struct list_head d_lru;
+	struct list_head d_hash;
+};
+
+struct file {
+	struct inode *f_inode;
+	unsigned int f_count;
+	bool writable;
+	u64 f_pos;
+};
+
+struct buffer_head {
+	struct page *b_page;
+	u64 b_blocknr;
+	unsigned int b_state;
+};
+
+/* A block device with its writeback state (Linux's bdi_writeback). */
+struct backing_dev {
+	unsigned int dev; /* the port's number */
+	const char *name;
+	struct spinlock wb_lock; /* LOCK_WB_LIST */
+	struct list_head b_dirty; /* inodes, oldest first */
+	struct quire_wait_queue flusher_wait;
+	struct quire_wait_queue progress; /* woken as pages become clean */
+	u64 write_bandwidth;	 /* pages a second, estimated */
+	u64 bw_time, written_stamp;
+	unsigned long nr_written, nr_dirtied; /* pages, ever */
+	unsigned long nr_writeback;
+	unsigned long ios_read, ios_write, pages_read, pages_write;
+	bool flusher_wanted;
+	struct list_head list;
+};
+
+struct super_block {
+	struct backing_dev *bdi; /* NULL: shmem, sockets */
+	struct spinlock lock;	 /* LOCK_SB_INODES */
+	struct list_head s_inodes;
+	struct list_head s_inode_lru;
+	struct list_head s_dentry_lru;
+	unsigned long nr_inode_lru, nr_dentry_lru, nr_inodes, nr_dentries;
+	struct dentry *s_root;
+	struct kmem_cache *inode_cachep; /* "ext4_inode_cache", "shmem_inode_cache"… */
+	unsigned long next_ino;
+	u64 next_block; /* allocation of extents: device pages */
+	struct shrinker shrinker;
+	struct list_head list;
+	struct list_head *dentry_hash;
+	unsigned int dentry_hash_size;
+};
+
+struct cache_pressure_ops {
+	/* workingset: a page comes back whose shadow was found; and the shadow
+	 * for one that goes (reclaim/workingset.c). NULL: no shadows. */
+	void (*workingset_refault)(struct quire *q, struct page *page, void *shadow);
+	void (*workingset_activation)(struct quire *q, struct page *page);
+	/* rmap: write-protects a page's mappings and moves their dirty bits to
+	 * it; true if any was dirty (space/rmap.c). */
+	bool (*page_mkclean)(struct quire *q, struct page *page);
+	/* Unmaps [start, end) pages of a mapping everywhere (truncate). */
+	void (*unmap_mapping_range)(struct quire *q, struct address_space *mapping,
+				    unsigned long start, unsigned long nr);
+	/* Drops swap cache and slot of a page (swap floor). */
+	void (*try_to_free_swap)(struct quire *q, struct page *page);
+};
+
+/* The floor's state; the fields below are /proc/sys/vm's. */
+struct cache_floor {
+	unsigned int dirty_background_ratio, dirty_ratio; /* per cent */
+	unsigned long dirty_background_bytes, dirty_bytes;
+	unsigned int dirty_writeback_interval; /* centiseconds */
+	unsigned int dirty_expire_interval;
+	unsigned int vfs_cache_pressure;
+	struct cache_pressure_ops ops;
+	struct list_head bdis, super_blocks;
+	struct super_block *shm_sb;
+	const struct address_space_operations *shmem_aops; /* given by swap/ */
+	struct lru_batch *lru_batch; /* [nr_cpus] */
+	struct kmem_cache *inode_cachep, *ext4_inode_cachep, *shmem_inode_cachep, *dentry_cachep,
+		*filp_cachep, *buffer_head_cachep, *radix_tree_node_cachep, *bio_cachep;
+	struct quire_wait_queue *page_wait; /* hashed: page unlock and end of writeback */
+};
+
+int cache_init(struct quire *q);
+
+/* Devices and file systems. NULL: no memory. May sleep. */
+struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *name);
+struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_cache *inode_cachep);
+
+/* A new file or directory of size_bytes with an extent on the device;
+ * one reference for the caller.  ERR_PTR(-ENOMEM, -ENOSPC). */
+struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir);
+void ihold(struct inode *inode);
+void iput(struct quire *q, struct inode *inode);
+/* Drops pages from the byte on, and sets the size. */
+void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes);
+
+/* Finds the child (a reference for the caller), or NULL; d_alloc makes it. */
+struct dentry *d_lookup(struct quire *q, struct dentry *parent, const char *name);
+struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name, struct inode *inode);
+void dput(struct quire *q, struct dentry *dentry);
+/* Removes a name and, with the last link, its file. */
+void d_delete(struct quire *q, struct dentry *dentry);
+
+struct file *alloc_file(struct quire *q, struct inode *inode, bool writable);
+void fput(struct quire *q, struct file *file);
+
+/* Read or write length bytes at pos through the cache; major faults are the
+ * reader's.  Bytes done (short at the file's end), or a negative error.
+ * generic_file_write() grows the file and is held back by
+ * balance_dirty_pages().  May sleep. */
+s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length);
+s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length);
+int vfs_fsync(struct quire *q, struct file *file);
+void sync_filesystems(struct quire *q);
+/* drop_caches: bit 0 page cache, bit 1 slab (by the shrinkers, in reclaim). */
+void drop_pagecache(struct quire *q);
+
+/* filemap: the tree.  A page that is returned has a reference. */
+struct page *find_get_page(struct quire *q, struct address_space *m, unsigned long index);
+/* Page present and up to date, read if needed: for faults and reads. *major
+ * is set if it waited for the device. ERR_PTR(-ENOMEM, -EIO). */
+struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned long index,
+			      gfp_t gfp, bool *major);
+/* Inserts a new page, locked, charged to the running task's group; on the LRU. */
+int add_to_page_cache_lru(struct quire *q, struct page *page, struct address_space *m,
+			  unsigned long index, gfp_t gfp);
+/* Under i_pages_lock: takes a page out, leaving shadow (NULL: nothing). */
+void __delete_from_page_cache(struct quire *q, struct page *page, void *shadow);
+
+void lock_page(struct quire *q, struct page *page);
+bool trylock_page(struct page *page);
+void unlock_page(struct quire *q, struct page *page);
+void wait_on_page_writeback(struct quire *q, struct page *page);
+void end_page_writeback(struct quire *q, struct page *page);
+void set_page_writeback(struct quire *q, struct page *page);
+
+/* Dirty accounting: true if the page was clean. */
+bool set_page_dirty(struct quire *q, struct page *page);
+bool clear_page_dirty_for_io(struct quire *q, struct page *page);
+/* A page leaves while dirty (truncate, last put): uncount it. */
+void cancel_dirty_page(struct quire *q, struct page *page);
+/* buffer_heads of a page: true when none are left. */
+bool try_to_free_buffers(struct quire *q, struct page *page);
+/* Thresholds in pages by Linux's global_dirty_limits(). */
+void global_dirty_limits(struct quire *q, unsigned long *background, unsigned long *dirty);
+void wakeup_flushers(struct quire *q);
+
+/* shmem: a file without a name whose pages go to swap. */
+struct file *shmem_file_setup(struct quire *q, const char *name, u64 size_bytes);
+/* Page index of a shmem file, made if missing; *major as above. ERR_PTR. */
+struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long index, gfp_t gfp,
+			    bool *major);
+
+/* A bio from the floor's cache, for swap too. */
+struct quire_bio *bio_alloc(struct quire *q, gfp_t gfp);
+void bio_put(struct quire *q, struct quire_bio *bio);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control groups' memory: a tree of groups, each with counters that charge
+ * their ancestors, limits, protection, events and LRU lists a node.
+ *
+ * A page is charged to the group of the task that first touches it and keeps
+ * a reference to that group in page->memcg until it is freed.  The root has no
+ * limit and its pages carry NULL; its lruvecs are the nodes' own.
+ *
+ * Lock: LOCK_GROUP_TREE for the tree; counters are atomic.
+ */
+#ifndef QUIRE_GROUP_MEMCONTROL_H
+#define QUIRE_GROUP_MEMCONTROL_H
+
+#include "slab/slab.h"
+
+#define PAGE_COUNTER_MAX (LONG_MAX / (long)PAGE_SIZE)
+
+struct page_counter {
+	long usage; /* pages */
+	long min, low, high, max;
+	long watermark; /* the most it ever was */
+	unsigned long failcnt;
+	struct page_counter *parent;
+};
+
+enum memcg_event {
+	MEMCG_LOW,
+	MEMCG_HIGH,
+	MEMCG_MAX,
+	MEMCG_OOM,
+	MEMCG_OOM_KILL,
+	MEMCG_OOM_GROUP_KILL,
+	MEMCG_SWAP_HIGH,
+	MEMCG_SWAP_MAX,
+	MEMCG_SWAP_FAIL,
+	MEMCG_NR_EVENTS,
+};
+
+/* Stall accounting (PSI) of memory, I/O and CPU: totals in ns, averages in
+ * 1/2048 as Linux's FIXED_1 of load averages. */
+enum psi_res { PSI_IO, PSI_MEM, PSI_CPU, NR_PSI_RESOURCES };
+enum psi_state { PSI_SOME, PSI_FULL, NR_PSI_STATES };
+
+struct psi_group {
+	unsigned int nr_stalled[NR_PSI_RESOURCES]; /* tasks stalled now */
+	unsigned int nr_running;		   /* tasks that make progress now */
+	u64 last_change;			   /* ns */
+	u64 total[NR_PSI_RESOURCES][NR_PSI_STATES];
+	u64 avg_last[NR_PSI_RESOURCES][NR_PSI_STATES];
+	u64 avg_next_update;
+	unsigned long avg[NR_PSI_RESOURCES][NR_PSI_STATES][3]; /* 10, 60, 300 s */
+};
+
+struct mem_cgroup {
+	unsigned int id;
+	const char *name; /* last component; "" for the root */
+	struct mem_cgroup *parent;
+	struct list_head children, sibling;
+	struct page_counter memory; /* pages of memory */
+	struct page_counter swap;   /* pages of swap slots */
+	bool oom_group;
+	unsigned int css_refs; /* charges, tasks and children */
+	bool offline;	       /* removed, lives on for its charges */
+	unsigned int nr_tasks;
+	unsigned long events[MEMCG_NR_EVENTS];
+	long vmstats[NR_VM_NODE_STAT_ITEMS];
+	unsigned long vmevents[NR_VM_EVENT_ITEMS];
+	struct psi_group psi;
+	struct lruvec *lruvec[]; /* [nr_nodes] */
+};
+
+struct group_pressure_ops {
+	/* Reclaim up to nr_pages from a group; pages reclaimed. May sleep. */
+	unsigned long (*try_to_free_mem_cgroup_pages)(struct quire *q, struct mem_cgroup *memcg,
+						      unsigned long nr_pages, gfp_t gfp);
+	bool (*mem_cgroup_out_of_memory)(struct quire *q, struct mem_cgroup *memcg, gfp_t gfp,
+					 unsigned int order);
+	/* The group that the running task charges to; NULL: the root. */
+	struct mem_cgroup *(*current_memcg)(struct quire *q);
+};
+
+struct group_floor {
+	struct mem_cgroup *root;
+	struct spinlock lock; /* LOCK_GROUP_TREE */
+	unsigned int next_id, nr_groups;
+	struct group_pressure_ops ops;
+	struct psi_group psi; /* the machine's */
+};
+
+int group_init(struct quire *q);
+
+/* A child of parent; ERR_PTR(-EEXIST, -ENOMEM, -EINVAL). */
+struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent, const char *name);
+/* -EBUSY while it has tasks or children. Charges that stay keep the structure. */
+int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg);
+/* By path ("/kubepods/web"); NULL if there is none. */
+struct mem_cgroup *mem_cgroup_find(struct quire *q, const char *path);
+/* Writes the path. */
+struct text;
+void mem_cgroup_path(struct quire *q, const struct mem_cgroup *memcg, struct text *t);
+/* Pre-order walk: the group after prev below root (NULL starts), or NULL. */
+struct mem_cgroup *mem_cgroup_iter(struct quire *q, struct mem_cgroup *root, struct mem_cgroup *prev);
+
+/*
+ * Charges a page that is about to be used (anonymous, page cache, kernel) to
+ * memcg (NULL or root: nothing to do).  Reclaims in the group when over its
+ * limit, and kills there when that fails.  0 or -ENOMEM.  May sleep if gfp may.
+ */
+int mem_cgroup_charge(struct quire *q, struct page *page, struct mem_cgroup *memcg, gfp_t gfp);
+/* Takes a page's charge back; the page's memcg becomes NULL. */
+void mem_cgroup_uncharge(struct quire *q, struct page *page);
+/* Swap slots: the charge moves from memory to swap when the page goes. The id
+ * is kept by the swap floor a slot. */
+int mem_cgroup_try_charge_swap(struct quire *q, struct mem_cgroup *memcg, unsigned long nr_pages);
+void mem_cgroup_uncharge_swap(struct quire *q, unsigned int id, unsigned long nr_pages);
+struct mem_cgroup *mem_cgroup_from_id(struct quire *q, unsigned int id);
+
+/* The lists a page belongs on. */
+static inline struct lruvec *mem_cgroup_lruvec(struct quire *q, struct mem_cgroup *memcg,
+					       struct pglist_data *pgdat)
+{
+	(void)q;
+	return memcg ? memcg->lruvec[pgdat->node_id] : &pgdat->__lruvec;
+}
+static inline struct lruvec *page_lruvec(struct quire *q, struct page *page)
+{
+	return mem_cgroup_lruvec(q, page->memcg, page_pgdat(q, page));
+}
+
+/* A node's counter and, for a charged page, its group's too. */
+static inline void mod_lruvec_page_state(struct quire *q, struct page *page,
+					 enum node_stat_item item, long delta)
+{
+	mod_node_page_state(page_pgdat(q, page), item, delta);
+	if (page->memcg)
+		(void)HOT_ADD(&page->memcg->vmstats[item], delta);
+}
+static inline void count_memcg_events(struct quire *q, struct mem_cgroup *memcg,
+				      enum vm_event_item item, unsigned long n)
+{
+	(void)q;
+	if (memcg)
+		(void)HOT_ADD(&memcg->vmevents[item], n);
+}
+
+/* PSI (group/psi.c): the running task begins or ends a stall on a resource. */
+void psi_stall_enter(struct quire *q, enum psi_res res);
+void psi_stall_leave(struct quire *q, enum psi_res res);
+/* Brings totals and averages up to now, before they are shown. */
+void psi_update(struct quire *q, struct psi_group *psi);
+
+#endif

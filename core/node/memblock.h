@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Boot memory: which physical ranges exist and which are taken, before there
+ * is a buddy allocator.  Allocation is top-down within a node, aligned; at the
+ * end of boot what is free goes to the buddy (memblock_free_all in page/) and
+ * the records stay, so that /proc and the verifier know what boot took.
+ */
+#ifndef QUIRE_NODE_MEMBLOCK_H
+#define QUIRE_NODE_MEMBLOCK_H
+
+#include "node/mmzone.h"
+
+#define MEMBLOCK_REGIONS 1024
+
+struct memblock_region {
+	u64 base, size; /* bytes */
+	unsigned int nid;
+};
+
+struct memblock_type {
+	unsigned int cnt;
+	struct memblock_region regions[MEMBLOCK_REGIONS]; /* sorted, apart */
+};
+
+struct memblock {
+	struct memblock_type memory;   /* what exists */
+	struct memblock_type reserved; /* what is taken */
+	bool closed;		       /* the buddy owns memory now */
+};
+
+/* 0 or -ENOSPC when the table is full.  Neighbours of one node merge. */
+int memblock_add(struct quire *q, u64 base, u64 size, unsigned int nid);
+int memblock_reserve(struct quire *q, u64 base, u64 size, unsigned int nid);
+
+/*
+ * size_bytes of zeroed memory of node nid (others if it has none), aligned to
+ * a power of two: its kernel address, or NULL.  Only before the buddy is up.
+ */
+void *memblock_alloc(struct quire *q, u64 size_bytes, u64 align, unsigned int nid);
+
+#endif

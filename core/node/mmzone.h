@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nodes, zones and their lists: the shapes of Linux's mmzone.h.
+ *
+ * A node (pglist_data) owns its zones, its zonelists, its LRU lists and its
+ * kswapd's state; a zone owns its free areas, its watermarks and a set of
+ * page lists for each CPU.  The structures live here, on the lowest floor that
+ * names them; the code that works on them lives where it belongs (free areas
+ * in page/, LRU lists in cache/ and reclaim/).
+ *
+ * Locks: zone->lock guards free areas and counts of free pages;
+ * per_cpu_pages.lock the lists of one CPU; pgdat->lru_lock every lruvec of the
+ * node, those of control groups too.
+ */
+#ifndef QUIRE_NODE_MMZONE_H
+#define QUIRE_NODE_MMZONE_H
+
+#include "node/page.h"
+#include "node/vmstat_items.h"
+
+#define MAX_ORDER	   11 /* orders 0 .. 10 */
+#define pageblock_order	   9
+#define pageblock_nr_pages (1UL << pageblock_order)
+#define PAGE_ALLOC_COSTLY_ORDER 3
+
+enum migratetype {
+	MIGRATE_UNMOVABLE,
+	MIGRATE_MOVABLE,
+	MIGRATE_RECLAIMABLE,
+	MIGRATE_PCPTYPES,
+	MIGRATE_HIGHATOMIC = MIGRATE_PCPTYPES,
+	MIGRATE_CMA,
+	MIGRATE_ISOLATE,
+	MIGRATE_TYPES,
+};
+
+enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, ZONE_DEVICE, MAX_NR_ZONES };
+
+enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, WMARK_PROMO, NR_WMARK };
+
+/* Orders 0..3 of three migrate types each, and pageblock_order of movable. */
+#define NR_PCP_LISTS (MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 1) + 1)
+
+enum lru_list {
+	LRU_INACTIVE_ANON,
+	LRU_ACTIVE_ANON,
+	LRU_INACTIVE_FILE,
+	LRU_ACTIVE_FILE,
+	LRU_UNEVICTABLE,
+	NR_LRU_LISTS,
+};
+#define LRU_ACTIVE 1
+#define LRU_FILE   2
+#define for_each_lru(lru) for (int lru = 0; lru < NR_LRU_LISTS; lru++)
+#define for_each_evictable_lru(lru) for (int lru = 0; lru <= LRU_ACTIVE_FILE; lru++)
+
+static inline bool is_file_lru(int lru)
+{
+	return lru == LRU_INACTIVE_FILE || lru == LRU_ACTIVE_FILE;
+}
+
+static inline bool is_active_lru(int lru)
+{
+	return lru == LRU_ACTIVE_ANON || lru == LRU_ACTIVE_FILE;
+}
+
+struct free_area {
+	struct list_head free_list[MIGRATE_TYPES];
+	unsigned long nr_free; /* blocks, of all types */
+};
+
+struct per_cpu_pages {
+	struct spinlock lock;
+	int count; /* pages on the lists */
+	int high;  /* above it, pages go back to the buddy */
+	int batch; /* how many at a time */
+	short free_factor;
+	struct list_head lists[NR_PCP_LISTS];
+	unsigned long numa_event[NR_VM_NUMA_EVENT_ITEMS];
+} __cacheline_aligned;
+
+struct zone {
+	unsigned long _watermark[NR_WMARK]; /* pages, without boost */
+	unsigned long watermark_boost;
+	unsigned long nr_reserved_highatomic;
+	long lowmem_reserve[MAX_NR_ZONES]; /* pages kept from higher zones' requests */
+	unsigned int zone_idx;		   /* enum zone_type */
+	struct pglist_data *zone_pgdat;
+	const char *name;
+	struct per_cpu_pages *pageset; /* [nr_cpus] */
+	int pageset_high, pageset_batch;
+	u8 *pageblock_type; /* migrate type of each pageblock from zone_start_pfn */
+
+	u64 zone_start_pfn;
+	unsigned long managed_pages; /* given to the buddy */
+	unsigned long spanned_pages; /* with holes */
+	unsigned long present_pages; /* without */
+
+	struct free_area free_area[MAX_ORDER];
+	struct spinlock lock;
+	bool percpu_drift; /* free for the page floor */
+	long vm_stat[NR_VM_ZONE_STAT_ITEMS];
+} __cacheline_aligned;
+
+struct lruvec {
+	struct list_head lists[NR_LRU_LISTS];
+	unsigned long nr[NR_LRU_LISTS]; /* pages on each list */
+	unsigned long nr_zone[NR_LRU_LISTS][MAX_NR_ZONES];
+	unsigned long anon_cost, file_cost; /* what reclaim of each kind has cost */
+	u64 nonresident_age;		    /* evictions and activations */
+	unsigned long refaults[2];	    /* anon, file: at the last reclaim */
+	struct pglist_data *pgdat;
+	struct mem_cgroup *memcg; /* NULL: the root */
+};
+
+struct zoneref {
+	struct zone *zone; /* NULL ends the list */
+	int zone_idx;
+};
+
+struct zonelist {
+	struct zoneref *zonerefs;
+};
+
+enum { ZONELIST_FALLBACK, ZONELIST_NOFALLBACK, MAX_ZONELISTS };
+
+struct pglist_data {
+	struct zone node_zones[MAX_NR_ZONES];
+	struct zonelist node_zonelists[MAX_ZONELISTS];
+	unsigned int node_id;
+	u64 node_start_pfn;
+	unsigned long node_present_pages, node_spanned_pages;
+	unsigned int first_cpu, nr_cpus; /* its CPUs are consecutive */
+
+	struct quire_wait_queue kswapd_wait;
+	struct quire_wait_queue pfmemalloc_wait; /* direct reclaimers throttled */
+	bool has_kswapd;
+	bool kswapd_asleep;
+	int kswapd_order;
+	int kswapd_highest_zoneidx; /* MAX_NR_ZONES: no request */
+	int kswapd_failures;	    /* runs in a row that reclaimed nothing */
+	struct task *kswapd;
+
+	struct spinlock lru_lock;
+	struct lruvec __lruvec; /* of the root group */
+	long vm_stat[NR_VM_NODE_STAT_ITEMS];
+};
+
+typedef struct {
+	unsigned long bits[QUIRE_MAX_NODES / BITS_PER_LONG];
+} nodemask_t;
+
+/* The node floor's state. */
+struct node_floor {
+	struct pglist_data *pgdat[QUIRE_MAX_NODES];
+	u8 distance[QUIRE_MAX_NODES][QUIRE_MAX_NODES];
+	u16 *cpu_to_node;		       /* [nr_cpus] */
+	unsigned long (*events)[NR_VM_EVENT_ITEMS]; /* [nr_cpus] */
+	unsigned long totalram_pages;	       /* managed, all zones */
+	unsigned long totalreserve_pages;      /* what user allocations can't count on */
+	struct memblock *memblock;	       /* boot memory: node/memblock.h */
+};
+
+#define for_each_node(q, nid) for (unsigned int nid = 0; nid < (q)->nr_nodes; nid++)
+#define NODE_DATA(q, nid)     ((q)->node->pgdat[nid])
+
+#define for_each_zone_of_node(pgdat, z)                                                  \
+	for (struct zone *z = (pgdat)->node_zones; z < (pgdat)->node_zones + MAX_NR_ZONES; z++)
+#define for_each_populated_zone_of_node(pgdat, z)                                        \
+	for_each_zone_of_node(pgdat, z) if (z->present_pages)
+
+static inline struct zone *page_zone(const struct quire *q, const struct page *page)
+{
+	return &NODE_DATA(q, page_to_nid(page))->node_zones[page_zonenum(page)];
+}
+
+static inline struct pglist_data *page_pgdat(const struct quire *q, const struct page *page)
+{
+	return NODE_DATA(q, page_to_nid(page));
+}
+
+static inline unsigned int cpu_to_node(const struct quire *q, unsigned int cpu)
+{
+	return q->node->cpu_to_node[cpu];
+}
+
+static inline unsigned int numa_node_id(struct quire *q)
+{
+	return cpu_to_node(q, smp_processor_id(q));
+}
+
+static inline bool node_isset(const nodemask_t *mask, unsigned int nid)
+{
+	return (mask->bits[nid / BITS_PER_LONG] >> (nid % BITS_PER_LONG)) & 1;
+}
+
+static inline void node_set(nodemask_t *mask, unsigned int nid)
+{
+	mask->bits[nid / BITS_PER_LONG] |= 1UL << (nid % BITS_PER_LONG);
+}
+
+static inline bool nodes_empty(const nodemask_t *mask)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mask->bits); i++)
+		if (mask->bits[i])
+			return false;
+	return true;
+}
+
+/* node/node.c */
+/* Reads the configuration, makes nodes, zones, the memory map's bounds, the
+ * zonelists and the boot allocator.  -EINVAL or -ENOMEM. */
+int node_init(struct quire *q);
+/* The next entry of a zonelist with zone_idx <= highest and a node in
+ * *nodes (NULL: any), from z on; ends at one whose zone is NULL. */
+struct zoneref *next_zones_zonelist(struct zoneref *z, int highest_zoneidx, const nodemask_t *nodes);
+
+#define for_each_zone_zonelist_nodemask(zone_, z_, zlist_, highidx_, nodemask_)          \
+	for (struct zoneref *z_ = next_zones_zonelist((zlist_)->zonerefs, highidx_, nodemask_); \
+	     (zone_ = z_->zone) != NULL;                                                 \
+	     z_ = next_zones_zonelist(z_ + 1, highidx_, nodemask_))
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct page: the descriptor of one frame, exactly 64 bytes, 33,554,432 of
+ * them for 128 GB.
+ *
+ * Who owns which field depends on what the frame is used for:
+ *
+ *	free in the buddy lists	 lru = free list, private = order, page_type = PG_buddy
+ *	on a per-CPU list	 lru = list, index = migrate type
+ *	slab			 lru = partial list; slab_cache, freelist, counters
+ *	page table		 page_type = PG_table, private = entries in use
+ *	anonymous		 lru = LRU, mapping = anon_vma | 1, index = linear page
+ *				 number, private = swap entry while PG_swapcache
+ *	page cache, shmem	 lru = LRU, mapping = address_space, index,
+ *				 private = first buffer_head while PG_private
+ *	compound, tail		 compound_head = head | 1; first tail: compound_order
+ *
+ * _refcount counts who keeps the frame; _mapcount is the number of page-table
+ * entries that map it, minus one.  Node and zone are in the top bits of flags.
+ *
+ * PG_virgin is Quire's own: the head of a free block of the highest order
+ * whose other descriptors have not been written yet.  They are set up when the
+ * block is first taken (page/buddy.c), so boot touches one descriptor in 1,024.
+ */
+#ifndef QUIRE_NODE_PAGE_H
+#define QUIRE_NODE_PAGE_H
+
+#include "base/quire.h"
+
+struct address_space;
+struct kmem_cache;
+struct mem_cgroup;
+
+enum pageflags {
+	PG_locked,
+	PG_referenced,
+	PG_uptodate,
+	PG_dirty,
+	PG_lru,
+	PG_active,
+	PG_workingset,
+	PG_waiters,
+	PG_error,
+	PG_slab,
+	PG_reserved,
+	PG_private,
+	PG_writeback,
+	PG_head,
+	PG_mappedtodisk,
+	PG_reclaim,
+	PG_swapbacked,
+	PG_unevictable,
+	PG_mlocked,
+	PG_swapcache,
+	PG_readahead,
+	PG_isolated, /* taken off the LRU by reclaim or migration */
+	PG_virgin,
+	NR_PAGEFLAGS,
+};
+
+#define PAGE_ZONE_SHIFT 51
+#define PAGE_ZONE_MASK	7UL
+#define PAGE_NODE_SHIFT 54
+#define PAGE_NODE_MASK	1023UL
+
+/* page_type shares its word with _mapcount: values no map count reaches. */
+#define PAGE_TYPE_BASE 0xf0000000u
+#define PAGE_TYPE_NONE 0xffffffffu
+#define PG_buddy       0x00000080u
+#define PG_offline     0x00000100u
+#define PG_table       0x00000200u
+#define PG_vmalloc     0x00000400u
+#define PG_zsmalloc    0x00000800u
+
+struct page {
+	unsigned long flags;
+	union {
+		struct list_head lru;
+		unsigned long compound_head; /* tails: head | 1 */
+		struct {
+			unsigned long compound_head_; /* overlays compound_head */
+			unsigned int compound_order;  /* first tail */
+		};
+	};
+	union {
+		struct address_space *mapping; /* | PAGE_MAPPING_ANON: an anon_vma */
+		struct kmem_cache *slab_cache;
+		void *zspage;
+	};
+	union {
+		unsigned long index;
+		void *freelist; /* slab: first free object */
+	};
+	union {
+		unsigned long private;
+		struct {
+			u16 inuse; /* slab: objects handed out or in a CPU's list */
+			u16 objects;
+			u8 frozen; /* slab: belongs to a CPU */
+		};
+	};
+	union {
+		int _mapcount;
+		unsigned int page_type;
+	};
+	int _refcount;
+	struct mem_cgroup *memcg;
+};
+
+_Static_assert(sizeof(struct page) == 64, "struct page is 64 bytes");
+
+#define PAGE_MAPPING_ANON 1UL
+
+static inline u64 page_to_pfn(const struct quire *q, const struct page *page)
+{
+	return (u64)(page - q->mem_map);
+}
+
+static inline struct page *pfn_to_page(const struct quire *q, u64 pfn)
+{
+	return q->mem_map + pfn;
+}
+
+/* The kernel's address of a frame (the direct map). */
+static inline void *pfn_to_virt(const struct quire *q, u64 pfn)
+{
+	return q->physmap + (pfn << PAGE_SHIFT);
+}
+
+static inline void *page_address(const struct quire *q, const struct page *page)
+{
+	return pfn_to_virt(q, page_to_pfn(q, page));
+}
+
+static inline u64 virt_to_pfn(const struct quire *q, const void *addr)
+{
+	return (u64)((const char *)addr - q->physmap) >> PAGE_SHIFT;
+}
+
+static inline struct page *virt_to_page(const struct quire *q, const void *addr)
+{
+	return pfn_to_page(q, virt_to_pfn(q, addr));
+}
+
+static inline unsigned int page_to_nid(const struct page *page)
+{
+	return (page->flags >> PAGE_NODE_SHIFT) & PAGE_NODE_MASK;
+}
+
+static inline unsigned int page_zonenum(const struct page *page)
+{
+	return (page->flags >> PAGE_ZONE_SHIFT) & PAGE_ZONE_MASK;
+}
+
+static inline bool PageFlag(const struct page *page, enum pageflags flag)
+{
+	return (HOT_LOAD(&page->flags) & BIT(flag)) != 0;
+}
+
+static inline void SetPageFlag(struct page *page, enum pageflags flag)
+{
+	(void)HOT_OR(&page->flags, BIT(flag));
+}
+
+static inline void ClearPageFlag(struct page *page, enum pageflags flag)
+{
+	(void)HOT_AND(&page->flags, ~BIT(flag));
+}
+
+static inline bool TestSetPageFlag(struct page *page, enum pageflags flag)
+{
+	return (HOT_OR(&page->flags, BIT(flag)) & BIT(flag)) != 0;
+}
+
+static inline bool TestClearPageFlag(struct page *page, enum pageflags flag)
+{
+	return (HOT_AND(&page->flags, ~BIT(flag)) & BIT(flag)) != 0;
+}
+
+#define PAGEFLAG(Name, flag)                                                             \
+	static inline __unused bool Page##Name(const struct page *page)                  \
+	{                                                                                \
+		return PageFlag(page, flag);                                             \
+	}                                                                                \
+	static inline __unused void SetPage##Name(struct page *page)                     \
+	{                                                                                \
+		SetPageFlag(page, flag);                                                 \
+	}                                                                                \
+	static inline __unused void ClearPage##Name(struct page *page)                   \
+	{                                                                                \
+		ClearPageFlag(page, flag);                                               \
+	}                                                                                \
+	static inline __unused bool TestSetPage##Name(struct page *page)                 \
+	{                                                                                \
+		return TestSetPageFlag(page, flag);                                      \
+	}                                                                                \
+	static inline __unused bool TestClearPage##Name(struct page *page)               \
+	{                                                                                \
+		return TestClearPageFlag(page, flag);                                    \
+	}
+
+PAGEFLAG(Locked, PG_locked)
+PAGEFLAG(Referenced, PG_referenced)
+PAGEFLAG(Uptodate, PG_uptodate)
+PAGEFLAG(Dirty, PG_dirty)
+PAGEFLAG(LRU, PG_lru)
+PAGEFLAG(Active, PG_active)
+PAGEFLAG(Workingset, PG_workingset)
+PAGEFLAG(Error, PG_error)
+PAGEFLAG(Slab, PG_slab)
+PAGEFLAG(Reserved, PG_reserved)
+PAGEFLAG(Private, PG_private)
+PAGEFLAG(Writeback, PG_writeback)
+PAGEFLAG(Head, PG_head)
+PAGEFLAG(Reclaim, PG_reclaim)
+PAGEFLAG(SwapBacked, PG_swapbacked)
+PAGEFLAG(Unevictable, PG_unevictable)
+PAGEFLAG(Mlocked, PG_mlocked)
+PAGEFLAG(SwapCache, PG_swapcache)
+PAGEFLAG(Readahead, PG_readahead)
+PAGEFLAG(Isolated, PG_isolated)
+PAGEFLAG(Virgin, PG_virgin)
+
+static inline bool page_has_type(const struct page *page)
+{
+	return page->page_type >= PAGE_TYPE_BASE && page->page_type < PAGE_TYPE_NONE;
+}
+
+static inline bool PageType(const struct page *page, unsigned int type)
+{
+	return (page->page_type & (PAGE_TYPE_BASE | type)) == PAGE_TYPE_BASE;
+}
+
+static inline void __SetPageType(struct page *page, unsigned int type)
+{
+	page->page_type &= ~type;
+}
+
+static inline void __ClearPageType(struct page *page, unsigned int type)
+{
+	page->page_type |= type;
+}
+
+static inline bool PageBuddy(const struct page *page)
+{
+	return PageType(page, PG_buddy);
+}
+
+static inline bool PageTable(const struct page *page)
+{
+	return PageType(page, PG_table);
+}
+
+static inline bool PageTail(const struct page *page)
+{
+	return (page->compound_head & 1) != 0 && !PageHead(page);
+}
+
+static inline bool PageAnon(const struct page *page)
+{
+	return ((unsigned long)page->mapping & PAGE_MAPPING_ANON) != 0;
+}
+
+static inline unsigned int compound_order(const struct page *page)
+{
+	return PageHead(page) ? page[1].compound_order : 0;
+}
+
+static inline struct page *compound_head(struct page *page)
+{
+	return page->compound_head & 1 ? (struct page *)(page->compound_head - 1) : page;
+}
+
+static inline int page_ref_count(const struct page *page)
+{
+	return HOT_LOAD(&page->_refcount);
+}
+
+static inline void set_page_count(struct page *page, int count)
+{
+	page->_refcount = count;
+}
+
+static inline void get_page(struct page *page)
+{
+	(void)HOT_ADD(&page->_refcount, 1);
+}
+
+/* True when the last reference went: the caller frees the frame. */
+static inline bool put_page_testzero(struct page *page)
+{
+	return HOT_SUB(&page->_refcount, 1) == 0;
+}
+
+/* The number of page-table entries that map the frame. */
+static inline int page_mapcount(const struct page *page)
+{
+	return page_has_type(page) ? 0 : HOT_LOAD(&page->_mapcount) + 1;
+}
+
+static inline bool page_mapped(const struct page *page)
+{
+	return page_mapcount(page) > 0;
+}
+
+#endif

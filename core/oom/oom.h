@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The OOM killer: badness, victim, reaper, report (Linux's oom_kill.c).
+ */
+#ifndef QUIRE_OOM_OOM_H
+#define QUIRE_OOM_OOM_H
+
+#include "reclaim/vmscan.h"
+
+enum oom_constraint { CONSTRAINT_NONE, CONSTRAINT_CPUSET, CONSTRAINT_MEMORY_POLICY, CONSTRAINT_MEMCG };
+
+struct oom_control {
+	struct zonelist *zonelist;
+	const nodemask_t *nodemask;
+	struct mem_cgroup *memcg;
+	gfp_t gfp_mask;
+	int order; /* -1: sysrq */
+	unsigned long totalpages;
+	struct task *chosen;
+	long chosen_points;
+	enum oom_constraint constraint;
+};
+
+struct oom_floor {
+	int sysctl_panic_on_oom, sysctl_oom_kill_allocating_task, sysctl_oom_dump_tasks;
+	struct quire_wait_queue reaper_wait;
+	struct list_head reaper_list;
+	struct mutex oom_lock;
+	unsigned long nr_kills;
+	/* Told of each kill, for the machine's story; NULL: nobody. */
+	void (*on_kill)(struct quire *q, struct task *victim, const struct oom_control *oc, void *ctx);
+	void *on_kill_ctx;
+};
+
+int oom_init(struct quire *q);
+
+/* LONG_MIN: never.  Linux 6.1: rss + swap + page tables, plus adj. */
+long oom_badness(struct quire *q, struct task *p, unsigned long totalpages);
+/* /proc/PID/oom_score: 0 .. 2000. */
+long oom_score(struct quire *q, struct task *p);
+bool out_of_memory(struct quire *q, struct oom_control *oc);
+/* Mem-Info and what follows, as it stands in a report. */
+void show_mem(struct quire *q, const nodemask_t *nodemask);
+
+#endif

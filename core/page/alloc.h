@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page allocator: Linux's page_alloc.c seen from above.
+ *
+ * Its slow path calls upward (kswapd, direct reclaim, the OOM killer) through
+ * one table that those floors fill at boot; without them an allocation that
+ * finds nothing fails.
+ */
+#ifndef QUIRE_PAGE_ALLOC_H
+#define QUIRE_PAGE_ALLOC_H
+
+#include "node/vmstat.h"
+#include "page/gfp.h"
+
+/* What a failing allocation wanted: handed to the killer. */
+struct alloc_context {
+	gfp_t gfp;
+	unsigned int order;
+	unsigned int preferred_nid;
+	int highest_zoneidx;
+	int migratetype;
+	const nodemask_t *nodemask; /* NULL: all */
+	struct zonelist *zonelist;
+	unsigned int alloc_flags;
+};
+
+struct page_pressure_ops {
+	void (*wakeup_kswapd)(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int order,
+			      int highest_zoneidx);
+	/* Pages reclaimed; may sleep. */
+	unsigned long (*try_to_free_pages)(struct quire *q, struct alloc_context *ac);
+	/* True if something was killed or is dying: try again. */
+	bool (*out_of_memory)(struct quire *q, struct alloc_context *ac);
+	/* The caller is being killed: it may use reserves and should not wait. */
+	bool (*task_is_dying)(struct quire *q);
+	bool (*task_is_oom_victim)(struct quire *q);
+	/* NUMA policy of the running task: the node and the mask (NULL: all). */
+	unsigned int (*mempolicy_node)(struct quire *q, const nodemask_t **nodemask);
+	/* "warn_alloc": prints Mem-Info beneath a page allocation failure. */
+	void (*show_mem)(struct quire *q, const nodemask_t *nodemask);
+};
+
+/* Set by sysctl; the floor's state. */
+struct page_floor {
+	struct page_pressure_ops ops;
+	unsigned long min_free_kbytes;
+	bool user_min_free_kbytes;
+	unsigned int watermark_scale_factor; /* 10 = 0.1 % */
+	unsigned int watermark_boost_factor;
+	unsigned int lowmem_reserve_ratio[MAX_NR_ZONES];
+	unsigned int percpu_pagelist_high_fraction;
+	unsigned long stall_ns;		     /* virtual time spent in direct reclaim */
+	/* Fault point: see page/fault.c; when set, may make an allocation fail. */
+	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
+	void *fail_ctx;
+};
+
+/*
+ * Boot: gives memblock's free memory to the buddy allocator, sets up per-CPU
+ * lists, watermarks (by Linux's formulas) and reserves.  page_init_early()
+ * makes the floor's structures in boot memory.
+ */
+int page_init_early(struct quire *q);
+void memblock_free_all(struct quire *q);
+
+/*
+ * 2^order pages.  gfp says from where and how hard to try.  The first page's
+ * descriptor with a reference count of 1 (compound if __GFP_COMP), or NULL.
+ * Sleeps only with __GFP_DIRECT_RECLAIM.  Linux: __alloc_pages().
+ */
+struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsigned int nid,
+			   const nodemask_t *nodemask) __must_check;
+/* By the running task's memory policy, from the running CPU's node. */
+struct page *alloc_pages(struct quire *q, gfp_t gfp, unsigned int order) __must_check;
+struct page *alloc_pages_node(struct quire *q, unsigned int nid, gfp_t gfp,
+			      unsigned int order) __must_check;
+
+/* Drops the caller's reference and frees when it was the last. */
+void __free_pages(struct quire *q, struct page *page, unsigned int order);
+/* Frees a page whose reference count is 0 already. */
+void free_unref_page(struct quire *q, struct page *page, unsigned int order);
+/* The same for a list of order-0 pages linked by lru; empties it. */
+void free_unref_page_list(struct quire *q, struct list_head *list);
+
+/* Gives the per-CPU lists back: of one zone, or of all (NULL). */
+void drain_all_pages(struct quire *q, struct zone *zone);
+
+/* Recomputes watermarks, reserves and pcp sizes from min_free_kbytes, the
+ * scale factor and lowmem_reserve_ratio; called by sysctls. */
+void setup_per_zone_wmarks(struct quire *q);
+void setup_per_zone_lowmem_reserve(struct quire *q);
+void calculate_min_free_kbytes(struct quire *q);
+
+static inline unsigned long min_wmark_pages(const struct zone *z)
+{
+	return z->_watermark[WMARK_MIN] + z->watermark_boost;
+}
+static inline unsigned long low_wmark_pages(const struct zone *z)
+{
+	return z->_watermark[WMARK_LOW] + z->watermark_boost;
+}
+static inline unsigned long high_wmark_pages(const struct zone *z)
+{
+	return z->_watermark[WMARK_HIGH] + z->watermark_boost;
+}
+
+#define ALLOC_WMARK_MIN	     WMARK_MIN
+#define ALLOC_WMARK_LOW	     WMARK_LOW
+#define ALLOC_WMARK_HIGH     WMARK_HIGH
+#define ALLOC_NO_WATERMARKS  0x04
+#define ALLOC_WMARK_MASK     (ALLOC_NO_WATERMARKS - 1)
+#define ALLOC_OOM	     0x08
+#define ALLOC_HARDER	     0x10
+#define ALLOC_HIGH	     0x20
+#define ALLOC_KSWAPD	     0x800
+
+/* Would the zone stay above mark after 2^order pages?  Linux's
+ * __zone_watermark_ok(). */
+bool zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long mark,
+		       int highest_zoneidx, unsigned int alloc_flags);
+
+/* MemAvailable by Linux's si_mem_available(), in pages. */
+long si_mem_available(const struct quire *q);
+unsigned long nr_free_buffer_pages(const struct quire *q);
+
+/* Migrate type of the pageblock that holds a page. */
+int get_pageblock_migratetype(const struct quire *q, const struct page *page);
+
+/* Split a non-compound block into single pages, each with its reference. */
+void split_page(struct quire *q, struct page *page, unsigned int order);
+
+/*
+ * Take one particular free range out of the buddy lists (a machine built from
+ * a capture gives its free blocks their shape with it): false if it was not
+ * wholly free.  The pages come back with reference count 1, order 0.
+ */
+bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages);
+
+#endif

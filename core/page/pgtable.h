@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * x86-64 page tables: the bits and the walk, for address spaces (space/) and
+ * for the kernel's own mappings (vmalloc/).
+ *
+ *	 63 62..52 51          12 11..9  8  7  6 5  4   3   2   1  0
+ *	+--+------+--------------+-----+--+--+--+-+---+---+---+---+-+
+ *	|NX| soft | frame number | soft| G|PS| D|A|PCD|PWT|U/S|R/W|P|
+ *	+--+------+--------------+-----+--+--+--+-+---+---+---+---+-+
+ *
+ * A table is one frame of 512 entries of 8 bytes; 4 levels cover 48 bits.
+ * The table page's descriptor has page_type PG_table and counts its entries
+ * that are not zero in `private`.
+ *
+ * An entry that is not zero and not present is a swap entry: Linux puts type
+ * and inverted offset there; _PAGE_PROTNONE (bit 8) is clear in it.
+ */
+#ifndef QUIRE_PAGE_PGTABLE_H
+#define QUIRE_PAGE_PGTABLE_H
+
+#include "page/alloc.h"
+
+typedef u64 pte_t; /* an entry of any level */
+
+#define _PAGE_PRESENT  0x001UL
+#define _PAGE_RW       0x002UL
+#define _PAGE_USER     0x004UL
+#define _PAGE_ACCESSED 0x020UL
+#define _PAGE_DIRTY    0x040UL
+#define _PAGE_PSE      0x080UL
+#define _PAGE_GLOBAL   0x100UL
+#define _PAGE_PROTNONE 0x100UL
+#define _PAGE_SPECIAL  0x200UL /* software: not counted (the zero page) */
+#define _PAGE_NX       (1UL << 63)
+#define PTE_PFN_MASK   0x000ffffffffff000UL
+
+#define PTRS_PER_TABLE 512
+#define PT_LEVELS      4
+#define PT_SHIFT(level) (PAGE_SHIFT + 9 * ((level) - 1)) /* level 1: pte .. 4: pgd */
+#define PMD_SHIFT      21
+#define PMD_SIZE       (1UL << PMD_SHIFT)
+
+static inline bool pte_none(pte_t pte)
+{
+	return pte == 0;
+}
+static inline bool pte_present(pte_t pte)
+{
+	return (pte & (_PAGE_PRESENT | _PAGE_PROTNONE)) != 0;
+}
+static inline bool pte_write(pte_t pte)
+{
+	return (pte & _PAGE_RW) != 0;
+}
+static inline bool pte_dirty(pte_t pte)
+{
+	return (pte & _PAGE_DIRTY) != 0;
+}
+static inline bool pte_young(pte_t pte)
+{
+	return (pte & _PAGE_ACCESSED) != 0;
+}
+static inline bool pte_special(pte_t pte)
+{
+	return (pte & _PAGE_SPECIAL) != 0;
+}
+static inline bool pte_is_swap(pte_t pte)
+{
+	return !pte_none(pte) && !pte_present(pte);
+}
+static inline u64 pte_pfn(pte_t pte)
+{
+	return (pte & PTE_PFN_MASK) >> PAGE_SHIFT;
+}
+static inline pte_t mk_pte(u64 pfn, u64 prot)
+{
+	return (pfn << PAGE_SHIFT) | prot;
+}
+
+/* A swap entry: area number and slot. 0 is no entry: slot 0 is the header. */
+typedef struct {
+	unsigned long val;
+} swp_entry_t;
+
+#define SWP_TYPE_SHIFT 58
+#define MAX_SWAPFILES  32
+
+static inline swp_entry_t swp_entry(unsigned int type, unsigned long offset)
+{
+	return (swp_entry_t){((unsigned long)type << SWP_TYPE_SHIFT) | offset};
+}
+static inline unsigned int swp_type(swp_entry_t e)
+{
+	return (unsigned int)(e.val >> SWP_TYPE_SHIFT);
+}
+static inline unsigned long swp_offset(swp_entry_t e)
+{
+	return e.val & ((1UL << SWP_TYPE_SHIFT) - 1);
+}
+/* Bits 59..63 type, 9..58 the inverted offset as on x86-64 (L1TF). */
+static inline pte_t swp_entry_to_pte(swp_entry_t e)
+{
+	return ((u64)swp_type(e) << 59) | ((~(u64)swp_offset(e) << 14 >> 5) & ~(0x1fUL << 59));
+}
+static inline swp_entry_t pte_to_swp_entry(pte_t pte)
+{
+	return swp_entry((unsigned int)(pte >> 59), (~pte << 5 >> 14));
+}
+
+static inline unsigned int pt_index(u64 addr, int level)
+{
+	return (unsigned int)(addr >> PT_SHIFT(level)) & (PTRS_PER_TABLE - 1);
+}
+
+static inline pte_t *pt_entries(const struct quire *q, u64 table_pfn)
+{
+	return (pte_t *)pfn_to_virt(q, table_pfn);
+}
+
+/*
+ * A zeroed table page, counted in NR_PAGETABLE; NULL when there is no memory.
+ * May sleep if gfp may.  pt_free() takes it back.
+ */
+struct page *pt_alloc(struct quire *q, gfp_t gfp);
+void pt_free(struct quire *q, struct page *table);
+
+/* The entry of level `level` for addr, or NULL if a table above is missing. */
+pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level);
+
+/*
+ * The same, making the missing tables (each count in its parent's
+ * descriptor); NULL when there is no memory.  *made is raised by the number of
+ * tables made.
+ */
+pte_t *pt_walk_alloc(struct quire *q, u64 root_pfn, u64 addr, int level, gfp_t gfp,
+		     unsigned int *made);
+
+/*
+ * Writes an entry and keeps the table page's count of entries that are not
+ * zero; every write that makes or clears an entry goes through it.
+ */
+static inline void set_pte(struct quire *q, pte_t *ptep, pte_t pte)
+{
+	struct page *table = virt_to_page(q, ptep);
+
+	table->private += (unsigned long)!pte_none(pte) - (unsigned long)!pte_none(*ptep);
+	HOT_STORE(ptep, pte);
+}
+
+/* Frees the tables below root that cover [start, end) and are empty; returns
+ * how many went. */
+unsigned int pt_free_empty(struct quire *q, u64 root_pfn, u64 start, u64 end);
+
+#endif

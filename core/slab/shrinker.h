@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shrinkers: caches that can give memory back when asked.  Registered here,
+ * called by reclaim (reclaim/shrink_slab.c).
+ */
+#ifndef QUIRE_SLAB_SHRINKER_H
+#define QUIRE_SLAB_SHRINKER_H
+
+#include "base/quire.h"
+
+#define DEFAULT_SEEKS 2
+#define SHRINK_STOP  (~0UL)
+#define SHRINK_EMPTY (~0UL - 1)
+
+struct shrink_control {
+	gfp_t gfp;
+	unsigned int nid;
+	unsigned long nr_to_scan;
+	unsigned long nr_scanned;
+	struct mem_cgroup *memcg; /* NULL: all */
+};
+
+struct shrinker {
+	unsigned long (*count_objects)(struct quire *q, struct shrinker *s, struct shrink_control *sc);
+	/* Objects freed, or SHRINK_STOP. */
+	unsigned long (*scan_objects)(struct quire *q, struct shrinker *s, struct shrink_control *sc);
+	long batch; /* 0: 128 */
+	int seeks;  /* cost of making an object again; 0: free */
+	const char *name;
+	void *ctx;
+	struct list_head list;
+	long nr_deferred[QUIRE_MAX_NODES];
+};
+
+void register_shrinker(struct quire *q, struct shrinker *s);
+void unregister_shrinker(struct quire *q, struct shrinker *s);
+/* The list (of shrinker.list) and its lock, for reclaim. */
+struct list_head *shrinker_list(struct quire *q);
+
+#endif

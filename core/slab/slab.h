@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slab as seen from above: kmem_cache and kmalloc (SLUB).
+ *
+ * An object lives in the frames of its slab, its address is the direct map's.
+ * Each cache has a slab for each CPU, whose free objects that CPU hands out,
+ * a short list of partial slabs a CPU, and a partial list a node.
+ */
+#ifndef QUIRE_SLAB_SLAB_H
+#define QUIRE_SLAB_SLAB_H
+
+#include "page/alloc.h"
+#include "slab/sizes.h"
+
+struct kmem_cache;
+
+#define SLAB_HWCACHE_ALIGN	0x00002000u
+#define SLAB_CACHE_DMA		0x00004000u
+#define SLAB_PANIC		0x00040000u
+#define SLAB_RECLAIM_ACCOUNT	0x00020000u
+#define SLAB_TYPESAFE_BY_RCU	0x00080000u
+#define SLAB_ACCOUNT		0x04000000u
+#define SLAB_NO_MERGE		0x01000000u
+
+#define ARCH_KMALLOC_MINALIGN 8
+#define KMALLOC_MAX_CACHE_SIZE (PAGE_SIZE * 2)
+
+/* Makes kmem_cache's own caches, then kmalloc's. 0 or -ENOMEM. */
+int slab_init(struct quire *q);
+
+/*
+ * A cache of objects of size_bytes, aligned to align (0: natural).  ctor, if
+ * not NULL, runs once for each object when its slab is made.  NULL when there
+ * is no memory.  May sleep.
+ */
+struct kmem_cache *kmem_cache_create(struct quire *q, const char *name, unsigned int size_bytes,
+				     unsigned int align, unsigned int flags, void (*ctor)(void *));
+/* -EBUSY while objects are in use. */
+int kmem_cache_destroy(struct quire *q, struct kmem_cache *s);
+/* Frees empty slabs; returns the number of pages given back. */
+unsigned long kmem_cache_shrink(struct quire *q, struct kmem_cache *s);
+
+void *kmem_cache_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp) __must_check;
+void *kmem_cache_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid) __must_check;
+void *kmem_cache_zalloc(struct quire *q, struct kmem_cache *s, gfp_t gfp) __must_check;
+void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object);
+/* Object size asked for, in bytes. */
+unsigned int kmem_cache_size(const struct kmem_cache *s);
+
+/* size_bytes in kmalloc's classes; above 8 KiB whole pages. */
+void *kmalloc(struct quire *q, size_t size_bytes, gfp_t gfp) __must_check;
+void *kzalloc(struct quire *q, size_t size_bytes, gfp_t gfp) __must_check;
+void kfree(struct quire *q, const void *object);
+size_t ksize(struct quire *q, const void *object);
+
+/* A line of /proc/slabinfo. */
+struct slabinfo {
+	const char *name;
+	unsigned long active_objs, num_objs;
+	unsigned int objsize, objects_per_slab, pages_per_slab;
+	unsigned long active_slabs, num_slabs;
+};
+/* Calls fn for each cache, in the order of /proc/slabinfo (newest first). */
+void slab_for_each_cache(struct quire *q, void (*fn)(struct quire *q, struct kmem_cache *s, void *ctx),
+			 void *ctx);
+void get_slabinfo(struct quire *q, struct kmem_cache *s, struct slabinfo *info);
+/* Finds by name, NULL if there is none. */
+struct kmem_cache *find_kmem_cache(struct quire *q, const char *name);
+
+#endif

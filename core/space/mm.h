@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces: VMAs, page tables, faults (Linux's mmap.c, memory.c,
+ * rmap.c).
+ *
+ * Locks: mm->mmap_lock (sleeping) the VMAs; mm->page_table_lock the entries;
+ * anon_vma->lock and mapping->i_mmap_lock the reverse maps, taken before
+ * page_table_lock.
+ */
+#ifndef QUIRE_SPACE_MM_H
+#define QUIRE_SPACE_MM_H
+
+#include "swap/swap.h"
+
+struct task;
+
+#define TASK_SIZE	  0x00007ffffffff000UL
+#define STACK_TOP	  TASK_SIZE
+#define DEFAULT_STACK_LIMIT (8UL << 20)
+#define DEFAULT_MAX_MAP_COUNT 65530
+
+#define VM_READ	     0x00000001UL
+#define VM_WRITE     0x00000002UL
+#define VM_EXEC	     0x00000004UL
+#define VM_SHARED    0x00000008UL
+#define VM_MAYREAD   0x00000010UL
+#define VM_MAYWRITE  0x00000020UL
+#define VM_MAYEXEC   0x00000040UL
+#define VM_MAYSHARE  0x00000080UL
+#define VM_GROWSDOWN 0x00000100UL
+#define VM_LOCKED    0x00002000UL
+#define VM_SEQ_READ  0x00008000UL
+#define VM_RAND_READ 0x00010000UL
+#define VM_DONTCOPY  0x00020000UL
+#define VM_ACCOUNT   0x00100000UL
+#define VM_NORESERVE 0x00200000UL
+#define VM_STACK     VM_GROWSDOWN
+
+#define PROT_READ  0x1
+#define PROT_WRITE 0x2
+#define PROT_EXEC  0x4
+#define MAP_SHARED	   0x01
+#define MAP_PRIVATE	   0x02
+#define MAP_FIXED	   0x10
+#define MAP_ANONYMOUS	   0x20
+#define MAP_GROWSDOWN	   0x0100
+#define MAP_LOCKED	   0x2000
+#define MAP_NORESERVE	   0x4000
+#define MAP_POPULATE	   0x8000
+
+enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
+
+#define MMF_OOM_SKIP	21 /* nothing of interest is left: not a victim */
+#define MMF_OOM_VICTIM	25
+#define MMF_OOM_REAP_QUEUED 26
+
+struct anon_vma {
+	struct anon_vma *root, *parent;
+	struct spinlock lock;	  /* the root's is used */
+	unsigned int refcount;
+	unsigned int num_children, num_active_vmas;
+	struct list_head chains; /* anon_vma_chain.same_anon_vma */
+};
+
+struct anon_vma_chain {
+	struct vm_area_struct *vma;
+	struct anon_vma *anon_vma;
+	struct list_head same_vma, same_anon_vma;
+};
+
+struct vm_area_struct {
+	u64 vm_start, vm_end; /* bytes, [start, end) */
+	struct mm_struct *vm_mm;
+	struct rb_node vm_rb;
+	u64 rb_subtree_gap; /* largest free gap below, in this subtree */
+	unsigned long vm_flags;
+	unsigned long vm_pgoff; /* pages: offset in the file, or linear page number */
+	struct file *vm_file;	/* NULL: anonymous */
+	struct anon_vma *anon_vma;
+	struct list_head anon_vma_chain;
+	struct list_head shared_node; /* in mapping->i_mmap */
+	const char *name;	      /* "[heap]", "[stack]"; static text */
+};
+
+struct mm_struct {
+	struct rb_root mm_rb;
+	struct vm_area_struct *mmap_cache; /* the last one found */
+	u64 pgd_pfn;
+	u64 highest_vm_end, mmap_base;
+	int map_count;
+	unsigned int mm_users, mm_count;
+	struct rw_semaphore mmap_lock;
+	struct spinlock page_table_lock;
+	long rss_stat[NR_MM_COUNTERS];
+	long pgtables_bytes;
+	unsigned long hiwater_rss, hiwater_vm;
+	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages */
+	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start;
+	unsigned long flags; /* MMF_* */
+	struct mem_cgroup *memcg;
+	u64 context_id; /* for TLBs; never reused */
+	struct task *owner;
+};
+
+/* mm life. mm_users are tasks, mm_count also those who only look. */
+struct mm_struct *mm_alloc(struct quire *q);
+struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old); /* NULL: no memory */
+void mmget(struct mm_struct *mm);
+void mmput(struct quire *q, struct mm_struct *mm); /* the last one unmaps all; may sleep */
+void mmgrab(struct mm_struct *mm);
+void mmdrop(struct quire *q, struct mm_struct *mm);
+
+/* The VMA that holds addr or the first above it; NULL. Caller holds mmap_lock. */
+struct vm_area_struct *find_vma(struct mm_struct *mm, u64 addr);
+struct vm_area_struct *vma_next(struct vm_area_struct *vma);
+#define for_each_vma(mm, vma)                                                            \
+	for (struct vm_area_struct *vma = find_vma(mm, 0); vma; vma = vma_next(vma))
+
+/*
+ * mmap: len bytes, anonymous (file NULL) or from page pgoff of a file; address
+ * found top-down unless MAP_FIXED.  The address, or a negative error
+ * (-ENOMEM, -EINVAL) as a large u64: test with IS_ERR_VALUE().  Takes
+ * mmap_lock.  Shared anonymous memory is a shmem file made here.
+ */
+u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, int flags,
+	    struct file *file, unsigned long pgoff);
+int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
+u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk);
+int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int prot);
+int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock);
+/* MADV_DONTNEED: frames of [start, start+len) go, the range stays mapped. */
+int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
+#define IS_ERR_VALUE(x) ((u64)(x) >= (u64)-MAX_ERRNO)
+
+#define FAULT_FLAG_WRITE 0x01u
+#define FAULT_FLAG_USER	 0x40u
+#define VM_FAULT_OOM	 0x0001u
+#define VM_FAULT_SIGBUS	 0x0002u
+#define VM_FAULT_MAJOR	 0x0004u
+#define VM_FAULT_SIGSEGV 0x0040u
+
+/*
+ * The page fault of the running task (or of task, whose turn it is) at addr:
+ * finds the VMA, grows the stack, makes tables, brings the page in, counts.
+ * VM_FAULT_ flags; on SIGSEGV/SIGBUS the signal was sent, on OOM the task is
+ * being killed or is to retry.  May sleep.
+ */
+unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, unsigned int flags);
+
+/* rmap */
+void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr);
+void page_add_file_rmap(struct quire *q, struct page *page);
+void page_remove_rmap(struct quire *q, struct page *page);
+/* Accessed bits taken from all mappings of a page (and cleared): how many
+ * were set; *vm_flags collects the VMAs' flags.  memcg: only its tasks count
+ * (NULL: all). */
+int page_referenced(struct quire *q, struct page *page, struct mem_cgroup *memcg,
+		    unsigned long *vm_flags);
+/* Unmaps a locked page everywhere: anonymous entries become swap entries,
+ * dirty bits go to the page.  True if no mapping is left. */
+bool try_to_unmap(struct quire *q, struct page *page);
+/* mm of a killed task: its private anonymous frames go now (OOM reaper). */
+bool oom_reap_mm(struct quire *q, struct mm_struct *mm);
+
+static inline unsigned long get_mm_counter(const struct mm_struct *mm, int member)
+{
+	long v = HOT_LOAD(&mm->rss_stat[member]);
+
+	return v < 0 ? 0 : (unsigned long)v;
+}
+static inline void add_mm_counter(struct mm_struct *mm, int member, long n)
+{
+	(void)HOT_ADD(&mm->rss_stat[member], n);
+}
+static inline unsigned long get_mm_rss(const struct mm_struct *mm)
+{
+	return get_mm_counter(mm, MM_FILEPAGES) + get_mm_counter(mm, MM_ANONPAGES) +
+	       get_mm_counter(mm, MM_SHMEMPAGES);
+}
+/* Which counter a mapped page belongs to. */
+static inline int mm_counter(const struct page *page)
+{
+	if (PageAnon(page))
+		return MM_ANONPAGES;
+	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
+/* CommitLimit in pages by Linux's vm_commit_limit(). */
+unsigned long vm_commit_limit(const struct quire *q);
+
+#endif

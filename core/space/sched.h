@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: processes and threads as the memory manager knows them.
+ *
+ * A task is a slab object with a kernel stack from vmalloc; the threads of a
+ * process share mm and signal.  The leader's pid is the tgid.  A task that has
+ * exited stays on the list as a zombie until its parent reaps it.
+ *
+ * Lock: space->tasklist_lock for the list, the family and pids.
+ */
+#ifndef QUIRE_SPACE_SCHED_H
+#define QUIRE_SPACE_SCHED_H
+
+#include "space/mm.h"
+
+#define OOM_SCORE_ADJ_MIN (-1000)
+#define OOM_SCORE_ADJ_MAX 1000
+#define SIGBUS		  7
+#define SIGKILL		  9
+#define SIGSEGV		  11
+#define SIGTERM		  15
+#define SIGCHLD		  17
+
+enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, EXIT_ZOMBIE, EXIT_DEAD };
+
+/* Shared by the threads of a process. */
+struct signal_struct {
+	unsigned int refs, nr_threads;
+	short oom_score_adj, oom_score_adj_min;
+	bool group_exit;       /* SIGKILL or exit_group: all threads are to die */
+	int exit_code;
+	struct mm_struct *oom_mm; /* set once it is an OOM victim */
+	unsigned long min_flt, maj_flt; /* of threads that have exited */
+	unsigned long cmin_flt, cmaj_flt;
+	u64 utime, stime;
+	u64 rlimit_stack;
+};
+
+enum mpol_mode { MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE, MPOL_LOCAL };
+struct mempolicy {
+	u8 mode;
+	unsigned int preferred;
+	unsigned int il_next;
+	nodemask_t nodes;
+};
+
+#define TASK_COMM_LEN 16
+
+struct task {
+	struct list_head tasks;	       /* all leaders, oldest first */
+	struct list_head thread_group; /* threads of the process, headed by the leader */
+	struct list_head children, sibling;
+	struct task *parent, *group_leader;
+	struct rb_node pid_node;
+	int pid, tgid;
+	unsigned int usage;
+	char comm[TASK_COMM_LEN];
+	char *cmdline; /* kmalloc'ed, NUL between arguments; NULL: kernel thread */
+	unsigned int cmdline_len;
+	unsigned int flags; /* PF_* */
+	enum task_state state;
+	const char *wchan;
+	struct mm_struct *mm; /* NULL: kernel thread, or exited */
+	struct signal_struct *signal;
+	void *sighand, *files, *fs, *cred, *pid_struct; /* real objects of their slabs */
+	u64 stack;	      /* kernel stack, vmalloc'ed */
+	unsigned int uid, gid;
+	int nice, rt_priority;
+	unsigned long min_flt, maj_flt;
+	u64 utime, stime;      /* ns */
+	u64 start_time;	       /* ns since boot */
+	unsigned int cpu;      /* where it last ran */
+	int node;	       /* pinned to a node, or -1 */
+	unsigned long nvcsw, nivcsw;
+	bool tif_memdie;       /* may use the reserves: an OOM victim */
+	bool sigkill_pending;
+	int exit_code;
+	struct mem_cgroup *memcg; /* NULL: the root */
+	struct mempolicy policy;
+	unsigned int in_stall[NR_PSI_RESOURCES];
+	struct quire_wait_queue *exit_wait; /* woken when it becomes a zombie; may be NULL */
+	void *port_private;    /* the fiber or thread */
+};
+
+struct space_pressure_ops {
+	/* workingset for anonymous refaults lives in cache ops already. */
+	void (*oom_reaper_done)(struct quire *q, struct mm_struct *mm);
+};
+
+struct space_floor {
+	struct list_head tasks;
+	struct spinlock tasklist_lock;
+	struct rb_root pids;
+	int last_pid, pid_max;
+	unsigned int nr_processes, nr_threads;
+	unsigned long total_forks;
+	struct task *init_task; /* pid 1 */
+	struct task *kthreadd;	/* pid 2 */
+	struct kmem_cache *task_cachep, *mm_cachep, *vma_cachep, *anon_vma_cachep,
+		*anon_vma_chain_cachep, *signal_cachep, *sighand_cachep, *files_cachep, *fs_cachep,
+		*cred_cachep, *pid_cachep;
+	struct page *zero_page;
+	/* /proc/sys/vm */
+	int overcommit_memory, overcommit_ratio;
+	unsigned long overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
+	int max_map_count;
+	long vm_committed_as; /* pages */
+};
+
+int space_init(struct quire *q);
+
+#define CLONE_VM     0x00000100u
+#define CLONE_THREAD 0x00010000u
+
+/*
+ * Makes a child of parent (NULL: of init): with CLONE_THREAD a thread of the
+ * same process, with CLONE_VM one that shares the address space, else a copy
+ * of it with every private page shared copy-on-write.  Runs nothing: the
+ * machine gives it a fiber.  ERR_PTR(-ENOMEM, -EAGAIN).  May sleep.
+ */
+struct task *copy_process(struct quire *q, struct task *parent, unsigned int clone_flags);
+/* A kernel thread's task (no mm), child of kthreadd. */
+struct task *create_kthread_task(struct quire *q, const char *name);
+/* A new, empty address space with stack, program and heap areas; comm and
+ * arguments (NUL-separated).  0 or -ENOMEM; the old space is left. */
+int exec_mmap(struct quire *q, struct task *task, const char *comm, const char *cmdline,
+	      unsigned int cmdline_len);
+/* The running or given task ends: memory and files go, it becomes a zombie
+ * (or is reaped at once when its parent is init).  May sleep. */
+void do_exit(struct quire *q, struct task *task, int code);
+/* The parent collects a zombie: its task structure goes. */
+void release_task(struct quire *q, struct task *task);
+struct task *find_task_by_pid(struct quire *q, int pid);
+void get_task(struct task *task);
+void put_task(struct quire *q, struct task *task);
+/* Marks every thread of the process killed and tells the port. */
+void send_signal(struct quire *q, struct task *task, int sig);
+bool fatal_signal_pending(const struct task *task);
+void set_task_comm(struct task *task, const char *comm);
+/* Moves a process into a control group (its later charges go there). */
+int task_set_memcg(struct quire *q, struct task *task, struct mem_cgroup *memcg);
+
+#define for_each_process(q, p) list_for_each_entry (p, &(q)->space->tasks, tasks)
+#define for_each_thread(leader, t)                                                       \
+	for (struct task *t = (leader), *__first = NULL; t != __first;                   \
+	     __first = (leader), t = list_next_entry(t, thread_group))
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Swap: areas and slots, the swap cache, zswap (Linux's swapfile.c,
+ * swap_state.c, page_io.c, zswap.c, zsmalloc.c).
+ *
+ * A slot's byte in swap_map counts page-table entries that name it;
+ * SWAP_HAS_CACHE says that a page of the swap cache does too.  A slot is free
+ * when its byte is 0.  The swap cache is an xarray an area, indexed by slot.
+ */
+#ifndef QUIRE_SWAP_SWAP_H
+#define QUIRE_SWAP_SWAP_H
+
+#include "cache/pagemap.h"
+
+#define SWAP_HAS_CACHE 0x40u
+#define SWAP_MAP_MAX   0x3eu
+#define SWAP_MAP_BAD   0x3fu
+#define SWAPFILE_CLUSTER 512
+
+struct swap_info_struct {
+	unsigned int type;  /* index among the areas */
+	int prio;
+	bool used, writeok;
+	const char *name;   /* "/dev/nvme0n1p2" */
+	bool is_file;
+	struct backing_dev *bdi;
+	u64 dev_start;	    /* first page on the device */
+	unsigned long max, pages, inuse_pages;
+	u64 map_vaddr;	    /* vmalloc'ed: a byte a slot */
+	u8 **map_pages;	    /* the same, page by page */
+	u64 memcg_vaddr;    /* a u16 a slot: group's id */
+	u16 **memcg_pages;
+	unsigned long *cluster_used; /* slots used in each cluster of 512 */
+	unsigned long cluster_next, lowest_bit;
+	struct spinlock lock;	    /* LOCK_SWAP_INFO */
+	struct address_space cache; /* swap cache of this area */
+	struct zswap_tree *zswap;
+};
+
+struct swap_floor {
+	struct swap_info_struct *info[MAX_SWAPFILES];
+	unsigned int nr_swapfiles;
+	long nr_swap_pages;	    /* free slots */
+	unsigned long total_swap_pages;
+	unsigned int page_cluster;  /* readahead of 2^n slots */
+	struct zswap_floor *zswap;
+	struct kmem_cache *zswap_entry_cachep;
+};
+
+int swap_init(struct quire *q);
+
+/* Adds an area of nr_pages (with its header page) on a device from page
+ * dev_start on.  prio < 0: after those there are.  -ENOMEM, -EINVAL, -ENOSPC. */
+int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned long nr_pages,
+	   int prio, const char *name, bool is_file);
+
+/* A slot for a locked page, in the swap cache, dirty: false if swap is full or
+ * memory for the tree is.  Charges the page's group. */
+bool add_to_swap(struct quire *q, struct page *page);
+/* Under i_pages_lock of the area's cache. */
+void __delete_from_swap_cache(struct quire *q, struct page *page, swp_entry_t entry, void *shadow);
+/* Takes a clean, unmapped page out of the cache if no entry needs the slot. */
+bool try_to_free_swap(struct quire *q, struct page *page);
+struct address_space *swap_address_space(struct quire *q, swp_entry_t entry);
+
+/* One more, or one less, page-table entry (or shmem tree entry) names a slot. */
+int swap_duplicate(struct quire *q, swp_entry_t entry);
+void swap_free(struct quire *q, swp_entry_t entry);
+/* swap_free and, when only the cache is left, the cached page too. */
+void free_swap_and_cache(struct quire *q, swp_entry_t entry);
+/* The cache's hold on a slot goes. */
+void put_swap_page(struct quire *q, swp_entry_t entry);
+/* Entries that name the slot, without the cache. */
+unsigned int swap_count(struct quire *q, swp_entry_t entry);
+
+/* The page of an entry with a reference, locked or not, up to date when it is
+ * unlocked; from the cache, zswap or the device (then *major).  NULL: -ENOMEM. */
+struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *major);
+struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry);
+/* Writes a locked page of the cache: zswap first, then the device. */
+int swap_writepage(struct quire *q, struct page *page);
+
+/* zswap: what /sys shows. */
+struct zswap_stats {
+	u64 pool_total_size; /* bytes of frames */
+	u64 stored_pages, same_filled_pages, written_back_pages, pool_limit_hit,
+		reject_reclaim_fail, reject_alloc_fail, reject_kmemcache_fail,
+		reject_compress_poor, duplicate_entry;
+	u64 compressed_bytes; /* sum of lengths */
+};
+struct zswap_params {
+	bool enabled;
+	unsigned int max_pool_percent, accept_threshold_percent;
+	bool same_filled_pages_enabled, non_same_filled_pages_enabled;
+	const char *compressor, *zpool;
+};
+struct zswap_stats *zswap_stats(struct quire *q);
+struct zswap_params *zswap_params(struct quire *q);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quire_verify(): proves that everything is consistent.  Each floor has a file
+ * here with its invariants; each broken one is one line through broken().
+ * Read-only; nothing else may run meanwhile.
+ */
+#ifndef QUIRE_VERIFY_VERIFY_H
+#define QUIRE_VERIFY_VERIFY_H
+
+#include "proc/proc.h"
+
+struct verify {
+	struct quire *q;
+	u64 nr_broken;
+	void (*report)(void *ctx, const char *line);
+	void *ctx;
+};
+
+/* One broken invariant: "page: frame 0x1234 is on two lists". */
+void broken(struct verify *v, const char *fmt, ...) __printf(2, 3);
+
+void verify_node(struct verify *v);  /* zones, boot memory, the map's bounds */
+void verify_buddy(struct verify *v); /* free lists, per-CPU lists, counts; each frame one owner */
+void verify_slab(struct verify *v);
+void verify_vmalloc(struct verify *v);
+void verify_group(struct verify *v); /* charges equal the pages that carry them */
+void verify_lru(struct verify *v);   /* lists and statistics */
+void verify_cache(struct verify *v); /* trees, dirty counts, inodes, dentries */
+void verify_swap(struct verify *v);  /* swap map = entries + cache; zswap's bytes */
+void verify_space(struct verify *v); /* VMAs, tables, map counts, rmaps, rss */
+void verify_tasks(struct verify *v);
+
+#endif

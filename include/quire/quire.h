@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Quire: an instance of Linux's memory manager.
+ *
+ *	struct quire_config cfg = { ... };
+ *	struct quire *q = quire_create(&cfg);
+ *
+ * All state hangs off the one pointer; two instances never meet.
+ */
+#ifndef QUIRE_H
+#define QUIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <quire/port.h>
+
+struct quire;
+
+#define QUIRE_MAX_NODES 64
+#define QUIRE_MAX_CPUS	512
+
+struct quire_node_config {
+	uint64_t size_bytes;  /* memory of the node; 0: a node of CPUs only */
+	uint64_t start_bytes; /* where it starts; 0 for all but the first: behind the one before */
+	uint32_t nr_cpus;
+	/* Memory that never reaches the allocator (firmware, the kernel's
+	 * image and boot data).  Linux calls the rest "managed". */
+	uint64_t reserved_bytes;
+};
+
+/*
+ * The memory an instance stands on.  physmap is the address at which
+ * physical address 0 is seen; vmemmap the array of page descriptors, one of
+ * 64 bytes for each frame below max_pfn.  Both must read as zero until first
+ * written, so both may be reserved address space.
+ */
+struct quire_memory {
+	void *physmap;
+	void *vmemmap;
+	uint64_t max_pfn;
+};
+
+struct quire_config {
+	uint32_t nr_nodes; /* 1 .. QUIRE_MAX_NODES */
+	struct quire_node_config node[QUIRE_MAX_NODES];
+	/* Firmware distances (SLIT); 0 means 10 at home and 20 elsewhere. */
+	uint8_t distance[QUIRE_MAX_NODES][QUIRE_MAX_NODES];
+	uint32_t local_ns, remote_ns; /* memory latency, for ports that charge it */
+	/* Physical addresses [pci_hole_start, 4 GiB) are not memory; what
+	 * would lie there lies above 4 GiB.  0: no hole. */
+	uint64_t pci_hole_start;
+	uint64_t seed;	      /* all randomness of the instance */
+	int64_t boot_time;    /* wall clock at boot, seconds since 1970 (UTC) */
+	const char *version;  /* "6.1.0-quire"; NULL: that */
+	const char *hostname; /* NULL: "quire" */
+	struct quire_memory memory;
+	const struct quire_port_ops *port;
+	void *port_ctx;
+	void *hot; /* the port's hot state: struct quire_hot, see <quire_hot.h> */
+};
+
+/* How many descriptors (64 bytes each) and how many bytes of physical address
+ * space a configuration needs.  Returns 0, or -EINVAL for an impossible one. */
+int quire_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn);
+
+/* sizeof(struct quire), the only memory that the instance needs beside its
+ * own frames. */
+size_t quire_sizeof(void);
+
+/*
+ * Boots an instance in storage of quire_sizeof() zeroed bytes.  Returns 0,
+ * -EINVAL (bad configuration) or -ENOMEM (its memory can't hold its own
+ * structures).  Starts kernel threads through the port.
+ */
+int quire_init(struct quire *q, const struct quire_config *cfg);
+
+/* Ends it: kernel threads are asked to stop and waited for. */
+void quire_finish(struct quire *q);
+
+/*
+ * Walks everything and proves it consistent; read-only.  Each broken
+ * invariant is handed to report() as one line; returns how many there were.
+ * The caller sees to it that nothing else runs meanwhile.
+ */
+uint64_t quire_verify(struct quire *q, void (*report)(void *ctx, const char *line), void *ctx)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's hot seam: real memory, real threads.  Locks spin with a pause
+ * and then give the processor away, atomics are the compiler's, a frame's
+ * content is its bytes.  The contract is in core/base/hot.h.
+ */
+#ifndef QUIRE_HOT_H
+#define QUIRE_HOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct quire_context;
+
+struct quire_hot {
+	char *physmap;
+};
+
+/* The calling thread's context; port/host attaches a thread on first use. */
+struct quire_context *quire_host_context(struct quire_hot *hot);
+
+/* Let another thread run while a lock is held by one that does not. */
+void quire_host_relax(void);
+
+static inline struct quire_context *hot_current(struct quire_hot *hot)
+{
+	return quire_host_context(hot);
+}
+
+static inline void hot_charge(struct quire_hot *hot, uint64_t ns)
+{
+	(void)hot;
+	(void)ns;
+}
+
+struct hot_lock {
+	uint32_t held;
+};
+#define HOT_LOCK_INIT {0}
+
+static inline bool hot_trylock(struct hot_lock *lock)
+{
+	return !__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE);
+}
+
+static inline void hot_lock(struct hot_lock *lock)
+{
+	unsigned int spins = 0;
+
+	while (!hot_trylock(lock)) {
+		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED)) {
+			if (++spins > 100)
+				quire_host_relax();
+			else
+				__builtin_ia32_pause();
+		}
+	}
+}
+
+static inline void hot_unlock(struct hot_lock *lock)
+{
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+}
+
+static inline bool hot_is_locked(struct hot_lock *lock)
+{
+	return __atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0;
+}
+
+#define HOT_LOAD(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define HOT_STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define HOT_ADD(p, v)	__atomic_add_fetch(p, v, __ATOMIC_SEQ_CST)
+#define HOT_SUB(p, v)	__atomic_sub_fetch(p, v, __ATOMIC_SEQ_CST)
+#define HOT_OR(p, v)	__atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)
+#define HOT_AND(p, v)	__atomic_fetch_and(p, v, __ATOMIC_SEQ_CST)
+#define HOT_CMPXCHG(p, old, new)                                                         \
+	({                                                                               \
+		__typeof__(*(p)) __hot_old = (old);                                      \
+		__atomic_compare_exchange_n(p, &__hot_old, new, false, __ATOMIC_SEQ_CST, \
+					    __ATOMIC_SEQ_CST);                           \
+	})
+
+static inline void hot_fill_page(struct quire_hot *hot, uint64_t pfn, unsigned long value)
+{
+	unsigned long *word = (unsigned long *)(hot->physmap + (pfn << 12));
+
+	for (unsigned int i = 0; i < 512; i++)
+		word[i] = value;
+}
+
+static inline void hot_clear_page(struct quire_hot *hot, uint64_t pfn)
+{
+	__builtin_memset(hot->physmap + (pfn << 12), 0, 4096);
+}
+
+static inline void hot_copy_page(struct quire_hot *hot, uint64_t dst_pfn, uint64_t src_pfn)
+{
+	__builtin_memcpy(hot->physmap + (dst_pfn << 12), hot->physmap + (src_pfn << 12), 4096);
+}
+
+static inline bool hot_page_same_filled(struct quire_hot *hot, uint64_t pfn, unsigned long *value)
+{
+	const unsigned long *word = (unsigned long *)(hot->physmap + (pfn << 12));
+
+	for (unsigned int i = 1; i < 512; i++)
+		if (word[i] != word[0])
+			return false;
+	*value = word[0];
+	return true;
+}
+
+#endif

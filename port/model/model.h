@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model port: a server of any size on a virtual clock.
+ *
+ * One host thread.  Every flow of control (a process's thread, kswapd, a
+ * flusher) is a fiber with its own stack; a heap of events ordered by
+ * (time, number) decides who runs next, so a run is a function of its inputs.
+ * A fiber runs until it sleeps or has been charged a quantum of CPU time; then
+ * the CPU it ran on is busy until now + charged, and the next event comes.
+ * Interleaving happens only where code waits or yields.
+ *
+ * Memory is reserved address space: physmap (frames with real bytes: slab
+ * objects, page tables), vmemmap, and the contents of user frames as
+ * descriptors of 8 bytes.
+ */
+#ifndef QUIRE_MODEL_H
+#define QUIRE_MODEL_H
+
+#include "space/sched.h"
+
+struct model;
+struct fiber;
+
+struct model_disk_config {
+	const char *name;	/* "nvme0n1" */
+	u64 size_bytes;
+	u64 read_latency_ns, write_latency_ns;
+	u64 bandwidth;		/* bytes a second, 0: no limit */
+	unsigned int queue_depth;
+};
+
+/*
+ * Reserves memory, boots the instance (model_quire()), sets the clock to 0.
+ * cfg's memory, port, port_ctx and hot are filled here.  NULL with a message
+ * in err (cap bytes) if the configuration is impossible.
+ */
+struct model *model_create(struct quire_config *cfg, char *err, size_t cap);
+void model_destroy(struct model *m);
+struct quire *model_quire(struct model *m);
+struct model *model_of(struct quire *q);
+
+/* A block device; its number is the bdi's dev. */
+unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);
+
+/*
+ * A fiber for a task (NULL: a kernel thread's, one is made).  fn runs in it;
+ * when fn returns the fiber ends.  node < 0: the task's or any.  NULL: no
+ * memory for a stack.
+ */
+struct fiber *model_spawn(struct model *m, const char *name, void (*fn)(void *arg), void *arg,
+			  struct task *task, int node);
+
+/* Runs events until virtual time t_ns is reached or nothing is left to run;
+ * the clock then stands at t_ns.  Not from inside a fiber. */
+void model_run_until(struct model *m, u64 t_ns);
+/* Runs one event; false when there is none. */
+bool model_step(struct model *m);
+/*
+ * Runs fn(arg) in a fiber of its own, as task (may be NULL: init), until it
+ * returns; time passes only as far as it must for that.  Not from inside a
+ * fiber.  For tests, and for writes that come from outside.
+ */
+void model_call(struct model *m, struct task *task, void (*fn)(void *arg), void *arg);
+u64 model_now(struct model *m);
+/* Stops model_run_until() after the running event (the machine's end). */
+void model_stop(struct model *m);
+
+/* Per CPU: ns of work done so far, for /proc/stat. */
+u64 model_cpu_busy_ns(struct model *m, unsigned int cpu);
+/* Tasks that run or wait for a CPU now; load averages (1, 5, 15 min, x 2048). */
+unsigned int model_nr_running(struct model *m);
+
+/* ---- the MMU (port/model/mmu.c) -------------------------------------------- */
+
+/* What a write leaves in a page. */
+struct touch {
+	u64 addr;		/* first byte */
+	unsigned long nr_pages;	/* how many pages, each touched once */
+	unsigned long stride;	/* pages from one to the next: 1 is each */
+	bool write;
+	unsigned int kind;	/* content kind of written pages (content.h) */
+	u64 seed;
+};
+
+/*
+ * The running task touches pages of its address space as a processor would:
+ * walks the tables, sets accessed and dirty bits, takes the faults, charges 70
+ * or 130 ns a line by where the frame is.  Returns pages touched; less than
+ * asked when the task was killed (SIGKILL, SIGSEGV, SIGBUS).
+ */
+unsigned long mmu_touch(struct model *m, struct task *task, const struct touch *t);
+/* One page, at a random one of [addr, addr + nr_pages): the same, n times. */
+unsigned long mmu_touch_random(struct model *m, struct task *task, const struct touch *t,
+			       unsigned long n, struct prng *rng);
+/* The content descriptor that a read of addr would give; false if unmapped. */
+bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content);
+
+/* ---- contents (port/model/content.h has the kinds) ------------------------- */
+
+/* Called when a task ends by a signal: the machine's hook. */
+void model_on_kill(struct model *m, void (*fn)(void *ctx, struct task *task, int sig), void *ctx);
+/* Called for each log line. */
+void model_on_log(struct model *m, void (*fn)(void *ctx, int level, u64 time_ns, const char *text,
+					       size_t len), void *ctx);
+
+#endif
