@@ -66,7 +66,7 @@ static inline u64 prng_below(struct prng *prng, u64 n)
 {
 	unsigned __int128 product = (unsigned __int128)prng_u64(prng) * n;
 
-	if (unlikely((u64)product < n) && n) {
+	if (unlikely((u64)product < n)) {
 		u64 unfair = -n % n;
 
 		while ((u64)product < unfair)

@@ -64,16 +64,14 @@ static size_t make_room(struct text *t, size_t n)
 {
 	size_t room;
 
-	if (unlikely(t->overflow))
+	if (unlikely(t->overflow || !n))
 		return 0;
 	room = t->cap ? t->cap - t->len - 1 : 0;
-	if (likely(n <= room && t->cap))
+	if (likely(n <= room))
 		return n;
 	if (t->grow && n < SIZE_MAX - t->len && t->grow(t, t->len + n + 1) &&
 	    t->cap > t->len + n)
 		return n;
-	if (!n)
-		return 0;
 	t->overflow = true;
 	return room;
 }

@@ -65,7 +65,8 @@ struct quire_port_ops {
 	 */
 	void (*wait)(void *ctx, struct quire_wait_queue *wq, uint32_t seq, uint64_t timeout_ns);
 
-	/* Wake all who sleep on wq; wq->seq has been moved already. */
+	/* Wake all who sleep on wq; wq->seq has been moved already.  wq NULL:
+	 * wake every sleeper, once (quire_finish() stops the kernel threads). */
 	void (*wake)(void *ctx, struct quire_wait_queue *wq);
 
 	/* Let others run (Linux's cond_resched()).  May be NULL. */
