@@ -18,7 +18,7 @@ CC       := gcc
 endif
 CLANG    := $(findstring clang,$(CC))
 B        := build$(if $(CLANG),/clang)
-# Every invocation sees the same tools: a change of flags rebuilds (stamps).
+# A change of flags rebuilds: each flavour keeps a stamp of its command line.
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 CSTD     := -std=gnu11 -fno-strict-aliasing -fno-common
 CPPBASE  := -Icore -Iinclude -I. -MMD -MP
@@ -60,7 +60,7 @@ LIBS_release := -lpthread
 LIBS_debug-host := -lpthread
 LIBS_tsan := -lpthread
 
-.PHONY: all run check check-unit check-host check-tools check-story bench freestanding format clean setup compile_commands
+.PHONY: all run check check-unit check-host check-tools check-bins list-tests bench freestanding format clean setup compile_commands
 .DEFAULT_GOAL := all
 all: $(B)/quire $(B)/release/libquire.a
 
@@ -97,7 +97,6 @@ FORCE:
 # ---- the program, the library -----------------------------------------------
 
 PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(PROCFS) $(CLI)
-$(B)/%/quire: ;
 define PROGRAM_RULE
 $(B)/$(1)/quire: $(call objs,$(1),$(PROGRAM))
 	@echo "  LD    $(1)  $$@"
@@ -118,7 +117,7 @@ $(B)/release/libquire.a: $(call objs,release,$(CORE) $(HOST))
 # four memory functions that a compiler may call; tests/symbols.sh holds it.
 freestanding: $(call objs,freestanding,$(CORE))
 	@ld -r -o $(B)/freestanding/quire-core.o $^
-	@sh tests/symbols.sh $(B)/freestanding/quire-core.o
+	@sh tests/symbols.sh core $(B)/freestanding/quire-core.o
 
 # ---- tests ------------------------------------------------------------------
 
@@ -127,7 +126,6 @@ $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(TESTLIB) $(CORE) $(3))
 	@echo "  LD    $(1)  $$@"
 	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
 endef
-TESTLIB_HOST := $(filter %/host.c,$(TESTLIB))
 $(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE))))
 $(foreach t,$(BENCH:.c=),$(eval $(call TEST_RULE,model,$(t),$(MODEL) $(MACHINE))))
 define HOST_TEST_RULE
@@ -149,6 +147,12 @@ check-host: $(HOST_BINS) $(TSAN_BINS)
 	@sh tests/run.sh $(HOST_BINS) $(TSAN_BINS)
 check-tools: $(B)/quire
 	@sh tests/run.sh $(TESTS_TOOLS)
+
+# What run-all.sh builds and runs.
+TESTS_SCRIPTS := tests/symbols-core.sh tests/symbols-archive.sh $(TESTS_TOOLS)
+check-bins: $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS)
+list-tests:
+	@echo $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS) $(TESTS_SCRIPTS)
 
 bench: $(BENCH_BINS) $(B)/quire
 	@sh bench/run.sh $(B) $(BENCH_BINS)
