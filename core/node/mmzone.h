@@ -109,8 +109,23 @@ struct lruvec {
 	unsigned long anon_cost, file_cost; /* what reclaim of each kind has cost */
 	u64 nonresident_age;		    /* evictions and activations */
 	unsigned long refaults[2];	    /* anon, file: at the last reclaim */
+	unsigned long flags;		    /* LRUVEC_CONGESTED */
 	struct pglist_data *pgdat;
 	struct mem_cgroup *memcg; /* NULL: the root */
+};
+
+/* Bits of lruvec.flags and pglist_data.flags, set and read by reclaim. */
+#define LRUVEC_CONGESTED 0x1UL /* all its dirty pages wait for the device */
+#define PGDAT_DIRTY	 0x1UL /* the tail of the LRU is full of unqueued dirty pages */
+#define PGDAT_WRITEBACK	 0x2UL /* ... of pages under writeback */
+
+/* What a reclaimer waits for when it can't go on. */
+enum vmscan_throttle_state {
+	VMSCAN_THROTTLE_WRITEBACK,
+	VMSCAN_THROTTLE_ISOLATED,
+	VMSCAN_THROTTLE_NOPROGRESS,
+	VMSCAN_THROTTLE_CONGESTED,
+	NR_VMSCAN_THROTTLE,
 };
 
 struct zoneref {
@@ -140,6 +155,10 @@ struct pglist_data {
 	int kswapd_highest_zoneidx; /* MAX_NR_ZONES: no request */
 	int kswapd_failures;	    /* runs in a row that reclaimed nothing */
 	struct task *kswapd;
+	unsigned long flags; /* PGDAT_* */
+	struct quire_wait_queue reclaim_wait[NR_VMSCAN_THROTTLE];
+	unsigned int nr_writeback_throttled; /* who wait for writeback to end */
+	unsigned long nr_reclaim_start;	     /* NR_THROTTLED_WRITTEN when the first began to */
 
 	struct spinlock lru_lock;
 	struct lruvec __lruvec; /* of the root group */

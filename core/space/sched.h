@@ -78,6 +78,8 @@ struct task {
 	struct mem_cgroup *memcg; /* NULL: the root */
 	struct mempolicy policy;
 	unsigned int in_stall[NR_PSI_RESOURCES];
+	struct list_head oom_reaper_list; /* on oom->reaper_list, with a reference */
+	u64 oom_reaper_at;		  /* ns: not to be reaped before */
 	struct quire_wait_queue *exit_wait; /* woken when it becomes a zombie; may be NULL */
 	void *port_private;    /* the fiber or thread */
 };
