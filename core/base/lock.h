@@ -22,12 +22,14 @@ enum lock_rank {
 	LOCK_TASKLIST,	 /* the list of tasks */
 	LOCK_GROUP_TREE, /* hierarchy of control groups */
 	LOCK_SB_INODES,	 /* inodes and dentries of a super block, their LRU */
-	LOCK_INODE,	 /* one inode's state */
-	LOCK_WB_LIST,	 /* dirty inodes of a device */
 	LOCK_I_MMAP,	 /* VMAs that map a file */
 	LOCK_ANON_VMA,	 /* VMAs that may map pages of an anon_vma */
 	LOCK_PAGE_TABLE, /* entries of an address space */
+	LOCK_INODE,	 /* one inode's state */
+	LOCK_WB_LIST,	 /* dirty inodes of a device (unmapping dirties pages) */
 	LOCK_I_PAGES,	 /* the page tree of a mapping, the swap cache */
+	LOCK_INODE_LRU,	 /* unused inodes and dentries of a super block */
+	LOCK_CACHE_POOL, /* reserves of tree nodes and bios */
 	LOCK_SWAP_INFO,	 /* one swap area's map */
 	LOCK_ZSWAP_TREE, /* entries of one area in zswap */
 	LOCK_ZSWAP_LRU,	 /* zswap's order of eviction */

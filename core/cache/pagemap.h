@@ -9,7 +9,8 @@
  *
  * Locks: mapping->i_pages_lock the tree; mapping->i_mmap_lock the VMAs that
  * map it; page lock (PG_locked) a page's I/O and truncation; bdi->wb_lock the
- * device's dirty inodes; sb->lock inodes and dentries.
+ * device's dirty inodes; sb->lock inodes and dentries, sb->s_lru_lock the lists
+ * of unused ones.
  */
 #ifndef QUIRE_CACHE_PAGEMAP_H
 #define QUIRE_CACHE_PAGEMAP_H
@@ -32,8 +33,8 @@ struct address_space_operations {
 	int (*writepage)(struct quire *q, struct page *page);
 	/* shmem: brings the page of a swap entry found at index back into the
 	 * mapping; returns it locked, or ERR_PTR. */
-	struct page *(*swapin)(struct quire *q, struct address_space *mapping,
-			       unsigned long index, swp_entry_t entry, gfp_t gfp);
+	struct page *(*swapin)(struct quire *q, struct address_space *mapping, unsigned long index,
+			       swp_entry_t entry, gfp_t gfp);
 	/* shmem: a swap entry left in the tree is dropped by truncation. */
 	void (*free_swap)(struct quire *q, swp_entry_t entry);
 };
@@ -43,7 +44,7 @@ struct address_space {
 	struct inode *host;
 	struct xarray i_pages;
 	struct spinlock i_pages_lock;
-	unsigned long nrpages;	 /* pages in the tree, without shadows */
+	unsigned long nrpages;	     /* pages in the tree, without shadows */
 	unsigned long nrexceptional; /* shadow or swap entries */
 	const struct address_space_operations *a_ops;
 	struct spinlock i_mmap_lock;
@@ -51,36 +52,51 @@ struct address_space {
 	unsigned int i_mmap_shared; /* how many are shared and writable */
 	bool swap_backed;	    /* shmem: pages are PG_swapbacked */
 	bool unevictable;
+	int wb_err; /* -EIO after a failed write, until fsync reports it */
 };
 
 #define I_DIRTY_PAGES 0x1u
 #define I_DIRTY_INODE 0x2u
 #define I_FREEING     0x4u
 #define I_REFERENCED  0x8u
+#define I_SYNC	      0x10u /* being written back: off the device's dirty list */
+
+#define I_DIRTY (I_DIRTY_PAGES | I_DIRTY_INODE)
+
+/* Sequential reading: the window [start, start + size), and async_size pages
+ * before its end the page whose use starts the next one. */
+struct file_ra_state {
+	unsigned long start;
+	unsigned int size, async_size;
+	unsigned long prev_index; /* page last read; ULONG_MAX: none */
+};
 
 struct inode {
 	struct address_space i_data;
 	struct super_block *i_sb;
 	unsigned long i_ino;
-	u64 i_size;		 /* bytes */
-	u64 disk_start;		 /* first page of its extent on the device */
-	unsigned int i_count;	 /* references: dentries, open files */
+	u64 i_size;		    /* bytes */
+	u64 disk_start;		    /* first page of its first extent on the device */
+	struct list_head i_extents; /* struct disk_extent, by place in the file */
+	u64 i_valid;		    /* bytes: beyond it nothing was ever written (zeros) */
+	u64 i_version;		    /* writes so far: part of the content of written pages */
+	unsigned int i_nr_dirtied;  /* pages since the last balance_dirty_pages() */
+	unsigned long writeback_index;
+	unsigned int i_count; /* references: dentries, open files */
 	unsigned int i_nlink;
 	unsigned int i_state;
 	bool is_dir;
-	u64 dirtied_when;	 /* ns: when it first became dirty */
+	u64 dirtied_when; /* ns: when it first became dirty */
 	struct list_head i_sb_list;
-	struct list_head i_lru;	 /* unused inodes, oldest first */
+	struct list_head i_lru;	    /* unused inodes, oldest first */
 	struct list_head i_io_list; /* on the device's dirty list */
-	unsigned long ra_next;	 /* readahead: where sequential reading goes on */
-	unsigned int ra_size;	 /* pages of the window */
-	unsigned long ra_start;
+	struct file_ra_state i_ra;  /* of faults; reads use the file's */
 };
 
 struct dentry {
 	struct dentry *d_parent;
 	struct inode *d_inode; /* NULL: negative */
-	const char *name;      /* inline below 32 bytes, else kmalloc'ed */
+	const char *name;      /* inline below 40 bytes, else kmalloc'ed */
 	char d_iname[40];
 	unsigned int d_count;
 	bool d_referenced;
@@ -94,7 +110,8 @@ struct file {
 	struct inode *f_inode;
 	unsigned int f_count;
 	bool writable;
-	u64 f_pos;
+	u64 f_pos; /* the caller's */
+	struct file_ra_state f_ra;
 };
 
 struct buffer_head {
@@ -107,30 +124,56 @@ struct buffer_head {
 struct backing_dev {
 	unsigned int dev; /* the port's number */
 	const char *name;
-	struct spinlock wb_lock; /* LOCK_WB_LIST */
+	struct spinlock wb_lock;  /* LOCK_WB_LIST */
 	struct list_head b_dirty; /* inodes, oldest first */
 	struct quire_wait_queue flusher_wait;
 	struct quire_wait_queue progress; /* woken as pages become clean */
-	u64 write_bandwidth;	 /* pages a second, estimated */
+	u64 write_bandwidth;		  /* pages a second, estimated */
 	u64 bw_time, written_stamp;
 	unsigned long nr_written, nr_dirtied; /* pages, ever */
 	unsigned long nr_writeback;
+	unsigned int ra_pages;	   /* readahead's largest window: 32 (128 KiB) */
+	unsigned int nr_throttled; /* tasks asleep in balance_dirty_pages() */
+	unsigned long nr_errors;   /* failed bios */
+	bool has_flusher;
+	u64 last_old_flush; /* ns: dirty_writeback's last round */
 	unsigned long ios_read, ios_write, pages_read, pages_write;
 	bool flusher_wanted;
 	struct list_head list;
+};
+
+/* Unused objects in frames of one node, oldest first. */
+struct list_lru_one {
+	struct list_head list;
+	unsigned long nr_items;
+};
+
+#define EXTENT_CLASSES 128
+
+/* nr pages of a device from start on, for a file's pages from index on; when
+ * nobody uses it, free on its super block's list of its class of sizes. */
+struct disk_extent {
+	struct list_head list;
+	u64 start;
+	u32 index, nr;
 };
 
 struct super_block {
 	struct backing_dev *bdi; /* NULL: shmem, sockets */
 	struct spinlock lock;	 /* LOCK_SB_INODES */
 	struct list_head s_inodes;
-	struct list_head s_inode_lru;
-	struct list_head s_dentry_lru;
+	struct spinlock s_lru_lock; /* LOCK_INODE_LRU */
+	struct list_lru_one s_inode_lru[QUIRE_MAX_NODES];
+	struct list_lru_one s_dentry_lru[QUIRE_MAX_NODES];
+	/* Sums over the nodes. */
 	unsigned long nr_inode_lru, nr_dentry_lru, nr_inodes, nr_dentries;
 	struct dentry *s_root;
 	struct kmem_cache *inode_cachep; /* "ext4_inode_cache", "shmem_inode_cache"… */
 	unsigned long next_ino;
-	u64 next_block; /* allocation of extents: device pages */
+	/* Allocation of extents: device pages [next_block, nr_blocks) were
+	 * never used.  nr_blocks 0: no limit.  Set both after sget(). */
+	u64 next_block, nr_blocks;
+	struct list_head free_extents[EXTENT_CLASSES];
 	struct shrinker shrinker;
 	struct list_head list;
 	struct list_head *dentry_hash;
@@ -163,11 +206,25 @@ struct cache_floor {
 	struct list_head bdis, super_blocks;
 	struct super_block *shm_sb;
 	const struct address_space_operations *shmem_aops; /* given by swap/ */
-	struct lru_batch *lru_batch; /* [nr_cpus] */
+	struct lru_batch *lru_batch;			   /* [nr_cpus] */
 	struct kmem_cache *inode_cachep, *ext4_inode_cachep, *shmem_inode_cachep, *dentry_cachep,
 		*filp_cachep, *buffer_head_cachep, *radix_tree_node_cachep, *bio_cachep;
 	struct quire_wait_queue *page_wait; /* hashed: page unlock and end of writeback */
+	/* Reserves for when the slab has nothing: tree nodes that were got
+	 * before the tree was locked, and bios so that writeback goes on. */
+	struct spinlock pool_lock; /* LOCK_CACHE_POOL */
+	struct list_head node_pool, bio_pool;
+	unsigned int nr_node_pool, nr_bio_pool;
+	struct quire_wait_queue bio_wait;
 };
+
+/* Nodes of page trees from the radix_tree_node slab, never sleeping; ctx is
+ * the instance.  When a store under a lock failed for want of nodes, drop the
+ * lock, call radix_tree_preload() (0 or -ENOMEM; may sleep as gfp may), and
+ * store again. */
+extern const struct xa_node_ops radix_tree_node_ops;
+int radix_tree_preload(struct quire *q, gfp_t gfp);
+void address_space_init(struct quire *q, struct address_space *m, struct inode *host);
 
 int cache_init(struct quire *q);
 
@@ -175,21 +232,32 @@ int cache_init(struct quire *q);
 struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *name);
 struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_cache *inode_cachep);
 
-/* A new file or directory of size_bytes with an extent on the device;
- * one reference for the caller.  ERR_PTR(-ENOMEM, -ENOSPC). */
+/*
+ * A new file or directory of size_bytes with an extent on the device, which is
+ * as if it had always been there: reading it does I/O.  One reference for the
+ * caller, who drops it with iput(); dentries and open files take their own.
+ * Without references it stays cached; the shrinker takes it once it has no
+ * pages.  ERR_PTR(-ENOMEM, -ENOSPC).
+ */
 struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir);
 void ihold(struct inode *inode);
 void iput(struct quire *q, struct inode *inode);
 /* Drops pages from the byte on, and sets the size. */
 void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes);
 
-/* Finds the child (a reference for the caller), or NULL; d_alloc makes it. */
+/* Finds the child (a reference for the caller; d_inode is NULL if it is a
+ * negative one that was made so), or NULL.  d_alloc makes it, with a reference
+ * for the caller; it takes its own on inode (NULL: negative) and parent. NULL:
+ * no memory. */
 struct dentry *d_lookup(struct quire *q, struct dentry *parent, const char *name);
-struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name, struct inode *inode);
+struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name,
+		       struct inode *inode);
 void dput(struct quire *q, struct dentry *dentry);
-/* Removes a name and, with the last link, its file. */
+/* Removes a name and, with the last link and reference, its file.  The caller
+ * keeps its reference and drops it with dput(). */
 void d_delete(struct quire *q, struct dentry *dentry);
 
+/* An open file (takes its own reference on the inode); NULL: no memory. */
 struct file *alloc_file(struct quire *q, struct inode *inode, bool writable);
 void fput(struct quire *q, struct file *file);
 
@@ -201,6 +269,16 @@ s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length);
 s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length);
 int vfs_fsync(struct quire *q, struct file *file);
 void sync_filesystems(struct quire *q);
+/* The word that a write leaves in a page of a file: hot_fill_page()'s value. */
+static inline unsigned long file_page_content(u64 ino, unsigned long index, u64 version)
+{
+	u64 seed = (ino << 40) ^ ((u64)index << 16) ^ version;
+
+	return (unsigned long)(prng_splitmix64(&seed) >> 8) | 1;
+}
+/* Called by whoever dirties pages of a file, nr at a time: sleeps while there
+ * are too many.  May sleep. */
+void balance_dirty_pages_ratelimited(struct quire *q, struct address_space *m, unsigned int nr);
 /* drop_caches: bit 0 page cache, bit 1 slab (by the shrinkers, in reclaim). */
 void drop_pagecache(struct quire *q);
 
@@ -240,8 +318,17 @@ struct file *shmem_file_setup(struct quire *q, const char *name, u64 size_bytes)
 struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long index, gfp_t gfp,
 			    bool *major);
 
-/* A bio from the floor's cache, for swap too. */
+/* Drops [start, end] pages that are clean, unmapped and unused; how many. */
+unsigned long invalidate_mapping_pages(struct quire *q, struct address_space *m,
+				       unsigned long start, unsigned long end);
+
+/* A bio from the floor's cache, for swap too.  Never NULL if gfp lets it sleep. */
 struct quire_bio *bio_alloc(struct quire *q, gfp_t gfp);
 void bio_put(struct quire *q, struct quire_bio *bio);
+/* Counts and starts a bio; dev, op, pages and end_io are filled.  PGPGIN and
+ * PGPGOUT count sectors of 512 bytes: /proc/vmstat shows half, as Linux. */
+void submit_bio(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio);
+/* Writeback of nr pages on a device has ended: its bandwidth, its sleepers. */
+void bdi_writeback_done(struct quire *q, struct backing_dev *bdi, unsigned int nr);
 
 #endif
