@@ -12,40 +12,81 @@
 
 #include "cache/pagemap.h"
 
-#define SWAP_HAS_CACHE 0x40u
-#define SWAP_MAP_MAX   0x3eu
-#define SWAP_MAP_BAD   0x3fu
+#define SWAP_HAS_CACHE	 0x40u
+#define SWAP_MAP_MAX	 0x3eu
+#define SWAP_MAP_BAD	 0x3fu
+#define COUNT_CONTINUED	 0x80u /* more than SWAP_MAP_MAX: the rest is in si->continuation */
 #define SWAPFILE_CLUSTER 512
+#define SWAP_BATCH	 64 /* slots from one area before the next of its priority has its turn */
+
+/* 512 consecutive slots.  On free_clusters while none is used, on
+ * nonfull_clusters while some are, on no list when all are. */
+struct swap_cluster_info {
+	unsigned int used;
+	struct list_head list;
+};
+
+/* Where a CPU's last slot was: the next one is looked for behind it. */
+struct percpu_cluster {
+	unsigned int index; /* cluster; UINT_MAX: none yet */
+	unsigned int next;  /* slot within it */
+};
 
 struct swap_info_struct {
-	unsigned int type;  /* index among the areas */
+	unsigned int type; /* index among the areas */
 	int prio;
 	bool used, writeok;
-	const char *name;   /* "/dev/nvme0n1p2" */
+	const char *name; /* "/dev/nvme0n1p2" */
 	bool is_file;
 	struct backing_dev *bdi;
-	u64 dev_start;	    /* first page on the device */
-	unsigned long max, pages, inuse_pages;
-	u64 map_vaddr;	    /* vmalloc'ed: a byte a slot */
-	u8 **map_pages;	    /* the same, page by page */
-	u64 memcg_vaddr;    /* a u16 a slot: group's id */
+	u64 dev_start;			  /* first page on the device */
+	unsigned long max;		  /* slots, with the header's */
+	unsigned long pages, inuse_pages; /* slots that pages may have; and have */
+	u64 map_vaddr;			  /* vmalloc'ed: a byte a slot */
+	u8 **map_pages;			  /* the same, page by page */
+	u64 memcg_vaddr;		  /* a u16 a slot: group's id */
 	u16 **memcg_pages;
-	unsigned long *cluster_used; /* slots used in each cluster of 512 */
-	unsigned long cluster_next, lowest_bit;
-	struct spinlock lock;	    /* LOCK_SWAP_INFO */
-	struct address_space cache; /* swap cache of this area */
+	unsigned long nr_clusters;
+	struct swap_cluster_info *cluster_info;
+	struct percpu_cluster *percpu_cluster; /* [nr_cpus] */
+	struct list_head free_clusters, nonfull_clusters;
+	struct xarray continuation; /* values: references beyond SWAP_MAP_MAX, by slot */
+	unsigned int
+		reclaim_cluster; /* where the search for slots that only the cache needs goes on */
+	unsigned int batch;	 /* slots given out since its turn began */
+	struct list_head avail_list; /* in swap_floor.avail */
+	struct spinlock lock;	     /* LOCK_SWAP_INFO: map, clusters, counts */
+	struct address_space cache;  /* swap cache of this area */
 	struct zswap_tree *zswap;
 };
 
 struct swap_floor {
 	struct swap_info_struct *info[MAX_SWAPFILES];
 	unsigned int nr_swapfiles;
-	long nr_swap_pages;	    /* free slots */
+	int least_priority;
+	long nr_swap_pages; /* free slots */
 	unsigned long total_swap_pages;
 	unsigned int page_cluster;  /* readahead of 2^n slots */
+	struct list_head avail;	    /* areas by priority, best first */
+	struct spinlock avail_lock; /* LOCK_SWAP_INFO; no area's lock is taken under it */
+	/* Readahead: pages it read that were wanted since, where the last fault
+	 * was, how large its window. */
+	unsigned int ra_hits, ra_last;
+	unsigned long ra_prev_offset;
 	struct zswap_floor *zswap;
 	struct kmem_cache *zswap_entry_cachep;
 };
+
+/* Swap is more than half full: slots that only the cache needs should go. */
+static inline bool vm_swap_full(const struct quire *q)
+{
+	return q->swap->nr_swap_pages * 2 < (long)q->swap->total_swap_pages;
+}
+
+static inline long get_nr_swap_pages(const struct quire *q)
+{
+	return q->swap->nr_swap_pages;
+}
 
 int swap_init(struct quire *q);
 
@@ -61,9 +102,13 @@ bool add_to_swap(struct quire *q, struct page *page);
 void __delete_from_swap_cache(struct quire *q, struct page *page, swp_entry_t entry, void *shadow);
 /* Takes a clean, unmapped page out of the cache if no entry needs the slot. */
 bool try_to_free_swap(struct quire *q, struct page *page);
+/* The whole of it: the cache's reference and its hold on the slot go too.  The
+ * page is locked and the caller has a reference of its own. */
+void delete_from_swap_cache(struct quire *q, struct page *page);
 struct address_space *swap_address_space(struct quire *q, swp_entry_t entry);
 
-/* One more, or one less, page-table entry (or shmem tree entry) names a slot. */
+/* One more, or one less, page-table entry (or shmem tree entry) names a slot.
+ * 0, -EINVAL (no such slot, or free), -ENOMEM (beyond SWAP_MAP_MAX). */
 int swap_duplicate(struct quire *q, swp_entry_t entry);
 void swap_free(struct quire *q, swp_entry_t entry);
 /* swap_free and, when only the cache is left, the cached page too. */
@@ -77,15 +122,17 @@ unsigned int swap_count(struct quire *q, swp_entry_t entry);
  * unlocked; from the cache, zswap or the device (then *major).  NULL: -ENOMEM. */
 struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *major);
 struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry);
-/* Writes a locked page of the cache: zswap first, then the device. */
+/* Writes a locked page of the cache: zswap first, then the device.  0: the page
+ * was unlocked; AOP_WRITEPAGE_ACTIVATE: no memory or no device, the page is
+ * locked and dirty still. */
 int swap_writepage(struct quire *q, struct page *page);
 
 /* zswap: what /sys shows. */
 struct zswap_stats {
 	u64 pool_total_size; /* bytes of frames */
 	u64 stored_pages, same_filled_pages, written_back_pages, pool_limit_hit,
-		reject_reclaim_fail, reject_alloc_fail, reject_kmemcache_fail,
-		reject_compress_poor, duplicate_entry;
+		reject_reclaim_fail, reject_alloc_fail, reject_kmemcache_fail, reject_compress_poor,
+		duplicate_entry;
 	u64 compressed_bytes; /* sum of lengths */
 };
 struct zswap_params {

@@ -90,6 +90,12 @@ struct quire_port_ops {
 	 */
 	size_t (*compress)(void *ctx, uint64_t pfn, void *dst, size_t cap);
 	int (*decompress)(void *ctx, const void *src, size_t len, uint64_t pfn);
+	/*
+	 * How many leading bytes of the compressed form carry information: the
+	 * core keeps only those.  0: all.  The model, whose frames hold a
+	 * descriptor of 8 bytes, says 8.
+	 */
+	size_t compressed_bytes_kept;
 
 	/* Forget translations of an address space in [start, end). */
 	void (*tlb_flush)(void *ctx, void *mm, uint64_t start, uint64_t end);
