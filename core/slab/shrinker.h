@@ -9,8 +9,8 @@
 #include "base/quire.h"
 
 #define DEFAULT_SEEKS 2
-#define SHRINK_STOP  (~0UL)
-#define SHRINK_EMPTY (~0UL - 1)
+#define SHRINK_STOP   (~0UL)
+#define SHRINK_EMPTY  (~0UL - 1)
 
 struct shrink_control {
 	gfp_t gfp;
@@ -21,9 +21,11 @@ struct shrink_control {
 };
 
 struct shrinker {
-	unsigned long (*count_objects)(struct quire *q, struct shrinker *s, struct shrink_control *sc);
+	unsigned long (*count_objects)(struct quire *q, struct shrinker *s,
+				       struct shrink_control *sc);
 	/* Objects freed, or SHRINK_STOP. */
-	unsigned long (*scan_objects)(struct quire *q, struct shrinker *s, struct shrink_control *sc);
+	unsigned long (*scan_objects)(struct quire *q, struct shrinker *s,
+				      struct shrink_control *sc);
 	long batch; /* 0: 128 */
 	int seeks;  /* cost of making an object again; 0: free */
 	const char *name;
@@ -34,7 +36,8 @@ struct shrinker {
 
 void register_shrinker(struct quire *q, struct shrinker *s);
 void unregister_shrinker(struct quire *q, struct shrinker *s);
-/* The list (of shrinker.list) and its lock, for reclaim. */
+/* The list (of shrinker.list), for reclaim; its lock guards changes only:
+ * shrinkers come and go with file systems, not while reclaim walks. */
 struct list_head *shrinker_list(struct quire *q);
 
 #endif

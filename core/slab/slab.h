@@ -14,15 +14,15 @@
 
 struct kmem_cache;
 
-#define SLAB_HWCACHE_ALIGN	0x00002000u
-#define SLAB_CACHE_DMA		0x00004000u
-#define SLAB_PANIC		0x00040000u
-#define SLAB_RECLAIM_ACCOUNT	0x00020000u
-#define SLAB_TYPESAFE_BY_RCU	0x00080000u
-#define SLAB_ACCOUNT		0x04000000u
-#define SLAB_NO_MERGE		0x01000000u
+#define SLAB_HWCACHE_ALIGN   0x00002000u
+#define SLAB_CACHE_DMA	     0x00004000u
+#define SLAB_PANIC	     0x00040000u
+#define SLAB_RECLAIM_ACCOUNT 0x00020000u
+#define SLAB_TYPESAFE_BY_RCU 0x00080000u
+#define SLAB_ACCOUNT	     0x04000000u
+#define SLAB_NO_MERGE	     0x01000000u
 
-#define ARCH_KMALLOC_MINALIGN 8
+#define ARCH_KMALLOC_MINALIGN  8
 #define KMALLOC_MAX_CACHE_SIZE (PAGE_SIZE * 2)
 
 /* Makes kmem_cache's own caches, then kmalloc's. 0 or -ENOMEM. */
@@ -30,8 +30,11 @@ int slab_init(struct quire *q);
 
 /*
  * A cache of objects of size_bytes, aligned to align (0: natural).  ctor, if
- * not NULL, runs once for each object when its slab is made.  NULL when there
- * is no memory.  May sleep.
+ * not NULL, runs once for each object when its slab is made; as in Linux the
+ * link of free objects then lies behind the object, so it grows by 8 bytes.
+ * NULL when there is no memory, or a cache of that name has an owner.  A cache
+ * of the boot table (slab/boot_caches.c) becomes its owner's when that asks for
+ * it by name: so /proc/slabinfo keeps Linux's order.  May sleep.
  */
 struct kmem_cache *kmem_cache_create(struct quire *q, const char *name, unsigned int size_bytes,
 				     unsigned int align, unsigned int flags, void (*ctor)(void *));
@@ -50,10 +53,16 @@ unsigned int kmem_cache_size(const struct kmem_cache *s);
 /* size_bytes in kmalloc's classes; above 8 KiB whole pages. */
 void *kmalloc(struct quire *q, size_t size_bytes, gfp_t gfp) __must_check;
 void *kzalloc(struct quire *q, size_t size_bytes, gfp_t gfp) __must_check;
+/* On node nid (-1: any). */
+void *kmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid) __must_check;
 void kfree(struct quire *q, const void *object);
 size_t ksize(struct quire *q, const void *object);
 
-/* A line of /proc/slabinfo. */
+/* Pages that the caches' per-CPU parts take (meminfo's Percpu). */
+unsigned long slab_percpu_pages(const struct quire *q);
+
+/* A line of /proc/slabinfo.  As Linux's SLUB counts: objects of slabs that a
+ * CPU holds, free ones too, are active. */
 struct slabinfo {
 	const char *name;
 	unsigned long active_objs, num_objs;
@@ -61,9 +70,11 @@ struct slabinfo {
 	unsigned long active_slabs, num_slabs;
 };
 /* Calls fn for each cache, in the order of /proc/slabinfo (newest first). */
-void slab_for_each_cache(struct quire *q, void (*fn)(struct quire *q, struct kmem_cache *s, void *ctx),
-			 void *ctx);
+void slab_for_each_cache(struct quire *q,
+			 void (*fn)(struct quire *q, struct kmem_cache *s, void *ctx), void *ctx);
 void get_slabinfo(struct quire *q, struct kmem_cache *s, struct slabinfo *info);
+/* Objects handed out and not yet freed, exactly: looks at every CPU's slabs. */
+unsigned long kmem_cache_objects_in_use(struct quire *q, struct kmem_cache *s);
 /* Finds by name, NULL if there is none. */
 struct kmem_cache *find_kmem_cache(struct quire *q, const char *name);
 
