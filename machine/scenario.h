@@ -105,7 +105,8 @@ struct scn_process {
 	struct scn_value thread_stack; /* touched of each thread's 8 MB; default 16K */
 	uint32_t uid;
 	int32_t oom_score_adj;
-	int32_t node;		/* bound to the node's CPUs; -1: any */
+	char *node_text;	/* "node" in the file: a number; not given: any */
+	int32_t node;		/* bound to its CPUs; -1: any */
 	char *numa;		/* "default", "interleave", "bind:0,1", "preferred:1" */
 	char *cgroup;
 	struct scn_value rss;	/* touched heap of each at start, beside its memories; default 1M */
