@@ -128,12 +128,12 @@ static inline unsigned long find_last_bit(const unsigned long *map, unsigned lon
 	return nbits;
 }
 
-#define for_each_set_bit(bit, map, nbits)                                                \
-	for (bit = find_first_bit(map, nbits); bit < (nbits);                            \
+#define for_each_set_bit(bit, map, nbits)                     \
+	for (bit = find_first_bit(map, nbits); bit < (nbits); \
 	     bit = find_next_bit(map, nbits, bit + 1))
 
-#define for_each_clear_bit(bit, map, nbits)                                              \
-	for (bit = find_first_zero_bit(map, nbits); bit < (nbits);                       \
+#define for_each_clear_bit(bit, map, nbits)                        \
+	for (bit = find_first_zero_bit(map, nbits); bit < (nbits); \
 	     bit = find_next_zero_bit(map, nbits, bit + 1))
 
 static inline void bitmap_zero(unsigned long *map, unsigned long nbits)
@@ -208,8 +208,7 @@ static inline bool bitmap_full(const unsigned long *map, unsigned long nbits)
 	return find_first_zero_bit(map, nbits) >= nbits;
 }
 
-static inline bool bitmap_equal(const unsigned long *a, const unsigned long *b,
-				unsigned long nbits)
+static inline bool bitmap_equal(const unsigned long *a, const unsigned long *b, unsigned long nbits)
 {
 	unsigned long w;
 
@@ -263,8 +262,8 @@ static inline void bitmap_or(unsigned long *dst, const unsigned long *a, const u
 }
 
 /* dst = a without b; returns whether anything is left. */
-static inline bool bitmap_andnot(unsigned long *dst, const unsigned long *a,
-				 const unsigned long *b, unsigned long nbits)
+static inline bool bitmap_andnot(unsigned long *dst, const unsigned long *a, const unsigned long *b,
+				 unsigned long nbits)
 {
 	unsigned long w;
 

@@ -37,8 +37,10 @@ struct hlist_head {
 #define LIST_POISON1 ((void *)0xdead000000000100UL)
 #define LIST_POISON2 ((void *)0xdead000000000122UL)
 
+/* clang-format off */
 #define LIST_HEAD_INIT(name) { &(name), &(name) }
-#define LIST_HEAD(name)	     struct list_head name = LIST_HEAD_INIT(name)
+/* clang-format on */
+#define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 
 static inline void INIT_LIST_HEAD(struct list_head *head)
 {
@@ -252,29 +254,27 @@ static inline bool __must_check list_validate(const struct list_head *head)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
 
-#define list_first_entry_or_null(head, type, member)                                     \
-	({                                                                               \
-		struct list_head *__lfe_head = (head);                                   \
-		struct list_head *__lfe_first = __lfe_head->next;                        \
-		__lfe_first == __lfe_head ? (type *)NULL                                 \
-					  : list_entry(__lfe_first, type, member);       \
+#define list_first_entry_or_null(head, type, member)                                              \
+	({                                                                                        \
+		struct list_head *__lfe_head = (head);                                            \
+		struct list_head *__lfe_first = __lfe_head->next;                                 \
+		__lfe_first == __lfe_head ? (type *)NULL : list_entry(__lfe_first, type, member); \
 	})
 
-#define list_last_entry_or_null(head, type, member)                                      \
-	({                                                                               \
-		struct list_head *__lle_head = (head);                                   \
-		struct list_head *__lle_last = __lle_head->prev;                         \
-		__lle_last == __lle_head ? (type *)NULL                                  \
-					 : list_entry(__lle_last, type, member);         \
+#define list_last_entry_or_null(head, type, member)                                             \
+	({                                                                                      \
+		struct list_head *__lle_head = (head);                                          \
+		struct list_head *__lle_last = __lle_head->prev;                                \
+		__lle_last == __lle_head ? (type *)NULL : list_entry(__lle_last, type, member); \
 	})
 
 /* The link of an object, also for the "object" that a head would be part of. */
-#define __list_link_of(pos, member)                                                      \
+#define __list_link_of(pos, member) \
 	((struct list_head *)((char *)(pos) + offsetof(__typeof__(*(pos)), member)))
 
-#define list_next_entry(pos, member)                                                     \
+#define list_next_entry(pos, member) \
 	list_entry(__list_link_of(pos, member)->next, __typeof__(*(pos)), member)
-#define list_prev_entry(pos, member)                                                     \
+#define list_prev_entry(pos, member) \
 	list_entry(__list_link_of(pos, member)->prev, __typeof__(*(pos)), member)
 #define list_entry_is_head(pos, head, member) (__list_link_of(pos, member) == (head))
 
@@ -282,21 +282,19 @@ static inline bool __must_check list_validate(const struct list_head *head)
  * The walks.  In the _safe ones n is scratch, and the body may remove pos (but
  * not the entry after it).  After a full walk over entries pos is no object.
  */
-#define list_for_each(pos, head)                                                         \
-	for (pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each(pos, head) for (pos = (head)->next; pos != (head); pos = pos->next)
 
-#define list_for_each_prev(pos, head)                                                    \
-	for (pos = (head)->prev; pos != (head); pos = pos->prev)
+#define list_for_each_prev(pos, head) for (pos = (head)->prev; pos != (head); pos = pos->prev)
 
-#define list_for_each_safe(pos, n, head)                                                 \
+#define list_for_each_safe(pos, n, head) \
 	for (pos = (head)->next, n = pos->next; pos != (head); pos = n, n = pos->next)
 
-#define list_for_each_entry(pos, head, member)                                           \
-	for (pos = list_first_entry(head, __typeof__(*pos), member);                     \
+#define list_for_each_entry(pos, head, member)                       \
+	for (pos = list_first_entry(head, __typeof__(*pos), member); \
 	     !list_entry_is_head(pos, head, member); pos = list_next_entry(pos, member))
 
-#define list_for_each_entry_reverse(pos, head, member)                                   \
-	for (pos = list_last_entry(head, __typeof__(*pos), member);                      \
+#define list_for_each_entry_reverse(pos, head, member)              \
+	for (pos = list_last_entry(head, __typeof__(*pos), member); \
 	     !list_entry_is_head(pos, head, member); pos = list_prev_entry(pos, member))
 
 /* From the entry after pos (pos may be the head's) to the end. */
@@ -305,24 +303,24 @@ static inline bool __must_check list_validate(const struct list_head *head)
 	     pos = list_next_entry(pos, member))
 
 /* From pos itself to the end. */
-#define list_for_each_entry_from(pos, head, member)                                      \
+#define list_for_each_entry_from(pos, head, member) \
 	for (; !list_entry_is_head(pos, head, member); pos = list_next_entry(pos, member))
 
-#define list_for_each_entry_safe(pos, n, head, member)                                   \
-	for (pos = list_first_entry(head, __typeof__(*pos), member),                     \
-	     n = list_next_entry(pos, member);                                           \
-	     !list_entry_is_head(pos, head, member);                                     \
-	     pos = n, n = list_next_entry(n, member))
+#define list_for_each_entry_safe(pos, n, head, member)               \
+	for (pos = list_first_entry(head, __typeof__(*pos), member), \
+	    n = list_next_entry(pos, member);                        \
+	     !list_entry_is_head(pos, head, member); pos = n, n = list_next_entry(n, member))
 
-#define list_for_each_entry_safe_reverse(pos, n, head, member)                           \
-	for (pos = list_last_entry(head, __typeof__(*pos), member),                      \
-	     n = list_prev_entry(pos, member);                                           \
-	     !list_entry_is_head(pos, head, member);                                     \
-	     pos = n, n = list_prev_entry(n, member))
+#define list_for_each_entry_safe_reverse(pos, n, head, member)      \
+	for (pos = list_last_entry(head, __typeof__(*pos), member), \
+	    n = list_prev_entry(pos, member);                       \
+	     !list_entry_is_head(pos, head, member); pos = n, n = list_prev_entry(n, member))
 
 /* Hash chains. */
 
+/* clang-format off */
 #define HLIST_HEAD_INIT { NULL }
+/* clang-format on */
 #define HLIST_HEAD(name) struct hlist_head name = HLIST_HEAD_INIT
 
 static inline void INIT_HLIST_HEAD(struct hlist_head *head)
@@ -417,25 +415,25 @@ static inline bool __must_check hlist_validate(const struct hlist_head *head)
 
 #define hlist_entry(ptr, type, member) container_of(ptr, type, member)
 
-#define hlist_entry_safe(ptr, type, member)                                              \
-	({                                                                               \
-		__typeof__(ptr) __hes_ptr = (ptr);                                       \
-		__hes_ptr ? hlist_entry(__hes_ptr, type, member) : (type *)NULL;         \
+#define hlist_entry_safe(ptr, type, member)                                      \
+	({                                                                       \
+		__typeof__(ptr) __hes_ptr = (ptr);                               \
+		__hes_ptr ? hlist_entry(__hes_ptr, type, member) : (type *)NULL; \
 	})
 
 #define hlist_for_each(pos, head) for (pos = (head)->first; pos; pos = pos->next)
 
-#define hlist_for_each_safe(pos, n, head)                                                \
+#define hlist_for_each_safe(pos, n, head) \
 	for (pos = (head)->first; pos && ((n = pos->next), 1); pos = n)
 
-#define hlist_for_each_entry(pos, head, member)                                          \
-	for (pos = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); pos;     \
+#define hlist_for_each_entry(pos, head, member)                                      \
+	for (pos = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); pos; \
 	     pos = hlist_entry_safe((pos)->member.next, __typeof__(*(pos)), member))
 
 /* n is a struct hlist_node *; the body may remove pos. */
-#define hlist_for_each_entry_safe(pos, n, head, member)                                  \
-	for (pos = hlist_entry_safe((head)->first, __typeof__(*(pos)), member);          \
-	     pos && ((n = pos->member.next), 1);                                         \
+#define hlist_for_each_entry_safe(pos, n, head, member)                         \
+	for (pos = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); \
+	     pos && ((n = pos->member.next), 1);                                \
 	     pos = hlist_entry_safe(n, __typeof__(*(pos)), member))
 
 #endif

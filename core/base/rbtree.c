@@ -39,8 +39,8 @@ static inline int side_of(const struct rb_node *node, const struct rb_node *pare
 }
 
 /* Whatever pointed at old, below parent or at the root, points at new. */
-static inline void change_child(struct rb_node *old, struct rb_node *new,
-				struct rb_node *parent, struct rb_root *root)
+static inline void change_child(struct rb_node *old, struct rb_node *new, struct rb_node *parent,
+				struct rb_root *root)
 {
 	if (parent)
 		parent->rb_child[side_of(old, parent)] = new;
@@ -122,8 +122,7 @@ rb_template void insert_fixup(struct rb_node *node, struct rb_root *root,
 
 /* The paths through node (which may be missing), a child of parent, are one
  * black node short. */
-rb_template void erase_fixup(struct rb_node *node, struct rb_node *parent,
-			     struct rb_root *root,
+rb_template void erase_fixup(struct rb_node *node, struct rb_node *parent, struct rb_root *root,
 			     const struct rb_augment_callbacks *augment)
 {
 	while (parent && black_or_none(node)) {

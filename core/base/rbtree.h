@@ -61,8 +61,8 @@ struct rb_augment_callbacks {
 #define RB_RED	 0UL
 #define RB_BLACK 1UL
 
-#define RB_ROOT	       ((struct rb_root){ NULL })
-#define RB_ROOT_CACHED ((struct rb_root_cached){ { NULL }, NULL })
+#define RB_ROOT	       ((struct rb_root){NULL})
+#define RB_ROOT_CACHED ((struct rb_root_cached){{NULL}, NULL})
 
 #define RB_EMPTY_ROOT(root) ((root)->rb_node == NULL)
 
@@ -72,10 +72,10 @@ struct rb_augment_callbacks {
 
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 
-#define rb_entry_safe(ptr, type, member)                                                 \
-	({                                                                               \
-		__typeof__(ptr) __res_ptr = (ptr);                                       \
-		__res_ptr ? rb_entry(__res_ptr, type, member) : (type *)NULL;            \
+#define rb_entry_safe(ptr, type, member)                                      \
+	({                                                                    \
+		__typeof__(ptr) __res_ptr = (ptr);                            \
+		__res_ptr ? rb_entry(__res_ptr, type, member) : (type *)NULL; \
 	})
 
 static inline struct rb_node *rb_parent(const struct rb_node *node)
@@ -124,8 +124,7 @@ bool __must_check rb_validate_cached(const struct rb_root_cached *root);
 
 /* Hangs node, red and childless, at *link, which is parent's empty child (or
  * the root's pointer, with parent NULL). */
-static inline void rb_link_node(struct rb_node *node, struct rb_node *parent,
-				struct rb_node **link)
+static inline void rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
 {
 	node->__rb_parent_color = (unsigned long)parent | RB_RED;
 	node->rb_left = NULL;
@@ -147,8 +146,8 @@ static inline void rb_insert_color_cached(struct rb_node *node, struct rb_root_c
 	rb_insert_color(node, &root->rb_root);
 }
 
-static inline void rb_insert_augmented_cached(struct rb_node *node,
-					      struct rb_root_cached *root, bool leftmost,
+static inline void rb_insert_augmented_cached(struct rb_node *node, struct rb_root_cached *root,
+					      bool leftmost,
 					      const struct rb_augment_callbacks *augment)
 {
 	if (leftmost)
@@ -163,8 +162,7 @@ static inline void rb_erase_cached(struct rb_node *node, struct rb_root_cached *
 	rb_erase(node, &root->rb_root);
 }
 
-static inline void rb_erase_augmented_cached(struct rb_node *node,
-					     struct rb_root_cached *root,
+static inline void rb_erase_augmented_cached(struct rb_node *node, struct rb_root_cached *root,
 					     const struct rb_augment_callbacks *augment)
 {
 	if (root->rb_leftmost == node)
@@ -232,10 +230,10 @@ static inline struct rb_node *rb_find(const void *key, const struct rb_root *roo
 }
 
 /* The body may free pos; the tree is not fit for use afterwards. */
-#define rbtree_postorder_for_each_entry_safe(pos, n, root, field)                        \
-	for (pos = rb_entry_safe(rb_first_postorder(root), __typeof__(*pos), field);     \
-	     pos && ((n = rb_entry_safe(rb_next_postorder(&pos->field),                  \
-					__typeof__(*pos), field)), 1);                   \
+#define rbtree_postorder_for_each_entry_safe(pos, n, root, field)                               \
+	for (pos = rb_entry_safe(rb_first_postorder(root), __typeof__(*pos), field);            \
+	     pos &&                                                                             \
+	     ((n = rb_entry_safe(rb_next_postorder(&pos->field), __typeof__(*pos), field)), 1); \
 	     pos = n)
 
 /*

@@ -50,8 +50,7 @@ static void sift_down(const struct heap *heap, size_t i, size_t n)
 
 		if (child >= n)
 			return;
-		if (child + 1 < n &&
-		    heap->cmp(at(heap, child), at(heap, child + 1), heap->ctx) < 0)
+		if (child + 1 < n && heap->cmp(at(heap, child), at(heap, child + 1), heap->ctx) < 0)
 			child++;
 		if (heap->cmp(at(heap, i), at(heap, child), heap->ctx) >= 0)
 			return;
@@ -60,10 +59,10 @@ static void sift_down(const struct heap *heap, size_t i, size_t n)
 	}
 }
 
-void sort(void *base, size_t n, size_t size,
-	  int (*cmp)(const void *a, const void *b, void *ctx), void *ctx)
+void sort(void *base, size_t n, size_t size, int (*cmp)(const void *a, const void *b, void *ctx),
+	  void *ctx)
 {
-	const struct heap heap = { .base = base, .size = size, .cmp = cmp, .ctx = ctx };
+	const struct heap heap = {.base = base, .size = size, .cmp = cmp, .ctx = ctx};
 	size_t i;
 
 	if (n < 2)

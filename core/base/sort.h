@@ -16,7 +16,7 @@
  * Sorts n elements of size bytes from base on.  cmp(a, b, ctx) is negative,
  * zero or positive as a goes before, with or after b.
  */
-void sort(void *base, size_t n, size_t size,
-	  int (*cmp)(const void *a, const void *b, void *ctx), void *ctx);
+void sort(void *base, size_t n, size_t size, int (*cmp)(const void *a, const void *b, void *ctx),
+	  void *ctx);
 
 #endif

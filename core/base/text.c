@@ -69,8 +69,7 @@ static size_t make_room(struct text *t, size_t n)
 	room = t->cap ? t->cap - t->len - 1 : 0;
 	if (likely(n <= room))
 		return n;
-	if (t->grow && n < SIZE_MAX - t->len && t->grow(t, t->len + n + 1) &&
-	    t->cap > t->len + n)
+	if (t->grow && n < SIZE_MAX - t->len && t->grow(t, t->len + n + 1) && t->cap > t->len + n)
 		return n;
 	t->overflow = true;
 	return room;
@@ -162,7 +161,7 @@ static inline void out_decimal(struct out *out, u64 v, bool minus)
 
 void text_ulong(struct text *t, unsigned long v)
 {
-	struct out out = { .text = t };
+	struct out out = {.text = t};
 
 	out_decimal(&out, v, false);
 }
@@ -335,8 +334,7 @@ static inline u64 magnitude(s64 v)
 }
 
 /* Puts one conversion; false if its letter is not known. */
-static bool out_conversion(struct out *out, const struct spec *spec, char conv,
-			   struct args *args)
+static bool out_conversion(struct out *out, const struct spec *spec, char conv, struct args *args)
 {
 	s64 v;
 
@@ -433,7 +431,7 @@ static void out_format(struct out *out, const char *fmt, struct args *args)
 
 void text_vprintf(struct text *t, const char *fmt, va_list ap)
 {
-	struct out out = { .text = t };
+	struct out out = {.text = t};
 	struct args args;
 
 	va_copy(args.ap, ap);
@@ -443,7 +441,7 @@ void text_vprintf(struct text *t, const char *fmt, va_list ap)
 
 void text_printf(struct text *t, const char *fmt, ...)
 {
-	struct out out = { .text = t };
+	struct out out = {.text = t};
 	struct args args;
 
 	va_start(args.ap, fmt);
@@ -454,7 +452,7 @@ void text_printf(struct text *t, const char *fmt, ...)
 int text_vformat(char *buf, size_t cap, const char *fmt, va_list ap)
 {
 	struct text text;
-	struct out out = { .text = &text };
+	struct out out = {.text = &text};
 	struct args args;
 
 	text_init(&text, buf, cap);
@@ -494,8 +492,8 @@ static int parse_digits(const char *s, const char *end, int base, unsigned long 
 
 	if (base < 0 || base == 1 || base > 36)
 		return -EINVAL;
-	if ((base == 0 || base == 16) && end - s > 2 && s[0] == '0' &&
-	    (s[1] | 0x20) == 'x' && digit_of(s[2]) < 16) {
+	if ((base == 0 || base == 16) && end - s > 2 && s[0] == '0' && (s[1] | 0x20) == 'x' &&
+	    digit_of(s[2]) < 16) {
 		s += 2;
 		base = 16;
 	}

@@ -9,9 +9,9 @@
 #include "base/xarray.h"
 
 /* Shifts 0, 6, ... 60. */
-#define XA_LEVELS     11
+#define XA_LEVELS 11
 /* A root raised over all levels, and a second path down from it. */
-#define XA_STORE_MAX  (2 * XA_LEVELS - 1)
+#define XA_STORE_MAX (2 * XA_LEVELS - 1)
 
 static inline unsigned slot_of(const struct xa_node *node, unsigned long index)
 {
@@ -107,8 +107,7 @@ static void *leaf_store(struct xa_node *leaf, unsigned long index, void *entry)
 }
 
 /* Makes index's leaf out of the nodes in pool, exactly nodes_needed() many. */
-static struct xa_node *make_leaf(struct xarray *xa, unsigned long index,
-				 struct xa_node **pool)
+static struct xa_node *make_leaf(struct xarray *xa, unsigned long index, struct xa_node **pool)
 {
 	unsigned top = shift_for(index);
 	struct xa_node *node, *up;
@@ -172,8 +171,7 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry)
 }
 
 /* Clears one bit of one mark, and upwards for as long as it was the last. */
-static void node_clear_mark(struct xarray *xa, struct xa_node *node, unsigned slot,
-			    xa_mark_t mark)
+static void node_clear_mark(struct xarray *xa, struct xa_node *node, unsigned slot, xa_mark_t mark)
 {
 	if (!(node->marks[mark] & BIT(slot)))
 		return;
@@ -341,8 +339,7 @@ static const struct xa_node *find_leaf(const struct xa_node *node, unsigned long
 	return NULL;
 }
 
-void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long max,
-	      xa_mark_t filter)
+void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long max, xa_mark_t filter)
 {
 	const struct xa_node *leaf;
 
@@ -366,8 +363,8 @@ void *xa_find_after(const struct xarray *xa, unsigned long *index, unsigned long
 	return entry;
 }
 
-unsigned xa_gang(const struct xarray *xa, unsigned long start, unsigned long max_index,
-		 void **out, unsigned long *indices, unsigned n, xa_mark_t filter)
+unsigned xa_gang(const struct xarray *xa, unsigned long start, unsigned long max_index, void **out,
+		 unsigned long *indices, unsigned n, xa_mark_t filter)
 {
 	const struct xa_node *leaf;
 	unsigned found = 0;
@@ -487,8 +484,7 @@ bool xa_validate(const struct xarray *xa)
 		return true;
 	root = xa_to_node(xa->xa_head);
 	if (root->parent || root->offset || root->shift % XA_CHUNK_SHIFT ||
-	    root->shift > (XA_LEVELS - 1) * XA_CHUNK_SHIFT ||
-	    root->marks[XA_PRESENT] == BIT(0))
+	    root->shift > (XA_LEVELS - 1) * XA_CHUNK_SHIFT || root->marks[XA_PRESENT] == BIT(0))
 		return false;
 	for (m = 0; m < XA_MAX_MARKS; m++)
 		if (xa_marked(xa, m) != (root->marks[m] != 0))

@@ -43,7 +43,7 @@ typedef unsigned int xa_mark_t;
 #define XA_MARK_2    2U
 #define XA_MAX_MARKS 3U
 /* In a search: any entry, marked or not. */
-#define XA_PRESENT   3U
+#define XA_PRESENT 3U
 
 /*
  * Where nodes come from.  alloc returns sizeof(struct xa_node) bytes aligned
@@ -179,8 +179,7 @@ bool xa_get_mark(const struct xarray *xa, unsigned long index, xa_mark_t mark);
  * the mark, or any for XA_PRESENT.  *index becomes its index; when there is
  * none, NULL comes back and *index stays.
  */
-void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long max,
-	      xa_mark_t filter);
+void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long max, xa_mark_t filter);
 void *xa_find_after(const struct xarray *xa, unsigned long *index, unsigned long max,
 		    xa_mark_t filter);
 
@@ -189,8 +188,8 @@ void *xa_find_after(const struct xarray *xa, unsigned long *index, unsigned long
  * out[], and their indices into indices[] unless that is NULL.  Returns how
  * many.
  */
-unsigned xa_gang(const struct xarray *xa, unsigned long start, unsigned long max_index,
-		 void **out, unsigned long *indices, unsigned n, xa_mark_t filter);
+unsigned xa_gang(const struct xarray *xa, unsigned long start, unsigned long max_index, void **out,
+		 unsigned long *indices, unsigned n, xa_mark_t filter);
 
 /* Frees all nodes; the array is empty afterwards, and fit for use. */
 void xa_destroy(struct xarray *xa);
@@ -199,17 +198,16 @@ void xa_destroy(struct xarray *xa);
 bool __must_check xa_validate(const struct xarray *xa);
 
 /* The walks; index is an unsigned long, and the body may store and erase. */
-#define __xa_for_each(xa, index, entry, start, last, filter)                             \
-	for (index = (start), entry = xa_find(xa, &index, last, filter); entry;          \
+#define __xa_for_each(xa, index, entry, start, last, filter)                    \
+	for (index = (start), entry = xa_find(xa, &index, last, filter); entry; \
 	     entry = xa_find_after(xa, &index, last, filter))
 
-#define xa_for_each_range(xa, index, entry, start, last)                                 \
+#define xa_for_each_range(xa, index, entry, start, last) \
 	__xa_for_each(xa, index, entry, start, last, XA_PRESENT)
-#define xa_for_each_start(xa, index, entry, start)                                       \
+#define xa_for_each_start(xa, index, entry, start) \
 	__xa_for_each(xa, index, entry, start, ULONG_MAX, XA_PRESENT)
-#define xa_for_each(xa, index, entry)                                                    \
-	__xa_for_each(xa, index, entry, 0, ULONG_MAX, XA_PRESENT)
-#define xa_for_each_marked(xa, index, entry, filter)                                     \
+#define xa_for_each(xa, index, entry) __xa_for_each(xa, index, entry, 0, ULONG_MAX, XA_PRESENT)
+#define xa_for_each_marked(xa, index, entry, filter) \
 	__xa_for_each(xa, index, entry, 0, ULONG_MAX, filter)
 
 #endif
