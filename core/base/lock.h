@@ -43,6 +43,7 @@ enum lock_rank {
 	LOCK_SLAB_NODE,	 /* a cache's partial list of one node */
 	LOCK_PCP,	 /* a CPU's page lists */
 	LOCK_ZONE,	 /* free areas of a zone */
+	LOCK_PSI,	 /* stall times of a group */
 	LOCK_PRINTK,	 /* the log */
 	NR_LOCK_RANKS,
 };

@@ -7,7 +7,9 @@
  * a reference to that group in page->memcg until it is freed.  The root has no
  * limit and its pages carry NULL; its lruvecs are the nodes' own.
  *
- * Lock: LOCK_GROUP_TREE for the tree; counters are atomic.
+ * A group's usage counts in each of its ancestors, the root too.
+ *
+ * Lock: LOCK_GROUP_TREE for the tree and the ids; counters are atomic.
  */
 #ifndef QUIRE_GROUP_MEMCONTROL_H
 #define QUIRE_GROUP_MEMCONTROL_H
@@ -19,7 +21,8 @@
 struct page_counter {
 	long usage; /* pages */
 	long min, low, high, max;
-	long watermark; /* the most it ever was */
+	long emin, elow; /* in effect, by what the ancestors have: see calculate_protection */
+	long watermark;	 /* the most it ever was */
 	unsigned long failcnt;
 	struct page_counter *parent;
 };
@@ -43,6 +46,7 @@ enum psi_res { PSI_IO, PSI_MEM, PSI_CPU, NR_PSI_RESOURCES };
 enum psi_state { PSI_SOME, PSI_FULL, NR_PSI_STATES };
 
 struct psi_group {
+	struct spinlock lock;			   /* LOCK_PSI */
 	unsigned int nr_stalled[NR_PSI_RESOURCES]; /* tasks stalled now */
 	unsigned int nr_running;		   /* tasks that make progress now */
 	u64 last_change;			   /* ns */
@@ -60,13 +64,16 @@ struct mem_cgroup {
 	struct page_counter memory; /* pages of memory */
 	struct page_counter swap;   /* pages of swap slots */
 	bool oom_group;
-	unsigned int css_refs; /* charges, tasks and children */
+	unsigned int css_refs; /* itself while online, charges, tasks and children */
 	bool offline;	       /* removed, lives on for its charges */
+	bool dead;	       /* without references, its structure waits for reuse */
 	unsigned int nr_tasks;
-	unsigned long events[MEMCG_NR_EVENTS];
+	unsigned long events[MEMCG_NR_EVENTS];	     /* with those of its descendants */
+	unsigned long events_local[MEMCG_NR_EVENTS]; /* its own */
 	long vmstats[NR_VM_NODE_STAT_ITEMS];
 	unsigned long vmevents[NR_VM_EVENT_ITEMS];
 	struct psi_group psi;
+	unsigned long seen;	 /* the verifier's scratch */
 	struct lruvec *lruvec[]; /* [nr_nodes] */
 };
 
@@ -80,10 +87,18 @@ struct group_pressure_ops {
 	struct mem_cgroup *(*current_memcg)(struct quire *q);
 };
 
+#define MEMCG_ID_MAX	  65535u
+#define MEMCG_IDS_A_PIECE 256u
+#define MEMCG_ID_PIECES	  ((MEMCG_ID_MAX + 1) / MEMCG_IDS_A_PIECE)
+#define MEMCG_ROOT_ID	  1u
+
 struct group_floor {
 	struct mem_cgroup *root;
-	struct spinlock lock; /* LOCK_GROUP_TREE */
-	unsigned int next_id, nr_groups;
+	struct spinlock lock;	      /* LOCK_GROUP_TREE */
+	unsigned int nr_groups;	      /* the root, online and offline ones */
+	unsigned int nr_unreferenced; /* offline ones whose last reference went: to be reaped */
+	struct list_head spare;	      /* structures of groups that are gone, by sibling */
+	struct mem_cgroup **ids[MEMCG_ID_PIECES]; /* by id / MEMCG_IDS_A_PIECE */
 	struct group_pressure_ops ops;
 	struct psi_group psi; /* the machine's */
 };
@@ -92,15 +107,19 @@ int group_init(struct quire *q);
 
 /* A child of parent; ERR_PTR(-EEXIST, -ENOMEM, -EINVAL). */
 struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent, const char *name);
-/* -EBUSY while it has tasks or children. Charges that stay keep the structure. */
+/* -EBUSY while it has tasks or children that were not removed. Charges that
+ * stay keep the structure; such a group is still walked and reclaimed. */
 int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg);
 /* By path ("/kubepods/web"); NULL if there is none. */
 struct mem_cgroup *mem_cgroup_find(struct quire *q, const char *path);
 /* Writes the path. */
 struct text;
 void mem_cgroup_path(struct quire *q, const struct mem_cgroup *memcg, struct text *t);
-/* Pre-order walk: the group after prev below root (NULL starts), or NULL. */
-struct mem_cgroup *mem_cgroup_iter(struct quire *q, struct mem_cgroup *root, struct mem_cgroup *prev);
+/* Pre-order walk: the group after prev below root (NULL starts), or NULL.  A
+ * group's memory is only ever reused for a group, so a prev that has gone
+ * meanwhile ends the walk early and does no harm. */
+struct mem_cgroup *mem_cgroup_iter(struct quire *q, struct mem_cgroup *root,
+				   struct mem_cgroup *prev);
 
 /*
  * Charges a page that is about to be used (anonymous, page cache, kernel) to
@@ -115,6 +134,44 @@ void mem_cgroup_uncharge(struct quire *q, struct page *page);
 int mem_cgroup_try_charge_swap(struct quire *q, struct mem_cgroup *memcg, unsigned long nr_pages);
 void mem_cgroup_uncharge_swap(struct quire *q, unsigned int id, unsigned long nr_pages);
 struct mem_cgroup *mem_cgroup_from_id(struct quire *q, unsigned int id);
+
+/* References that keep a group's structure and id; tasks come with one. */
+void mem_cgroup_get(struct mem_cgroup *memcg);
+void mem_cgroup_put(struct quire *q, struct mem_cgroup *memcg);
+void mem_cgroup_attach_task(struct quire *q, struct mem_cgroup *memcg); /* NULL: nothing */
+void mem_cgroup_detach_task(struct quire *q, struct mem_cgroup *memcg);
+
+/* An event of memory.events, in the group and its ancestors. */
+void memcg_memory_event(struct mem_cgroup *memcg, enum memcg_event event);
+
+/*
+ * What a write to memory.max, .high, .low, .min and memory.swap.max does; in
+ * pages, PAGE_COUNTER_MAX: no limit.  A new max or high below the usage
+ * reclaims at once; for max, kills if that is not enough.  May sleep.
+ */
+void mem_cgroup_set_max(struct quire *q, struct mem_cgroup *memcg, long nr_pages);
+void mem_cgroup_set_high(struct quire *q, struct mem_cgroup *memcg, long nr_pages);
+void mem_cgroup_set_low(struct mem_cgroup *memcg, long nr_pages);
+void mem_cgroup_set_min(struct mem_cgroup *memcg, long nr_pages);
+void mem_cgroup_set_swap_max(struct mem_cgroup *memcg, long nr_pages);
+
+/* Sets memory.emin and .elow of a group for a reclaim that began at root
+ * (NULL: the machine); its parent's must be set: call it in pre-order. */
+void mem_cgroup_calculate_protection(struct quire *q, struct mem_cgroup *root,
+				     struct mem_cgroup *memcg);
+static inline bool mem_cgroup_below_min(const struct mem_cgroup *memcg)
+{
+	return memcg && memcg->parent && memcg->memory.emin >= memcg->memory.usage;
+}
+static inline bool mem_cgroup_below_low(const struct mem_cgroup *memcg)
+{
+	return memcg && memcg->parent && memcg->memory.elow >= memcg->memory.usage;
+}
+/* A counter of a group with its descendants: what memory.stat shows. */
+long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, enum node_stat_item item);
+unsigned long memcg_vm_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item);
+/* Pages that may still be charged before a limit, its own or an ancestor's, is met. */
+long mem_cgroup_margin(const struct mem_cgroup *memcg);
 
 /* The lists a page belongs on. */
 static inline struct lruvec *mem_cgroup_lruvec(struct quire *q, struct mem_cgroup *memcg,
@@ -147,6 +204,13 @@ static inline void count_memcg_events(struct quire *q, struct mem_cgroup *memcg,
 /* PSI (group/psi.c): the running task begins or ends a stall on a resource. */
 void psi_stall_enter(struct quire *q, enum psi_res res);
 void psi_stall_leave(struct quire *q, enum psi_res res);
+/* A task of a group (NULL: the root) begins (+1) or ceases (-1) to run and make
+ * progress: "full" is when tasks stall and none does. */
+void psi_running(struct quire *q, struct mem_cgroup *memcg, int delta);
+/* A task moves while it stalls on in_stall[] resources. */
+void psi_move_task(struct quire *q, struct mem_cgroup *from, struct mem_cgroup *to,
+		   const unsigned int in_stall[NR_PSI_RESOURCES]);
+void psi_init(struct quire *q, struct psi_group *psi);
 /* Brings totals and averages up to now, before they are shown. */
 void psi_update(struct quire *q, struct psi_group *psi);
 

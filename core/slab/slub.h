@@ -62,6 +62,8 @@ struct kmem_cache_node {
 	unsigned long nr_partial;
 	unsigned long nr_slabs;	     /* all, wherever they are */
 	unsigned long total_objects; /* in them */
+	/* The verifier's scratch: what it found. */
+	u32 seen_slabs, seen_objects, seen_partial;
 };
 
 struct kmem_cache {

@@ -18,22 +18,29 @@ int vmalloc_init(struct quire *q);
 
 /*
  * size_bytes, rounded up to pages, on node nid (-1: any).  Returns the kernel
- * virtual address, or 0.  caller names the user in /proc/vmallocinfo (static
+ * virtual address, or 0.  __GFP_ZERO clears the bytes.  caller names the user in /proc/vmallocinfo (static
  * text).  May sleep.
  */
-u64 vmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid, const char *caller) __must_check;
+u64 vmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid,
+		 const char *caller) __must_check;
 void vfree(struct quire *q, u64 addr);
 /* The frame's direct-map address of a byte of a vmalloc'ed range, or NULL. */
 void *vmalloc_page_address(struct quire *q, u64 addr);
 /* Pages in use by vmalloc (meminfo's VmallocUsed). */
 unsigned long vmalloc_nr_pages(const struct quire *q);
 
+/* Pages of the kernel's own page tables, the root with them: they count in
+ * NR_PAGETABLE, but belong to no address space. */
+unsigned long vmalloc_nr_tables(const struct quire *q);
+
 struct vm_struct {
 	u64 addr;
-	unsigned long size;	/* with the guard page */
+	unsigned long size; /* with the guard page */
 	unsigned int nr_pages;
 	const char *caller;
 };
-void vmalloc_for_each(struct quire *q, void (*fn)(const struct vm_struct *vm, void *ctx), void *ctx);
+/* In order of address; fn may not call vmalloc. */
+void vmalloc_for_each(struct quire *q, void (*fn)(const struct vm_struct *vm, void *ctx),
+		      void *ctx);
 
 #endif

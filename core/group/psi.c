@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pressure stall information: how long tasks waited for a resource (Linux's
+ * psi.c, after Weiner).
+ *
+ * "some" is time in which at least one task stalled, "full" time in which at
+ * least one stalled and none made progress.  Each is a total in ns and three
+ * averages over 10, 60 and 300 s that decay exponentially, updated every 2 s:
+ *
+ *	avg = avg * e^(-2/window) + share of the last 2 s * (1 - e^(-2/window))
+ *
+ * in fixed point of 11 bits.  Nothing runs every 2 s: a group's state is
+ * constant from one change to the next, so the periods that ended in between
+ * are made up for when it next changes or is shown, and the result is the same.
+ *
+ * Lock: psi->lock, a leaf.  Differs from Linux: a machine's state is one, not
+ * one a CPU weighed by its tasks; who runs is told by the port.
+ */
+#include "group/memcontrol.h"
+
+#define PSI_PERIOD (2 * NSEC_PER_SEC)
+#define FSHIFT	   11
+#define FIXED_1	   (1UL << FSHIFT)
+
+/* FIXED_1 * e^(-2/10), e^(-2/60), e^(-2/300) */
+static const unsigned long psi_exp[3] = {1677, 1981, 2034};
+
+void psi_init(struct quire *q, struct psi_group *psi)
+{
+	*psi = (struct psi_group){0};
+	spin_lock_init(&psi->lock, LOCK_PSI);
+	psi->last_change = quire_clock(q);
+	psi->avg_next_update = psi->last_change + PSI_PERIOD;
+}
+
+static bool psi_state(const struct psi_group *psi, unsigned int res, unsigned int state)
+{
+	if (!psi->nr_stalled[res])
+		return false;
+	/* Linux has no full for the CPU of the machine: somebody has it. */
+	return state == PSI_SOME || (!psi->nr_running && res != PSI_CPU);
+}
+
+/* Totals up to now; the state has not changed since last_change. */
+static void add_totals(struct psi_group *psi, u64 now)
+{
+	u64 delta = now - psi->last_change;
+
+	psi->last_change = now;
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
+		for (unsigned int s = 0; s < NR_PSI_STATES; s++)
+			if (psi_state(psi, r, s))
+				psi->total[r][s] += delta;
+}
+
+static unsigned long decay(unsigned long avg, unsigned long exp, unsigned long active)
+{
+	unsigned long sum = avg * exp + active * (FIXED_1 - exp);
+
+	/* Round up while rising, so that a steady load is reached. */
+	if (active >= avg)
+		sum += FIXED_1 - 1;
+	return sum / FIXED_1;
+}
+
+/* The averages at the end of a period, whose totals are in.  False: all are 0
+ * and stay so while nothing stalls. */
+static bool end_period(struct psi_group *psi)
+{
+	bool any = false;
+
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++) {
+		for (unsigned int s = 0; s < NR_PSI_STATES; s++) {
+			u64 stalled = min(psi->total[r][s] - psi->avg_last[r][s], (u64)PSI_PERIOD);
+			unsigned long pct = (unsigned long)(stalled * 100 / PSI_PERIOD) * FIXED_1;
+
+			psi->avg_last[r][s] += stalled;
+			for (unsigned int w = 0; w < 3; w++) {
+				psi->avg[r][s][w] = decay(psi->avg[r][s][w], psi_exp[w], pct);
+				any |= psi->avg[r][s][w] != 0;
+			}
+		}
+	}
+	return any;
+}
+
+static bool anything_stalls(const struct psi_group *psi)
+{
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
+		if (psi->nr_stalled[r])
+			return true;
+	return false;
+}
+
+/* Under the lock: everything up to now. */
+static void psi_advance(struct psi_group *psi, u64 now)
+{
+	while (now >= psi->avg_next_update) {
+		u64 periods = (now - psi->avg_next_update) / PSI_PERIOD;
+
+		add_totals(psi, psi->avg_next_update);
+		psi->avg_next_update += PSI_PERIOD;
+		if (!end_period(psi) && !anything_stalls(psi))
+			psi->avg_next_update += periods * PSI_PERIOD;
+	}
+	if (now > psi->last_change)
+		add_totals(psi, now);
+}
+
+void psi_update(struct quire *q, struct psi_group *psi)
+{
+	u64 now = quire_clock(q);
+
+	spin_lock(q, &psi->lock);
+	psi_advance(psi, now);
+	spin_unlock(q, &psi->lock);
+}
+
+static void psi_change(struct quire *q, struct psi_group *psi, u64 now, enum psi_res res,
+		       int stalled, int running)
+{
+	spin_lock(q, &psi->lock);
+	psi_advance(psi, now);
+	if (stalled > 0 || psi->nr_stalled[res])
+		psi->nr_stalled[res] += (unsigned int)stalled;
+	if (running > 0 || psi->nr_running)
+		psi->nr_running += (unsigned int)running;
+	spin_unlock(q, &psi->lock);
+}
+
+/* In a group, its ancestors and the machine. */
+static void psi_change_all(struct quire *q, struct mem_cgroup *memcg, enum psi_res res, int stalled,
+			   int running)
+{
+	u64 now = quire_clock(q);
+
+	for (; memcg && memcg->parent; memcg = memcg->parent)
+		psi_change(q, &memcg->psi, now, res, stalled, running);
+	psi_change(q, &q->group->psi, now, res, stalled, running);
+}
+
+static struct mem_cgroup *current_memcg(struct quire *q)
+{
+	return q->group->ops.current_memcg ? q->group->ops.current_memcg(q) : NULL;
+}
+
+void psi_stall_enter(struct quire *q, enum psi_res res)
+{
+	if (q->group)
+		psi_change_all(q, current_memcg(q), res, 1, 0);
+}
+
+void psi_stall_leave(struct quire *q, enum psi_res res)
+{
+	if (q->group)
+		psi_change_all(q, current_memcg(q), res, -1, 0);
+}
+
+void psi_running(struct quire *q, struct mem_cgroup *memcg, int delta)
+{
+	if (q->group)
+		psi_change_all(q, memcg, PSI_CPU, 0, delta);
+}
+
+void psi_move_task(struct quire *q, struct mem_cgroup *from, struct mem_cgroup *to,
+		   const unsigned int in_stall[NR_PSI_RESOURCES])
+{
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++) {
+		if (!in_stall[r])
+			continue;
+		psi_change_all(q, from, (enum psi_res)r, -(int)in_stall[r], 0);
+		psi_change_all(q, to, (enum psi_res)r, (int)in_stall[r], 0);
+	}
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control groups' invariants: each group's usage is the pages that carry it or
+ * one of its descendants; references cover what holds them; ids lead to their
+ * groups; nothing is counted twice in the tree.
+ *
+ * The memory map is walked only if there is a group beside the root.
+ */
+#include "verify/verify.h"
+
+static bool is_group(struct quire *q, const struct mem_cgroup *memcg)
+{
+	for (unsigned int id = 1; id <= MEMCG_ID_MAX; id++) {
+		if (!q->group->ids[id / MEMCG_IDS_A_PIECE])
+			return false;
+		if (mem_cgroup_from_id(q, id) == memcg)
+			return true;
+	}
+	return false;
+}
+
+/* Counts in memcg->seen the pages that carry each group. */
+static void count_charges(struct verify *v)
+{
+	struct quire *q = v->q;
+	struct mem_cgroup *last = NULL;
+	u64 pfn = 0;
+
+	while (pfn < q->max_pfn) {
+		struct page *page = pfn_to_page(q, pfn);
+
+		if (PageBuddy(page)) {
+			pfn += 1UL << page->private;
+			continue;
+		}
+		pfn++;
+		if (!page->memcg || PageTail(page))
+			continue;
+		/* Neighbours mostly have the same group. */
+		if (page->memcg != last && !is_group(q, page->memcg)) {
+			broken(v, "group: frame 0x%lx is charged to a group that does not exist",
+			       page_to_pfn(q, page));
+			continue;
+		}
+		last = page->memcg;
+		last->seen += 1UL << compound_order(page);
+	}
+}
+
+/* seen of a group with its descendants. */
+static unsigned long subtree_seen(const struct mem_cgroup *memcg)
+{
+	unsigned long sum = memcg->seen;
+	struct mem_cgroup *child;
+
+	list_for_each_entry (child, &memcg->children, sibling)
+		sum += subtree_seen(child);
+	return sum;
+}
+
+static void check_group(struct verify *v, struct mem_cgroup *memcg)
+{
+	long own_swap = memcg->swap.usage, pages = (long)subtree_seen(memcg);
+	unsigned int children = 0;
+	unsigned long refs;
+	struct mem_cgroup *child;
+
+	list_for_each_entry (child, &memcg->children, sibling) {
+		children++;
+		own_swap -= child->swap.usage;
+		if (child->parent != memcg)
+			broken(v, "group: %s is in the wrong place of the tree", child->name);
+	}
+	if (mem_cgroup_from_id(v->q, memcg->id) != memcg)
+		broken(v, "group: id %u does not lead to %s", memcg->id, memcg->name);
+	if (memcg->memory.usage != pages)
+		broken(v, "group: \"%s\" counts %ld pages, %ld carry it", memcg->name,
+		       memcg->memory.usage, pages);
+	if (own_swap < 0)
+		broken(v, "group: \"%s\" has %ld swap slots less than its children", memcg->name,
+		       -own_swap);
+	if (memcg->offline && memcg->nr_tasks)
+		broken(v, "group: \"%s\" is removed and has %u tasks", memcg->name,
+		       memcg->nr_tasks);
+	/* Others may hold more, never less. */
+	refs = (memcg->offline ? 0 : 1) + children + memcg->nr_tasks + memcg->seen +
+	       (unsigned long)max(own_swap, 0L);
+	if (memcg->parent && memcg->css_refs < refs)
+		broken(v, "group: \"%s\" has %u references for %lu that hold it", memcg->name,
+		       memcg->css_refs, refs);
+}
+
+void verify_group(struct verify *v)
+{
+	struct quire *q = v->q;
+	struct mem_cgroup *memcg;
+	unsigned int nr = 0;
+
+	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg;
+	     memcg = mem_cgroup_iter(q, NULL, memcg)) {
+		memcg->seen = 0;
+		nr++;
+	}
+	if (nr != q->group->nr_groups)
+		broken(v, "group: %u groups are counted, the tree has %u", q->group->nr_groups, nr);
+	if (q->group->nr_groups > 1)
+		count_charges(v);
+	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg; memcg = mem_cgroup_iter(q, NULL, memcg))
+		check_group(v, memcg);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Objects of one size, from an instance's own memory: Linux's kmem_cache.
+ *
+ *	struct quire_kmem_cache *c = quire_kmem_cache_create(q, "conn", 200, 0);
+ *	struct conn *conn = quire_kmem_cache_alloc(q, c, 0);
+ *	quire_kmem_cache_free(q, c, conn);
+ *
+ * All functions may be called from any thread at once on the host port.  None
+ * of them gives memory back that is still in use, and none keeps a pointer to
+ * a name.
+ */
+#ifndef QUIRE_SLAB_H
+#define QUIRE_SLAB_H
+
+#include <stddef.h>
+
+struct quire;
+struct quire_kmem_cache;
+
+#define QUIRE_ALLOC_ZERO   0x1u /* bytes read as 0 */
+#define QUIRE_ALLOC_NOWAIT 0x2u /* never sleep: fail where memory would have to be reclaimed */
+
+/*
+ * A cache of objects of size_bytes at addresses that are a multiple of align
+ * (a power of two; 0: 8).  NULL: no memory, an impossible size or align, or
+ * the name is taken.  May sleep.
+ */
+struct quire_kmem_cache *quire_kmem_cache_create(struct quire *q, const char *name,
+						 size_t size_bytes, size_t align);
+/* 0, or -EBUSY while objects are in use. */
+int quire_kmem_cache_destroy(struct quire *q, struct quire_kmem_cache *cache);
+/* Gives empty slabs back to the page allocator; returns how many pages. */
+unsigned long quire_kmem_cache_shrink(struct quire *q, struct quire_kmem_cache *cache);
+
+/* An object, or NULL.  Sleeps only without QUIRE_ALLOC_NOWAIT. */
+void *quire_kmem_cache_alloc(struct quire *q, struct quire_kmem_cache *cache, unsigned int flags)
+	__attribute__((warn_unused_result));
+/* The same from memory of node nid (of others where that has none). */
+void *quire_kmem_cache_alloc_node(struct quire *q, struct quire_kmem_cache *cache,
+				  unsigned int flags, int nid) __attribute__((warn_unused_result));
+/* Stops the machine (port->panic) if object is not of this cache. */
+void quire_kmem_cache_free(struct quire *q, struct quire_kmem_cache *cache, void *object);
+
+/*
+ * size_bytes from the general caches (8 to 8192 bytes; above that whole pages,
+ * at most 4 MiB), aligned to 8, powers of two to themselves; or NULL.
+ */
+void *quire_kmalloc(struct quire *q, size_t size_bytes, unsigned int flags)
+	__attribute__((warn_unused_result));
+void quire_kfree(struct quire *q, const void *object); /* NULL: nothing */
+/* How many bytes may be used of what quire_kmalloc() returned. */
+size_t quire_ksize(struct quire *q, const void *object);
+
+#endif
