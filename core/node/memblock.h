@@ -37,5 +37,13 @@ int memblock_reserve(struct quire *q, u64 base, u64 size, unsigned int nid);
  * a power of two: its kernel address, or NULL.  Only before the buddy is up.
  */
 void *memblock_alloc(struct quire *q, u64 size_bytes, u64 align, unsigned int nid);
+/* The same, as a physical address; 0 when there is no room. */
+u64 memblock_phys_alloc(struct quire *q, u64 size, u64 align, unsigned int nid);
+
+/* The first free range that begins at from or later (or contains it: then its
+ * rest); false when there is none. */
+bool memblock_next_free(const struct memblock *mb, u64 from, struct memblock_region *gap);
+/* How many bytes of [base, end) belong to node nid's ranges of a table. */
+u64 memblock_overlap_bytes(const struct memblock_type *type, u64 base, u64 end, unsigned int nid);
 
 #endif

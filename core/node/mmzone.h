@@ -98,7 +98,8 @@ struct zone {
 
 	struct free_area free_area[MAX_ORDER];
 	struct spinlock lock;
-	bool percpu_drift; /* free for the page floor */
+	bool boosted;	     /* watermark_boost was raised: wake kswapd once the lock is free */
+	bool reclaim_active; /* kswapd works on it (set by reclaim): per-CPU lists stay short */
 	long vm_stat[NR_VM_ZONE_STAT_ITEMS];
 } __cacheline_aligned;
 
@@ -230,6 +231,24 @@ static inline bool nodes_empty(const nodemask_t *mask)
 /* Reads the configuration, makes nodes, zones, the memory map's bounds, the
  * zonelists and the boot allocator.  -EINVAL or -ENOMEM. */
 int node_init(struct quire *q);
+/* Tells the log about ranges, zones and the order of zonelists. */
+void node_show(struct quire *q);
+static inline unsigned int node_distance(const struct quire *q, unsigned int a, unsigned int b)
+{
+	return q->node->distance[a][b];
+}
+static inline unsigned int zone_to_nid(const struct zone *zone)
+{
+	return zone->zone_pgdat->node_id;
+}
+static inline u64 zone_end_pfn(const struct zone *zone)
+{
+	return zone->zone_start_pfn + zone->spanned_pages;
+}
+static inline bool zone_spans_pfn(const struct zone *zone, u64 pfn)
+{
+	return pfn >= zone->zone_start_pfn && pfn < zone_end_pfn(zone);
+}
 /* The next entry of a zonelist with zone_idx <= highest and a node in
  * *nodes (NULL: any), from z on; ends at one whose zone is NULL. */
 struct zoneref *next_zones_zonelist(struct zoneref *z, int highest_zoneidx, const nodemask_t *nodes);

@@ -21,8 +21,13 @@ struct alloc_context {
 	int migratetype;
 	const nodemask_t *nodemask; /* NULL: all */
 	struct zonelist *zonelist;
+	struct zoneref *preferred_zoneref; /* the first that may be used */
 	unsigned int alloc_flags;
+	bool spread_dirty_pages; /* __GFP_WRITE: pass nodes over that have too many dirty pages */
 };
+
+/* Ored into mempolicy_node()'s answer: count the page as interleaved. */
+#define MEMPOLICY_INTERLEAVED 0x10000u
 
 struct page_pressure_ops {
 	void (*wakeup_kswapd)(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int order,
@@ -38,6 +43,12 @@ struct page_pressure_ops {
 	unsigned int (*mempolicy_node)(struct quire *q, const nodemask_t **nodemask);
 	/* "warn_alloc": prints Mem-Info beneath a page allocation failure. */
 	void (*show_mem)(struct quire *q, const nodemask_t *nodemask);
+	/* The running task's name for that warning; NULL: "swapper/0". */
+	const char *(*task_comm)(struct quire *q);
+	/* Pages of a zone that reclaim could get at; NULL: its file pages. */
+	unsigned long (*zone_reclaimable_pages)(struct quire *q, struct zone *zone);
+	/* May the node take more pages that will be dirty?  NULL: yes. */
+	bool (*node_dirty_ok)(struct quire *q, struct pglist_data *pgdat);
 };
 
 /* Set by sysctl; the floor's state. */
@@ -50,9 +61,11 @@ struct page_floor {
 	unsigned int lowmem_reserve_ratio[MAX_NR_ZONES];
 	unsigned int percpu_pagelist_high_fraction;
 	unsigned long stall_ns;		     /* virtual time spent in direct reclaim */
-	/* Fault point: see page/fault.c; when set, may make an allocation fail. */
+	/* Fault point: when set and true, the allocation fails at once (not
+	 * those with __GFP_NOFAIL). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
 	void *fail_ctx;
+	u64 last_warning_ns; /* of "page allocation failure": one in 10 s; 0: none yet */
 };
 
 /*
@@ -67,6 +80,11 @@ void memblock_free_all(struct quire *q);
  * 2^order pages.  gfp says from where and how hard to try.  The first page's
  * descriptor with a reference count of 1 (compound if __GFP_COMP), or NULL.
  * Sleeps only with __GFP_DIRECT_RECLAIM.  Linux: __alloc_pages().
+ *
+ * __GFP_ZERO clears the page's content as its user sees it (hot_clear_page()):
+ * in the model that is the content descriptor, and the frame's real bytes are
+ * as the last owner left them.  Whoever reads real bytes through
+ * page_address() in the core (slab, page tables) clears them itself.
  */
 struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsigned int nid,
 			   const nodemask_t *nodemask) __must_check;
@@ -74,6 +92,9 @@ struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsig
 struct page *alloc_pages(struct quire *q, gfp_t gfp, unsigned int order) __must_check;
 struct page *alloc_pages_node(struct quire *q, unsigned int nid, gfp_t gfp,
 			      unsigned int order) __must_check;
+
+/* Counts a page that interleaving placed where it wanted it. */
+void count_numa_interleave(struct quire *q, const struct page *page);
 
 /* Drops the caller's reference and frees when it was the last. */
 void __free_pages(struct quire *q, struct page *page, unsigned int order);
@@ -90,6 +111,9 @@ void drain_all_pages(struct quire *q, struct zone *zone);
 void setup_per_zone_wmarks(struct quire *q);
 void setup_per_zone_lowmem_reserve(struct quire *q);
 void calculate_min_free_kbytes(struct quire *q);
+/* Huge pages on demand want pageblocks free: raises min_free_kbytes as
+ * khugepaged does when it starts, and with it the watermarks. */
+void set_recommended_min_free_kbytes(struct quire *q);
 
 static inline unsigned long min_wmark_pages(const struct zone *z)
 {

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking for pages: which zone, how low, and what to do when none will do.
+ *
+ * The fast path goes along the node's zonelist and takes the first zone that
+ * stays above its low watermark.  The slow path wakes kswapd, lowers the bar to
+ * the min mark, and then, if the caller may wait, reclaims itself, as long as
+ * there is hope that reclaim gets the request over the mark; at last it calls
+ * the OOM killer.  Who is above the rules (PF_MEMALLOC: those who free memory
+ * when they are given some; the killer's victims) may use the reserves.
+ *
+ * The floors above do the work behind struct page_pressure_ops.
+ *
+ * Locks: none of its own.  May sleep only if gfp has __GFP_DIRECT_RECLAIM.
+ * Follows Linux 6.1's __alloc_pages_slowpath(); compaction is not there yet, so
+ * high orders are retried as Linux does without CONFIG_COMPACTION.
+ */
+#include "page/internal.h"
+#include "base/printk.h"
+#include "base/text.h"
+
+#define MAX_RECLAIM_RETRIES 16
+#define WARN_INTERVAL_NS    (10 * NSEC_PER_SEC)
+
+static unsigned long wmark_pages(const struct zone *zone, unsigned int alloc_flags)
+{
+	return zone->_watermark[alloc_flags & ALLOC_WMARK_MASK] + zone->watermark_boost;
+}
+
+static void prep_compound_page(struct page *page, unsigned int order)
+{
+	page->flags |= BIT(PG_head);
+	for (unsigned long i = 1; i < 1UL << order; i++)
+		page[i].compound_head = (unsigned long)page | 1;
+	page[1].compound_order = order;
+}
+
+static void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)
+{
+	page->private = 0;
+	HOT_STORE(&page->_refcount, 1);
+	if (gfp & __GFP_ZERO) {
+		u64 pfn = page_to_pfn(q, page);
+
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			hot_clear_page(q->hot, pfn + i);
+	}
+	if (order && (gfp & __GFP_COMP))
+		prep_compound_page(page, order);
+}
+
+/* From the buddy lists: orders without per-CPU lists, or when those are busy. */
+static struct page *rmqueue_buddy(struct quire *q, struct zone *preferred, struct zone *zone,
+				  unsigned int order, int migratetype, unsigned int alloc_flags)
+{
+	struct page *page = NULL;
+
+	spin_lock(q, &zone->lock);
+	if (order && (alloc_flags & ALLOC_HARDER))
+		page = __rmqueue_smallest(q, zone, order, MIGRATE_HIGHATOMIC);
+	if (!page)
+		page = __rmqueue(q, zone, order, migratetype, alloc_flags);
+	/* A dying task's failure now is worse than an atomic request's later. */
+	if (!page && (alloc_flags & ALLOC_OOM))
+		page = __rmqueue_smallest(q, zone, order, MIGRATE_HIGHATOMIC);
+	if (page)
+		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+	spin_unlock(q, &zone->lock);
+	if (page) {
+		count_vm_events(q, (enum vm_event_item)(PGALLOC_DMA + zone->zone_idx),
+				1UL << order);
+		zone_statistics(q, preferred, zone, 1);
+	}
+	return page;
+}
+
+static struct page *rmqueue(struct quire *q, struct zone *preferred, struct zone *zone,
+			    const struct alloc_context *ac, gfp_t gfp, unsigned int order,
+			    unsigned int alloc_flags)
+{
+	struct page *page = NULL;
+
+	(void)gfp;
+	if (likely(pcp_allowed_order(order, ac->migratetype)))
+		page = rmqueue_pcplist(q, preferred, zone, order, ac->migratetype, alloc_flags);
+	if (unlikely(!page))
+		page = rmqueue_buddy(q, preferred, zone, order, ac->migratetype, alloc_flags);
+	if (unlikely(HOT_LOAD(&zone->boosted))) {
+		HOT_STORE(&zone->boosted, false);
+		if (q->page->ops.wakeup_kswapd)
+			q->page->ops.wakeup_kswapd(q, zone, 0, 0, (int)zone->zone_idx);
+	}
+	return page;
+}
+
+/* Walks the zonelist once; *alloc_flags may lose ALLOC_NOFRAGMENT: then the
+ * walk starts again. */
+static struct page *try_zonelist(struct quire *q, gfp_t gfp, unsigned int order,
+				 unsigned int *alloc_flags, const struct alloc_context *ac)
+{
+	struct zone *preferred = ac->preferred_zoneref->zone, *zone;
+	struct pglist_data *dirty_pgdat = NULL;
+	struct zoneref *z;
+
+	for (z = ac->preferred_zoneref; (zone = z->zone) != NULL;
+	     z = next_zones_zonelist(z + 1, ac->highest_zoneidx, ac->nodemask)) {
+		struct page *page;
+
+		if (unlikely(ac->spread_dirty_pages) && q->page->ops.node_dirty_ok) {
+			if (dirty_pgdat == zone->zone_pgdat)
+				continue;
+			if (!q->page->ops.node_dirty_ok(q, zone->zone_pgdat)) {
+				dirty_pgdat = zone->zone_pgdat;
+				continue;
+			}
+		}
+		/* Better mix types than go to a remote node. */
+		if ((*alloc_flags & ALLOC_NOFRAGMENT) && zone != preferred &&
+		    zone_to_nid(zone) != zone_to_nid(preferred))
+			break;
+		if (!zone_watermark_fast(zone, order, wmark_pages(zone, *alloc_flags),
+					 ac->highest_zoneidx, *alloc_flags, gfp) &&
+		    !(*alloc_flags & ALLOC_NO_WATERMARKS))
+			continue;
+		page = rmqueue(q, preferred, zone, ac, gfp, order, *alloc_flags);
+		if (likely(page)) {
+			prep_new_page(q, page, order, gfp);
+			if (unlikely(order && (*alloc_flags & ALLOC_HARDER)))
+				reserve_highatomic_pageblock(q, page, zone);
+			return page;
+		}
+	}
+	return NULL;
+}
+
+static struct page *get_page_from_freelist(struct quire *q, gfp_t gfp, unsigned int order,
+					   unsigned int alloc_flags, const struct alloc_context *ac)
+{
+	struct page *page;
+
+	page = try_zonelist(q, gfp, order, &alloc_flags, ac);
+	if (unlikely(!page) && (alloc_flags & ALLOC_NOFRAGMENT)) {
+		alloc_flags &= ~ALLOC_NOFRAGMENT;
+		page = try_zonelist(q, gfp, order, &alloc_flags, ac);
+	}
+	return page;
+}
+
+/* ---- the slow path ---------------------------------------------------------- */
+
+static void wake_all_kswapds(struct quire *q, gfp_t gfp, const struct alloc_context *ac)
+{
+	struct pglist_data *last = NULL;
+	struct zone *zone;
+
+	if (!q->page->ops.wakeup_kswapd)
+		return;
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask)
+	{
+		if (zone->zone_pgdat == last)
+			continue;
+		last = zone->zone_pgdat;
+		q->page->ops.wakeup_kswapd(q, zone, gfp, ac->order, ac->highest_zoneidx);
+	}
+}
+
+static unsigned int gfp_to_alloc_flags(gfp_t gfp)
+{
+	unsigned int alloc_flags = ALLOC_WMARK_MIN | (gfp & (__GFP_HIGH | __GFP_KSWAPD_RECLAIM));
+
+	_Static_assert(__GFP_HIGH == ALLOC_HIGH && __GFP_KSWAPD_RECLAIM == ALLOC_KSWAPD,
+		       "these flags are passed on as they are");
+	if ((gfp & __GFP_ATOMIC) && !(gfp & __GFP_NOMEMALLOC))
+		alloc_flags |= ALLOC_HARDER;
+	return alloc_flags;
+}
+
+static bool is_oom_victim(struct quire *q)
+{
+	return q->page->ops.task_is_oom_victim && q->page->ops.task_is_oom_victim(q);
+}
+
+/* The rights of those who free memory, or die. */
+static unsigned int reserve_flags(struct quire *q, gfp_t gfp)
+{
+	if (gfp & __GFP_NOMEMALLOC)
+		return 0;
+	if ((gfp & __GFP_MEMALLOC) || (current_context(q)->flags & PF_MEMALLOC))
+		return ALLOC_NO_WATERMARKS;
+	return is_oom_victim(q) ? ALLOC_OOM : 0;
+}
+
+static unsigned long zone_reclaimable_pages(struct quire *q, struct zone *zone)
+{
+	if (q->page->ops.zone_reclaimable_pages)
+		return q->page->ops.zone_reclaimable_pages(q, zone);
+	return zone_page_state(zone, NR_ZONE_INACTIVE_FILE) +
+	       zone_page_state(zone, NR_ZONE_ACTIVE_FILE);
+}
+
+/*
+ * Is it worth reclaiming again?  Only while progress is made or the pages that
+ * could still be reclaimed would lift some zone over its min mark.
+ */
+static bool should_reclaim_retry(struct quire *q, struct alloc_context *ac,
+				 unsigned int alloc_flags, bool progress, int *no_progress_loops)
+{
+	struct zone *zone;
+	bool ret = false;
+
+	if (progress && ac->order <= PAGE_ALLOC_COSTLY_ORDER)
+		*no_progress_loops = 0;
+	else
+		(*no_progress_loops)++;
+	if (*no_progress_loops > MAX_RECLAIM_RETRIES)
+		return unreserve_highatomic_pageblock(q, ac, true);
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask)
+	{
+		unsigned long available =
+			zone_reclaimable_pages(q, zone) + zone_page_state(zone, NR_FREE_PAGES);
+
+		if (__zone_watermark_ok(zone, ac->order, min_wmark_pages(zone), ac->highest_zoneidx,
+					alloc_flags, (long)available)) {
+			ret = true;
+			break;
+		}
+	}
+	/* A worker that spins here would keep others from the work that frees. */
+	if (current_context(q)->flags & PF_WQ_WORKER)
+		sleep_ns(q, NSEC_PER_MSEC);
+	else
+		cond_resched(q);
+	return ret;
+}
+
+/* Without compaction: a small block may come together as long as pages are
+ * freed and there are any. */
+static bool should_compact_retry(struct alloc_context *ac, unsigned int alloc_flags)
+{
+	struct zone *zone;
+
+	if (!ac->order || ac->order > PAGE_ALLOC_COSTLY_ORDER)
+		return false;
+	for_each_zone_zonelist_nodemask(
+		zone, z, ac->zonelist, ac->highest_zoneidx,
+		ac->nodemask) if (zone_watermark_ok(zone, 0, min_wmark_pages(zone),
+						    ac->highest_zoneidx, alloc_flags)) return true;
+	return false;
+}
+
+static struct page *direct_reclaim(struct quire *q, gfp_t gfp, unsigned int alloc_flags,
+				   struct alloc_context *ac, unsigned long *progress)
+{
+	struct quire_context *ctx = current_context(q);
+	unsigned int memalloc = ctx->flags & PF_MEMALLOC;
+	struct page *page;
+	u64 start;
+
+	*progress = 0;
+	if (!q->page->ops.try_to_free_pages)
+		return NULL;
+	start = quire_clock(q);
+	ctx->flags |= PF_MEMALLOC;
+	*progress = q->page->ops.try_to_free_pages(q, ac);
+	ctx = current_context(q);
+	ctx->flags = (ctx->flags & ~(unsigned int)PF_MEMALLOC) | memalloc;
+	HOT_ADD(&q->page->stall_ns, quire_clock(q) - start);
+	if (!*progress)
+		return NULL;
+	page = get_page_from_freelist(q, gfp, ac->order, alloc_flags, ac);
+	if (page)
+		return page;
+	/* What was reclaimed may sit on other CPUs' lists, or be reserved. */
+	unreserve_highatomic_pageblock(q, ac, false);
+	drain_all_pages(q, NULL);
+	return get_page_from_freelist(q, gfp, ac->order, alloc_flags, ac);
+}
+
+static struct page *alloc_pages_may_oom(struct quire *q, gfp_t gfp, struct alloc_context *ac,
+					unsigned long *progress)
+{
+	struct page *page;
+
+	*progress = 0;
+	/* Someone else may have killed meanwhile: look once more, with a bar so
+	 * high that it only passes if much was freed. */
+	page = get_page_from_freelist(q, gfp & ~__GFP_DIRECT_RECLAIM, ac->order, ALLOC_WMARK_HIGH,
+				      ac);
+	if (page || ac->order > PAGE_ALLOC_COSTLY_ORDER ||
+	    (gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)))
+		return page;
+	if (!q->page->ops.out_of_memory)
+		return NULL;
+	if (q->page->ops.out_of_memory(q, ac) || (gfp & __GFP_NOFAIL)) {
+		*progress = 1;
+		if (gfp & __GFP_NOFAIL)
+			page = get_page_from_freelist(q, gfp, ac->order, ALLOC_NO_WATERMARKS, ac);
+	}
+	return page;
+}
+
+/* "0-3,5", as %*pbl; all of them for NULL. */
+static void nodes_to_text(struct quire *q, struct text *t, const nodemask_t *mask)
+{
+	const char *comma = "";
+
+	for (unsigned int nid = 0; nid < q->nr_nodes; nid++) {
+		unsigned int last = nid;
+
+		if (mask && !node_isset(mask, nid))
+			continue;
+		while (last + 1 < q->nr_nodes && (!mask || node_isset(mask, last + 1)))
+			last++;
+		text_printf(t, last > nid ? "%s%u-%u" : "%s%u", comma, nid, last);
+		comma = ",";
+		nid = last;
+	}
+}
+
+/* The log's "page allocation failure", at most one in ten seconds. */
+static void warn_alloc(struct quire *q, gfp_t gfp, unsigned int order, const nodemask_t *nodemask)
+{
+	struct page_floor *floor = q->page;
+	char flags[256], nodes[256], allowed[256];
+	u64 now = quire_clock(q) + 1;
+	struct text t;
+
+	if (gfp & __GFP_NOWARN)
+		return;
+	if (floor->last_warning_ns && now - floor->last_warning_ns < WARN_INTERVAL_NS)
+		return;
+	floor->last_warning_ns = now;
+	text_init(&t, flags, sizeof(flags));
+	gfp_to_text(&t, gfp);
+	text_init(&t, nodes, sizeof(nodes));
+	if (nodemask)
+		nodes_to_text(q, &t, nodemask);
+	else
+		text_puts(&t, "(null)");
+	text_init(&t, allowed, sizeof(allowed));
+	nodes_to_text(q, &t, NULL);
+	pr_warn(q,
+		"%s: page allocation failure: order:%u, mode:%#x(%s), "
+		"nodemask=%s,cpuset=/,mems_allowed=%s",
+		floor->ops.task_comm ? floor->ops.task_comm(q) : "swapper/0", order, gfp, flags,
+		nodes, allowed);
+	if (floor->ops.show_mem)
+		floor->ops.show_mem(q, nodemask);
+}
+
+static void find_preferred(struct alloc_context *ac)
+{
+	ac->preferred_zoneref =
+		next_zones_zonelist(ac->zonelist->zonerefs, ac->highest_zoneidx, ac->nodemask);
+}
+
+/* One round of the slow path: a page, or NULL and *again says whether another
+ * round may help. */
+static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context *ac,
+			       unsigned int *alloc_flags, int *no_progress_loops, bool *again)
+{
+	unsigned int order = ac->order, rights = reserve_flags(q, gfp);
+	bool costly = order > PAGE_ALLOC_COSTLY_ORDER;
+	unsigned long progress;
+	struct page *page;
+
+	*again = false;
+	if (*alloc_flags & ALLOC_KSWAPD)
+		wake_all_kswapds(q, gfp, ac);
+	if (rights) {
+		/* Without ALLOC_WMARK_MASK's bits: the reserves have no mark. */
+		*alloc_flags = rights | (*alloc_flags & ALLOC_KSWAPD);
+		/* Policy does not bind those who are to free memory. */
+		ac->nodemask = NULL;
+		find_preferred(ac);
+	}
+	ac->alloc_flags = *alloc_flags;
+	page = get_page_from_freelist(q, gfp, order, *alloc_flags, ac);
+	if (page || !(gfp & __GFP_DIRECT_RECLAIM) || (current_context(q)->flags & PF_MEMALLOC))
+		return page;
+	page = direct_reclaim(q, gfp, *alloc_flags, ac, &progress);
+	if (page || (gfp & __GFP_NORETRY) || (costly && !(gfp & __GFP_RETRY_MAYFAIL)))
+		return page;
+	if (should_reclaim_retry(q, ac, *alloc_flags, progress > 0, no_progress_loops) ||
+	    (progress && should_compact_retry(ac, *alloc_flags))) {
+		*again = true;
+		return NULL;
+	}
+	page = alloc_pages_may_oom(q, gfp, ac, &progress);
+	if (page)
+		return page;
+	/* A victim that got nothing even from the reserves gives up. */
+	if (is_oom_victim(q) && ((*alloc_flags & ALLOC_OOM) || (gfp & __GFP_NOMEMALLOC)))
+		return NULL;
+	if (progress)
+		*no_progress_loops = 0;
+	*again = progress > 0;
+	return NULL;
+}
+
+static struct page *alloc_pages_slowpath(struct quire *q, gfp_t gfp, struct alloc_context *ac)
+{
+	const nodemask_t *nodemask = ac->nodemask;
+	int no_progress_loops = 0;
+	unsigned int alloc_flags;
+	struct page *page;
+	bool again;
+
+	if ((gfp & __GFP_DIRECT_RECLAIM) && (gfp & __GFP_ATOMIC))
+		gfp &= ~__GFP_ATOMIC;
+	alloc_flags = gfp_to_alloc_flags(gfp);
+	find_preferred(ac);
+	if (!ac->preferred_zoneref->zone)
+		goto fail;
+	do {
+		page = slow_round(q, gfp, ac, &alloc_flags, &no_progress_loops, &again);
+		if (!page && !again && (gfp & __GFP_NOFAIL)) {
+			page = get_page_from_freelist(q, gfp, ac->order, ALLOC_HARDER, ac);
+			if (!page && q->stopping)
+				break;
+			again = true;
+			cond_resched(q);
+		}
+	} while (!page && again);
+	if (page)
+		return page;
+fail:
+	warn_alloc(q, gfp, ac->order, nodemask);
+	return NULL;
+}
+
+/* ---- the fast path ---------------------------------------------------------- */
+
+/* Should an unmovable request rather go to DMA32 than steal in Normal? */
+static unsigned int nofragment_flag(const struct quire *q, const struct zone *zone)
+{
+	if (!zone || zone->zone_idx != ZONE_NORMAL)
+		return 0;
+	if (q->nr_nodes > 1 && !zone[-1].present_pages)
+		return 0;
+	return ALLOC_NOFRAGMENT;
+}
+
+struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsigned int nid,
+			   const nodemask_t *nodemask)
+{
+	unsigned int pf = current_context(q)->flags;
+	struct alloc_context ac;
+	struct page *page;
+
+	if (unlikely(order >= MAX_ORDER))
+		return NULL;
+	if (unlikely(pf & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS))) {
+		gfp &= ~__GFP_FS;
+		if (pf & PF_MEMALLOC_NOIO)
+			gfp &= ~__GFP_IO;
+	}
+	if (unlikely(q->page->fail_alloc != NULL) && !(gfp & __GFP_NOFAIL) &&
+	    q->page->fail_alloc(q, gfp, order, q->page->fail_ctx))
+		return NULL;
+	ac = (struct alloc_context){
+		.gfp = gfp,
+		.order = order,
+		.preferred_nid = nid,
+		.highest_zoneidx = (int)gfp_zone(gfp),
+		.migratetype = gfp_migratetype(gfp),
+		.nodemask = nodemask,
+		.zonelist = &NODE_DATA(q, nid)
+				     ->node_zonelists[gfp & __GFP_THISNODE ? ZONELIST_NOFALLBACK
+									   : ZONELIST_FALLBACK],
+		.alloc_flags = ALLOC_WMARK_LOW,
+		.spread_dirty_pages = (gfp & __GFP_WRITE) != 0,
+	};
+	find_preferred(&ac);
+	page = get_page_from_freelist(q, gfp, order,
+				      ALLOC_WMARK_LOW | (gfp & ALLOC_KSWAPD) |
+					      nofragment_flag(q, ac.preferred_zoneref->zone),
+				      &ac);
+	if (likely(page))
+		return page;
+	ac.spread_dirty_pages = false;
+	return alloc_pages_slowpath(q, gfp, &ac);
+}
+
+struct page *alloc_pages_node(struct quire *q, unsigned int nid, gfp_t gfp, unsigned int order)
+{
+	return __alloc_pages(q, gfp, order, nid, NULL);
+}
+
+struct page *alloc_pages(struct quire *q, gfp_t gfp, unsigned int order)
+{
+	const nodemask_t *nodemask = NULL;
+	struct page *page;
+	unsigned int nid;
+
+	if (!q->page->ops.mempolicy_node || (gfp & __GFP_THISNODE))
+		return __alloc_pages(q, gfp, order, numa_node_id(q), NULL);
+	nid = q->page->ops.mempolicy_node(q, &nodemask);
+	page = __alloc_pages(q, gfp, order, nid & ~MEMPOLICY_INTERLEAVED, nodemask);
+	if ((nid & MEMPOLICY_INTERLEAVED) && page &&
+	    page_to_nid(page) == (nid & ~MEMPOLICY_INTERLEAVED))
+		count_numa_interleave(q, page);
+	return page;
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The buddy allocator: a zone's free memory as blocks of 2^order pages.
+ *
+ * A block of order n begins at a frame number divisible by 2^n.  Its buddy is
+ * the block with which it makes one of order n + 1: their numbers differ in
+ * bit n alone.  A request takes the first block of the smallest order that has
+ * one and puts the halves it does not need on the lists below (expand); a block
+ * given back is joined with its buddy as long as that is free too.
+ *
+ * Against fragmentation memory is dealt in pageblocks of 2 MiB, each of one
+ * migrate type: pages that can be moved, pages that can be reclaimed and those
+ * that stay for ever are kept apart.  When a type has run dry it steals from
+ * another, the largest block there is, and if it then owns most of that
+ * pageblock the whole pageblock changes its type.
+ *
+ * Invariants (verify_buddy.c): a free block's first descriptor has PG_buddy, its
+ * order in private, no references, and is on exactly one list of its zone; no
+ * two free buddies of one order below the highest lie side by side, except
+ * pageblocks one of which must not be mixed; nr_free counts the lists,
+ * NR_FREE_PAGES their pages.
+ *
+ * PG_virgin: at boot only the first descriptor of a free block of the highest
+ * order is written.  The others are when the block is first taken off its list
+ * (materialise()), which is also before anyone could look at them: a block of
+ * the highest order has no buddy to be joined with.
+ *
+ * Lock: zone->lock, which the callers hold.  Follows Linux's page_alloc.c.
+ */
+#include "page/internal.h"
+
+#define HIGHEST_ORDER (MAX_ORDER - 1)
+
+/* From whom a type steals, in this order. */
+static const int fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
+	[MIGRATE_UNMOVABLE] = {MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE},
+	[MIGRATE_MOVABLE] = {MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE},
+	[MIGRATE_RECLAIMABLE] = {MIGRATE_UNMOVABLE, MIGRATE_MOVABLE},
+};
+
+static bool migratetype_is_mergeable(int migratetype)
+{
+	return migratetype < MIGRATE_PCPTYPES;
+}
+
+void init_free_lists(struct zone *zone)
+{
+	for (unsigned int order = 0; order < MAX_ORDER; order++)
+		for (int mt = 0; mt < MIGRATE_TYPES; mt++)
+			INIT_LIST_HEAD(&zone->free_area[order].free_list[mt]);
+}
+
+void init_single_page(struct page *page, unsigned long place)
+{
+	page->flags = place;
+	page->page_type = PAGE_TYPE_NONE;
+	page->_refcount = 0;
+}
+
+int get_pageblock_migratetype(const struct quire *q, const struct page *page)
+{
+	return pfnblock_migratetype(page_zone(q, page), page_to_pfn(q, page));
+}
+
+/* ---- lists ------------------------------------------------------------------ */
+
+static void add_to_free_list(struct page *page, struct zone *zone, unsigned int order, int mt,
+			     bool tail)
+{
+	struct free_area *area = &zone->free_area[order];
+
+	page->private = order;
+	__SetPageType(page, PG_buddy);
+	if (tail)
+		list_add_tail(&page->lru, &area->free_list[mt]);
+	else
+		list_add(&page->lru, &area->free_list[mt]);
+	area->nr_free++;
+}
+
+static void move_to_free_list(struct page *page, struct zone *zone, unsigned int order, int mt)
+{
+	list_move_tail(&page->lru, &zone->free_area[order].free_list[mt]);
+}
+
+/* Writes the descriptors of a virgin block. */
+static void materialise(struct page *page)
+{
+	unsigned long place = page->flags & PAGE_PLACE_MASK;
+
+	page->flags = place;
+	for (unsigned int i = 1; i < 1u << HIGHEST_ORDER; i++)
+		init_single_page(page + i, place);
+}
+
+static void del_page_from_free_list(struct page *page, struct zone *zone, unsigned int order)
+{
+	list_del(&page->lru);
+	__ClearPageType(page, PG_buddy);
+	page->private = 0;
+	zone->free_area[order].nr_free--;
+	if (unlikely(page->flags & BIT(PG_virgin)))
+		materialise(page);
+}
+
+/* ---- giving back ------------------------------------------------------------ */
+
+/* The buddy of a block if it is free, whole and in the same zone. */
+static struct page *find_buddy_page(const struct quire *q, struct page *page, u64 pfn,
+				    unsigned int order, u64 *buddy_pfn)
+{
+	u64 bpfn = pfn ^ (1UL << order);
+	struct page *buddy;
+
+	if (bpfn >= q->max_pfn)
+		return NULL;
+	buddy = pfn_to_page(q, bpfn);
+	*buddy_pfn = bpfn;
+	if (!PageBuddy(buddy) || buddy_order(buddy) != order ||
+	    ((buddy->flags ^ page->flags) & PAGE_PLACE_MASK))
+		return NULL;
+	return buddy;
+}
+
+/*
+ * A block whose buddy's buddy is free one order up will soon be joined with
+ * it if left alone: such a block goes to the end of its list.
+ */
+static bool buddy_merge_likely(const struct quire *q, struct page *page, u64 pfn,
+			       unsigned int order)
+{
+	u64 higher = pfn & ~(1UL << order), ignored;
+
+	if (order >= HIGHEST_ORDER - 1)
+		return false;
+	return find_buddy_page(q, page - (pfn - higher), higher, order + 1, &ignored) != NULL;
+}
+
+void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *zone,
+		     unsigned int order, int migratetype, unsigned int fpi_flags)
+{
+	u64 buddy_pfn;
+
+	mod_zone_page_state(zone, NR_FREE_PAGES, 1L << order);
+	while (order < HIGHEST_ORDER) {
+		struct page *buddy = find_buddy_page(q, page, pfn, order, &buddy_pfn);
+
+		if (!buddy)
+			break;
+		/* Above a pageblock's size types could mix: only the three
+		 * main ones may. */
+		if (unlikely(order >= pageblock_order)) {
+			int buddy_mt = pfnblock_migratetype(zone, buddy_pfn);
+
+			if (buddy_mt != migratetype && (!migratetype_is_mergeable(migratetype) ||
+							!migratetype_is_mergeable(buddy_mt)))
+				break;
+		}
+		del_page_from_free_list(buddy, zone, order);
+		if (buddy_pfn < pfn) {
+			page = buddy;
+			pfn = buddy_pfn;
+		}
+		order++;
+	}
+	add_to_free_list(page, zone, order, migratetype,
+			 (fpi_flags & FPI_TO_TAIL) || buddy_merge_likely(q, page, pfn, order));
+}
+
+void __free_virgin_block(struct quire *q, struct zone *zone, u64 pfn, int migratetype)
+{
+	struct page *page = pfn_to_page(q, pfn);
+
+	init_single_page(page, page_place(zone) | BIT(PG_virgin));
+	mod_zone_page_state(zone, NR_FREE_PAGES, 1L << HIGHEST_ORDER);
+	add_to_free_list(page, zone, HIGHEST_ORDER, migratetype, true);
+}
+
+/* ---- taking ----------------------------------------------------------------- */
+
+/* Puts the upper halves of a block of order `high` back until `low` is left. */
+static void expand(struct zone *zone, struct page *page, unsigned int low, unsigned int high,
+		   int migratetype)
+{
+	while (high > low) {
+		high--;
+		add_to_free_list(page + (1UL << high), zone, high, migratetype, false);
+	}
+}
+
+struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
+				int migratetype)
+{
+	(void)q;
+	for (unsigned int o = order; o < MAX_ORDER; o++) {
+		struct list_head *list = &zone->free_area[o].free_list[migratetype];
+		struct page *page;
+
+		if (list_empty(list))
+			continue;
+		page = list_first_entry(list, struct page, lru);
+		del_page_from_free_list(page, zone, o);
+		expand(zone, page, order, o, migratetype);
+		set_pcppage_migratetype(page, migratetype);
+		return page;
+	}
+	return NULL;
+}
+
+/* Moves the free blocks in [start, end) of a zone to mt's lists. */
+static int move_freepages(struct quire *q, struct zone *zone, u64 start, u64 end, int mt,
+			  int *movable)
+{
+	int moved = 0;
+
+	for (u64 pfn = start; pfn < end;) {
+		struct page *page = pfn_to_page(q, pfn);
+
+		if (!PageBuddy(page)) {
+			if (movable && PageLRU(page))
+				(*movable)++;
+			pfn++;
+			continue;
+		}
+		move_to_free_list(page, zone, buddy_order(page), mt);
+		moved += 1 << buddy_order(page);
+		pfn += 1UL << buddy_order(page);
+	}
+	return moved;
+}
+
+int move_freepages_block(struct quire *q, struct zone *zone, struct page *page, int migratetype,
+			 int *movable)
+{
+	u64 pfn = page_to_pfn(q, page), start = ALIGN_DOWN(pfn, pageblock_nr_pages);
+	u64 end = start + pageblock_nr_pages;
+
+	if (movable)
+		*movable = 0;
+	/* A pageblock that hangs over the zone's edge: only what is inside. */
+	if (!zone_spans_pfn(zone, start))
+		start = pfn;
+	if (!zone_spans_pfn(zone, end - 1))
+		return 0;
+	return move_freepages(q, zone, start, end, migratetype, movable);
+}
+
+/* ---- stealing --------------------------------------------------------------- */
+
+/* May a type take a whole pageblock when it steals a block of this order? */
+static bool can_steal_fallback(unsigned int order, int start_mt)
+{
+	return order >= pageblock_order / 2 || start_mt == MIGRATE_RECLAIMABLE ||
+	       start_mt == MIGRATE_UNMOVABLE;
+}
+
+static int find_suitable_fallback(const struct free_area *area, unsigned int order, int mt,
+				  bool *can_steal)
+{
+	*can_steal = false;
+	if (!area->nr_free)
+		return -1;
+	for (unsigned int i = 0; i < MIGRATE_PCPTYPES - 1; i++) {
+		if (list_empty(&area->free_list[fallbacks[mt][i]]))
+			continue;
+		*can_steal = can_steal_fallback(order, mt);
+		return fallbacks[mt][i];
+	}
+	return -1;
+}
+
+/* Raises the watermarks for a while, so that kswapd makes room and the next
+ * request need not steal. */
+static bool boost_watermark(const struct quire *q, struct zone *zone)
+{
+	unsigned long max_boost;
+
+	if (!q->page->watermark_boost_factor || pageblock_nr_pages * 4 > zone->managed_pages)
+		return false;
+	max_boost = zone->_watermark[WMARK_HIGH] * q->page->watermark_boost_factor / 10000;
+	if (!max_boost)
+		return false;
+	max_boost = max(pageblock_nr_pages, max_boost);
+	zone->watermark_boost = min(zone->watermark_boost + pageblock_nr_pages, max_boost);
+	return true;
+}
+
+static void steal_suitable_fallback(struct quire *q, struct zone *zone, struct page *page,
+				    unsigned int alloc_flags, int start_mt, bool whole_block)
+{
+	unsigned int order = buddy_order(page);
+	u64 pfn = page_to_pfn(q, page);
+	int old_mt = pfnblock_migratetype(zone, pfn), free_pages, movable, alike = 0;
+
+	if (old_mt == MIGRATE_HIGHATOMIC)
+		goto single_page;
+	if (order >= pageblock_order) {
+		for (u64 p = pfn; p < pfn + (1UL << order); p += pageblock_nr_pages)
+			set_pfnblock_migratetype(zone, p, start_mt);
+		goto single_page;
+	}
+	if (boost_watermark(q, zone) && (alloc_flags & ALLOC_KSWAPD))
+		HOT_STORE(&zone->boosted, true);
+	if (!whole_block)
+		goto single_page;
+	free_pages = move_freepages_block(q, zone, page, start_mt, &movable);
+	if (!free_pages)
+		goto single_page;
+	/* Pages in use that fit the new type as well as the old one. */
+	if (start_mt == MIGRATE_MOVABLE)
+		alike = movable;
+	else if (old_mt == MIGRATE_MOVABLE)
+		alike = (int)pageblock_nr_pages - (free_pages + movable);
+	if (free_pages + alike >= 1 << (pageblock_order - 1))
+		set_pfnblock_migratetype(zone, pfn, start_mt);
+	return;
+single_page:
+	move_to_free_list(page, zone, order, start_mt);
+}
+
+/*
+ * Puts a block of another type on start_mt's lists.  The largest there is: it
+ * lasts longest.  But a movable request that may not take the pageblock over
+ * takes the smallest that will do.
+ */
+static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int order, int start_mt,
+			       unsigned int alloc_flags)
+{
+	int min_order = alloc_flags & ALLOC_NOFRAGMENT ? pageblock_order : (int)order;
+	int o, fallback_mt = -1;
+	bool can_steal = false;
+
+	for (o = HIGHEST_ORDER; o >= min_order; o--) {
+		fallback_mt = find_suitable_fallback(&zone->free_area[o], (unsigned int)o, start_mt,
+						     &can_steal);
+		if (fallback_mt >= 0)
+			break;
+	}
+	if (fallback_mt < 0)
+		return false;
+	if (!can_steal && start_mt == MIGRATE_MOVABLE && o > (int)order) {
+		for (o = (int)order; o < MAX_ORDER; o++) {
+			fallback_mt = find_suitable_fallback(&zone->free_area[o], (unsigned int)o,
+							     start_mt, &can_steal);
+			if (fallback_mt >= 0)
+				break;
+		}
+	}
+	steal_suitable_fallback(
+		q, zone,
+		list_first_entry(&zone->free_area[o].free_list[fallback_mt], struct page, lru),
+		alloc_flags, start_mt, can_steal);
+	return true;
+}
+
+struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
+		       unsigned int alloc_flags)
+{
+	struct page *page;
+
+	do {
+		page = __rmqueue_smallest(q, zone, order, migratetype);
+	} while (unlikely(!page) && __rmqueue_fallback(q, zone, order, migratetype, alloc_flags));
+	return page;
+}
+
+/* ---- reserves for high-order atomic requests -------------------------------- */
+
+void reserve_highatomic_pageblock(struct quire *q, struct page *page, struct zone *zone)
+{
+	unsigned long most = zone->managed_pages / 100 + pageblock_nr_pages;
+	u64 pfn = page_to_pfn(q, page);
+
+	if (HOT_LOAD(&zone->nr_reserved_highatomic) >= most)
+		return;
+	spin_lock(q, &zone->lock);
+	if (zone->nr_reserved_highatomic < most &&
+	    migratetype_is_mergeable(pfnblock_migratetype(zone, pfn))) {
+		HOT_ADD(&zone->nr_reserved_highatomic, pageblock_nr_pages);
+		set_pfnblock_migratetype(zone, pfn, MIGRATE_HIGHATOMIC);
+		move_freepages_block(q, zone, page, MIGRATE_HIGHATOMIC, NULL);
+	}
+	spin_unlock(q, &zone->lock);
+}
+
+/* Gives one reserved pageblock of a zone to the type that is in need. */
+static bool unreserve_one(struct quire *q, struct zone *zone, int migratetype)
+{
+	bool moved = false;
+
+	spin_lock(q, &zone->lock);
+	for (unsigned int order = 0; order < MAX_ORDER && !moved; order++) {
+		struct list_head *list = &zone->free_area[order].free_list[MIGRATE_HIGHATOMIC];
+		struct page *page = list_first_entry_or_null(list, struct page, lru);
+		u64 pfn;
+
+		if (!page)
+			continue;
+		pfn = page_to_pfn(q, page);
+		if (pfnblock_migratetype(zone, pfn) == MIGRATE_HIGHATOMIC)
+			HOT_SUB(&zone->nr_reserved_highatomic,
+				min(pageblock_nr_pages, zone->nr_reserved_highatomic));
+		set_pfnblock_migratetype(zone, pfn, migratetype);
+		moved = move_freepages_block(q, zone, page, migratetype, NULL) > 0;
+	}
+	spin_unlock(q, &zone->lock);
+	return moved;
+}
+
+bool unreserve_highatomic_pageblock(struct quire *q, const struct alloc_context *ac, bool force)
+{
+	struct zone *zone;
+
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask)
+	{
+		/* The last one is kept unless all else has failed. */
+		if (!force && HOT_LOAD(&zone->nr_reserved_highatomic) <= pageblock_nr_pages)
+			continue;
+		if (unreserve_one(q, zone, ac->migratetype))
+			return true;
+	}
+	return false;
+}
+
+/* ---- particular blocks ------------------------------------------------------ */
+
+void split_page(struct quire *q, struct page *page, unsigned int order)
+{
+	BUG_ON(q, PageHead(page) || page_ref_count(page) == 0);
+	for (unsigned long i = 1; i < 1UL << order; i++)
+		set_page_count(page + i, 1);
+}
+
+/* The free block that holds a frame, or NULL. */
+static struct page *free_block_of(const struct quire *q, const struct zone *zone, u64 pfn)
+{
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		u64 head = ALIGN_DOWN(pfn, 1UL << order);
+		struct page *page = pfn_to_page(q, head);
+
+		if (!zone_spans_pfn(zone, head))
+			return NULL;
+		if (PageBuddy(page) && buddy_order(page) >= order)
+			return page;
+	}
+	return NULL;
+}
+
+/* Takes what lies in [start, end) out of a block that is on no list, and puts
+ * the rest back on mt's lists.  Calls itself for the halves: MAX_ORDER deep. */
+static void carve(struct quire *q, struct zone *zone, u64 pfn, unsigned int order, u64 start,
+		  u64 end, int mt)
+{
+	u64 block_end = pfn + (1UL << order);
+
+	if (pfn >= end || block_end <= start) {
+		add_to_free_list(pfn_to_page(q, pfn), zone, order, mt, false);
+		return;
+	}
+	if (pfn >= start && block_end <= end) {
+		for (; pfn < block_end; pfn++)
+			set_page_count(pfn_to_page(q, pfn), 1);
+		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+		return;
+	}
+	carve(q, zone, pfn, order - 1, start, end, mt);
+	carve(q, zone, pfn + (1UL << (order - 1)), order - 1, start, end, mt);
+}
+
+/* The zone that a frame belongs to: the map may not be written there yet. */
+static struct zone *zone_of_pfn(struct quire *q, u64 pfn)
+{
+	for_each_node (q, nid)
+		for_each_populated_zone_of_node(NODE_DATA(q, nid),
+						zone) if (zone_spans_pfn(zone, pfn)) return zone;
+	return NULL;
+}
+
+bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)
+{
+	struct zone *zone = zone_of_pfn(q, pfn);
+	u64 end = pfn + nr_pages;
+	struct page *page;
+	bool ok = true;
+
+	if (!zone || end > zone_end_pfn(zone) || end <= pfn)
+		return false;
+	spin_lock(q, &zone->lock);
+	for (u64 p = pfn; p < end && ok;) {
+		page = free_block_of(q, zone, p);
+		ok = page != NULL;
+		if (ok)
+			p = page_to_pfn(q, page) + (1UL << buddy_order(page));
+	}
+	for (u64 p = pfn; p < end && ok;) {
+		unsigned int order;
+		u64 head;
+
+		page = free_block_of(q, zone, p);
+		order = buddy_order(page);
+		head = page_to_pfn(q, page);
+		del_page_from_free_list(page, zone, order);
+		carve(q, zone, head, order, pfn, end, pfnblock_migratetype(zone, head));
+		p = head + (1UL << order);
+	}
+	spin_unlock(q, &zone->lock);
+	return ok;
+}

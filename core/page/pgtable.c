@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables: tables are frames of the buddy allocator, entries real x86-64
+ * entries in their bytes.  See pgtable.h for the layout.
+ *
+ * Invariant: a table's descriptor has PG_table and counts the entries that are
+ * not zero in `private`; a table whose count is 0 may go.
+ *
+ * Locks: the caller's, over the address space.  pt_walk_alloc() may sleep
+ * between looking and writing, and looks again: another may have put the table
+ * there meanwhile.
+ */
+#include "page/pgtable.h"
+
+/* An entry that points to a table: rights are decided at the leaf. */
+#define PT_TABLE_PROT (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
+
+struct page *pt_alloc(struct quire *q, gfp_t gfp)
+{
+	struct page *table = alloc_pages(q, gfp & ~__GFP_ZERO, 0);
+
+	if (!table)
+		return NULL;
+	memset(page_address(q, table), 0, PAGE_SIZE);
+	table->private = 0;
+	__SetPageType(table, PG_table);
+	mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, 1);
+	return table;
+}
+
+void pt_free(struct quire *q, struct page *table)
+{
+	VM_BUG_ON(q, !PageTable(table) || table->private);
+	__ClearPageType(table, PG_table);
+	mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, -1);
+	__free_pages(q, table, 0);
+}
+
+static bool is_table(pte_t pte)
+{
+	return (pte & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
+}
+
+pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level)
+{
+	u64 table = root_pfn;
+
+	for (int l = PT_LEVELS; l > level; l--) {
+		pte_t pte = HOT_LOAD(&pt_entries(q, table)[pt_index(addr, l)]);
+
+		if (!is_table(pte))
+			return NULL;
+		table = pte_pfn(pte);
+	}
+	return &pt_entries(q, table)[pt_index(addr, level)];
+}
+
+pte_t *pt_walk_alloc(struct quire *q, u64 root_pfn, u64 addr, int level, gfp_t gfp,
+		     unsigned int *made)
+{
+	u64 table = root_pfn;
+
+	for (int l = PT_LEVELS; l > level; l--) {
+		pte_t *entry = &pt_entries(q, table)[pt_index(addr, l)];
+
+		if (pte_none(HOT_LOAD(entry))) {
+			struct page *page = pt_alloc(q, gfp);
+
+			if (!page)
+				return NULL;
+			if (pte_none(HOT_LOAD(entry))) {
+				set_pte(q, entry, mk_pte(page_to_pfn(q, page), PT_TABLE_PROT));
+				(*made)++;
+			} else {
+				pt_free(q, page);
+			}
+		}
+		/* A huge page's entry where a table was wanted. */
+		if (!is_table(*entry))
+			return NULL;
+		table = pte_pfn(*entry);
+	}
+	return &pt_entries(q, table)[pt_index(addr, level)];
+}
+
+/* Frees what is empty below one table of a level; calls itself for the tables
+ * below, PT_LEVELS deep. */
+static unsigned int free_empty_below(struct quire *q, u64 table, int level, u64 start, u64 end)
+{
+	u64 span = 1UL << PT_SHIFT(level);
+	unsigned int freed = 0;
+
+	if (level == 1)
+		return 0;
+	for (u64 addr = start; addr < end; addr = ALIGN_DOWN(addr, span) + span) {
+		pte_t *entry = &pt_entries(q, table)[pt_index(addr, level)];
+		struct page *below;
+
+		if (!is_table(*entry))
+			continue;
+		below = pfn_to_page(q, pte_pfn(*entry));
+		freed += free_empty_below(q, pte_pfn(*entry), level - 1, addr,
+					  min(end, ALIGN_DOWN(addr, span) + span));
+		if (below->private)
+			continue;
+		set_pte(q, entry, 0);
+		pt_free(q, below);
+		freed++;
+	}
+	return freed;
+}
+
+unsigned int pt_free_empty(struct quire *q, u64 root_pfn, u64 start, u64 end)
+{
+	return free_empty_below(q, root_pfn, PT_LEVELS, start, end);
+}
