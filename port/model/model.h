@@ -70,6 +70,25 @@ u64 model_cpu_busy_ns(struct model *m, unsigned int cpu);
 /* Tasks that run or wait for a CPU now; load averages (1, 5, 15 min, x 2048). */
 unsigned int model_nr_running(struct model *m);
 
+/* Linux's load averages over 1, 5 and 15 minutes, in fixed point: x 2048. */
+void model_loadavg(struct model *m, u64 avg[3]);
+
+/*
+ * What a process's fiber does beside touching memory.  model_sleep() and
+ * model_wait() (port->wait's meaning) are a user's sleep, state S, while a
+ * wait inside the kernel is D; a signal ends both.  model_compute() works in
+ * user mode for ns of CPU time.
+ */
+void model_sleep(struct model *m, u64 ns);
+void model_wait(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeout_ns);
+void model_compute(struct model *m, u64 ns);
+
+/* Fault points: true makes the transfer, or the compression, fail. */
+void model_fail_io(struct model *m, bool (*fn)(void *ctx, const struct quire_bio *bio), void *ctx);
+void model_fail_compress(struct model *m, bool (*fn)(void *ctx, u64 pfn), void *ctx);
+/* What a read of a device's page would give now. */
+u64 model_disk_content(struct model *m, unsigned int dev, u64 page);
+
 /* ---- the MMU (port/model/mmu.c) -------------------------------------------- */
 
 /* What a write leaves in a page. */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contents of pages.
+ *
+ * A scenario's memory is described, not stored: a descriptor names a kind and
+ * a seed, and content_fill() writes the page that it stands for.  Where
+ * content matters (zswap's compression) the real LZ4 works on those bytes.  A
+ * kind has CONTENT_VARIANTS bodies, and the full seed stands in the first
+ * word, so the length measured for one variant is right for all its pages to
+ * within a token of LZ4's; that makes a page cost a table look-up.
+ *
+ * The generators are made to compress as memory of such programs does under
+ * LZ4: text to about half, heap to about a third, code to about two thirds.
+ */
+#include "port/model/content.h"
+#include "base/string.h"
+
+#include <lz4.h>
+
+static const char *const kind_names[NR_CONTENT_KINDS] = {
+	"zero", "same", "text", "heap", "code", "random",
+};
+
+const char *content_kind_name(unsigned int kind)
+{
+	return kind < NR_CONTENT_KINDS ? kind_names[kind] : "unknown";
+}
+
+int content_kind_of(const char *name)
+{
+	for (unsigned int kind = 0; kind < NR_CONTENT_KINDS; kind++)
+		if (str_eq(name, kind_names[kind]))
+			return (int)kind;
+	return -1;
+}
+
+/* Small numbers more often than large ones, as words and opcodes are used. */
+static u64 skewed_below(struct prng *prng, u64 n)
+{
+	u64 a = prng_below(prng, n), b = prng_below(prng, n);
+
+	return min(a, b);
+}
+
+static void fill_text(struct prng *prng, u8 *page)
+{
+	static const char *const words[] = {
+		"the",	       "SELECT",  "GET",	   "INFO",	"status",
+		"200",	       "request", "connection",	   "user",	"id",
+		"FROM",	       "WHERE",	  "orders",	   "timestamp", "error",
+		"HTTP/1.1",    "client",  "server",	   "upstream",	"session",
+		"null",	       "true",	  "name",	   "value",	"updated",
+		"customer",    "WARN",	  "/api/v1/items", "cache",	"timeout",
+		"payment",     "version", "Mozilla/5.0",   "thread",	"commit",
+		"transaction",
+	};
+	size_t at = 0;
+
+	while (at < PAGE_SIZE) {
+		u64 what = prng_below(prng, 8);
+
+		if (what < 5) {
+			const char *w = words[skewed_below(prng, ARRAY_SIZE(words))];
+
+			while (*w && at < PAGE_SIZE)
+				page[at++] = (u8)*w++;
+		} else if (what < 7) {
+			unsigned int digits = (unsigned int)prng_range(prng, 2, 9);
+
+			while (digits-- && at < PAGE_SIZE)
+				page[at++] = (u8)('0' + prng_below(prng, 10));
+		} else {
+			unsigned int letters = (unsigned int)prng_range(prng, 3, 12);
+
+			while (letters-- && at < PAGE_SIZE)
+				page[at++] = (u8)('a' + skewed_below(prng, 26));
+		}
+		if (at < PAGE_SIZE)
+			page[at++] = (u8) " \n\",:= "[prng_below(prng, 7)];
+	}
+}
+
+/* Objects of 64 bytes: a header that repeats, pointers into one arena, small
+ * integers, and now and then a field of noise. */
+static void fill_heap(struct prng *prng, u8 *page)
+{
+	u64 arena = 0x00007f0000000000UL | (prng_u64(prng) & 0xfffff000000UL);
+	u64 vtable = arena + 0x1230;
+
+	for (size_t at = 0; at < PAGE_SIZE; at += 8) {
+		u64 word = 0, what = prng_below(prng, 100);
+
+		if (at % 64 == 0)
+			word = vtable + 0x40 * skewed_below(prng, 4);
+		else if (what < 35)
+			word = 0;
+		else if (what < 60)
+			word = skewed_below(prng, 256);
+		else if (what < 85)
+			word = arena + 16 * prng_below(prng, 1 << 16);
+		else
+			word = prng_u64(prng) >> (8 * prng_below(prng, 7));
+		memcpy(page + at, &word, 8);
+	}
+}
+
+static void fill_code(struct prng *prng, u8 *page)
+{
+	static const u8 opcodes[] = {0x48, 0x89, 0x8b, 0xe8, 0x0f, 0x85, 0x74, 0xc3,
+				     0x41, 0x5d, 0x83, 0xec, 0xff, 0x31, 0xc0, 0x55};
+	size_t at = 0;
+
+	while (at < PAGE_SIZE) {
+		unsigned int known = (unsigned int)prng_range(prng, 2, 5);
+
+		/* A sequence that comes again (prologues, calls)... */
+		if (at > 256 && prng_below(prng, 3) == 0) {
+			size_t from = prng_below(prng, at - 16);
+			size_t len = prng_range(prng, 6, 16);
+
+			while (len-- && at < PAGE_SIZE)
+				page[at++] = page[from++];
+			continue;
+		}
+		/* ...or opcodes and an immediate operand. */
+		while (known-- && at < PAGE_SIZE)
+			page[at++] = opcodes[skewed_below(prng, ARRAY_SIZE(opcodes))];
+		if (at < PAGE_SIZE)
+			page[at++] = (u8)prng_u64(prng);
+		if (at + 1 < PAGE_SIZE && prng_below(prng, 2)) {
+			page[at++] = 0;
+			page[at++] = 0;
+		}
+	}
+}
+
+static void fill_random(struct prng *prng, u8 *page)
+{
+	for (size_t at = 0; at < PAGE_SIZE; at += 8) {
+		u64 word = prng_u64(prng);
+
+		memcpy(page + at, &word, 8);
+	}
+}
+
+void content_fill(u64 content, u8 page[PAGE_SIZE])
+{
+	static void (*const fill[NR_CONTENT_KINDS])(struct prng *, u8 *) = {
+		[CONTENT_KIND_TEXT] = fill_text,
+		[CONTENT_KIND_HEAP] = fill_heap,
+		[CONTENT_KIND_CODE] = fill_code,
+		[CONTENT_KIND_RANDOM] = fill_random,
+	};
+	unsigned int kind = CONTENT_KIND(content);
+	u64 seed = content & ((1UL << 56) - 1);
+	struct prng prng;
+
+	if (kind <= CONTENT_KIND_SAME) {
+		if (kind == CONTENT_KIND_ZERO)
+			seed = 0;
+		for (size_t at = 0; at < PAGE_SIZE; at += 8)
+			memcpy(page + at, &seed, 8);
+		return;
+	}
+	if (kind >= NR_CONTENT_KINDS)
+		kind = CONTENT_KIND_RANDOM;
+	prng_seed(&prng, ((u64)kind << 32) | (seed % CONTENT_VARIANTS));
+	fill[kind](&prng, page);
+	memcpy(page, &seed, 8);
+}
+
+size_t content_compressed_len(struct content_lengths *lengths, u64 content)
+{
+	unsigned int kind = CONTENT_KIND(content);
+	u16 *memo;
+	int len;
+	u8 page[PAGE_SIZE], out[LZ4_COMPRESSBOUND(PAGE_SIZE)];
+
+	if (kind >= NR_CONTENT_KINDS)
+		kind = CONTENT_KIND_RANDOM;
+	memo = kind <= CONTENT_KIND_SAME ? &lengths->same
+					 : &lengths->len[kind][content % CONTENT_VARIANTS];
+	if (*memo)
+		return *memo;
+	content_fill(content, page);
+	len = LZ4_compress_fast_extState(lengths->lz4_state, (const char *)page, (char *)out,
+					 (int)PAGE_SIZE, (int)sizeof(out), 1);
+	if (len <= 0)
+		return 0;
+	*memo = (u16)len;
+	return *memo;
+}

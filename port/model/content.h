@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is in a page of a modelled machine: a kind and a seed, 8 bytes
+ * (quire_hot.h), that stand for 4,096 bytes which can be written out.
+ */
+#ifndef QUIRE_MODEL_CONTENT_H
+#define QUIRE_MODEL_CONTENT_H
+
+#include "base/prng.h"
+#include "base/hot.h"
+
+enum content_kind {
+	CONTENT_KIND_ZERO,
+	CONTENT_KIND_SAME,   /* one word, 512 times; the seed is the word */
+	CONTENT_KIND_TEXT,   /* words and numbers: logs, JSON, SQL */
+	CONTENT_KIND_HEAP,   /* pointers, small integers, short strings */
+	CONTENT_KIND_CODE,   /* machine code and tables */
+	CONTENT_KIND_RANDOM, /* compressed or encrypted: no gain */
+	NR_CONTENT_KINDS,
+};
+
+#define CONTENT_VARIANTS 64
+
+/* LZ4's result for each kind and variant; 0: not measured yet. */
+struct content_lengths {
+	u16 len[NR_CONTENT_KINDS][CONTENT_VARIANTS];
+	u16 same; /* any word */
+	void *lz4_state;
+};
+
+const char *content_kind_name(unsigned int kind);
+/* The kind of a name, or -1. */
+int content_kind_of(const char *name);
+
+/*
+ * The bytes that a descriptor stands for.  Pages of one kind whose seeds are
+ * equal modulo CONTENT_VARIANTS differ in their first 8 bytes only: the seed.
+ */
+void content_fill(u64 content, u8 page[PAGE_SIZE]);
+
+/*
+ * How many bytes LZ4 makes of it: compressed for real, once for each kind and
+ * variant.  0 if LZ4 fails.  May be over PAGE_SIZE (random bytes grow).
+ */
+size_t content_compressed_len(struct content_lengths *lengths, u64 content);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks: latency, a queue of limited depth, and a wire of limited bandwidth.
+ *
+ * A request waits for a free slot of the queue, then for its latency, then for
+ * the wire; it ends when its last byte has passed.  So small requests at depth
+ * one see the latency, and many large ones see the bandwidth, as on an NVMe.
+ *
+ * What was written is what is read: a page of a device is a descriptor of 8
+ * bytes in an array of reserved address space, which the host backs with
+ * memory where it was touched.  A page never written has a content that
+ * follows from (device, page).
+ */
+#include "port/model/internal.h"
+#include "base/string.h"
+
+#include <stdlib.h>
+
+#define CONTENT_WRITTEN (1UL << 63) /* kinds are far below 128 */
+
+unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg)
+{
+	struct disk *d;
+
+	if (m->nr_disks == MODEL_MAX_DISKS)
+		model_panic(m, "too many disks");
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		model_panic(m, "the host has no memory for a disk");
+	d->cfg = *cfg;
+	d->cfg.name = d->name;
+	str_lcpy(d->name, cfg->name ? cfg->name : "disk", sizeof(d->name));
+	if (!d->cfg.queue_depth)
+		d->cfg.queue_depth = 1;
+	d->nr_pages = cfg->size_bytes >> PAGE_SHIFT;
+	d->content = model_reserve(d->nr_pages * sizeof(u64));
+	d->slots = calloc(d->cfg.queue_depth, sizeof(u64));
+	if (!d->content || !d->slots)
+		model_panic(m, "the host has no memory for a disk");
+	m->disk[m->nr_disks] = d;
+	return m->nr_disks++;
+}
+
+void model_free_disks(struct model *m)
+{
+	for (unsigned int i = 0; i < m->nr_disks; i++) {
+		struct disk *d = m->disk[i];
+
+		model_release(d->content, d->nr_pages * sizeof(u64));
+		free(d->slots);
+		free(d);
+	}
+	m->nr_disks = 0;
+}
+
+/* Files as they lie on servers: half text, then data, code, and archives. */
+static u64 default_content(unsigned int dev, u64 page)
+{
+	static const u8 kinds[8] = {
+		CONTENT_KIND_TEXT, CONTENT_KIND_TEXT, CONTENT_KIND_TEXT,   CONTENT_KIND_TEXT,
+		CONTENT_KIND_HEAP, CONTENT_KIND_CODE, CONTENT_KIND_RANDOM, CONTENT_KIND_HEAP,
+	};
+	u64 file = ((u64)dev << 48) ^ (page >> 8), seed = ((u64)dev << 48) ^ page;
+
+	return CONTENT(kinds[prng_splitmix64(&file) % 8], prng_splitmix64(&seed));
+}
+
+u64 model_disk_content(struct model *m, unsigned int dev, u64 page)
+{
+	u64 stored;
+
+	if (dev >= m->nr_disks || page >= m->disk[dev]->nr_pages)
+		return 0;
+	stored = m->disk[dev]->content[page];
+	return stored & CONTENT_WRITTEN ? stored & ~CONTENT_WRITTEN : default_content(dev, page);
+}
+
+/* The earliest free slot is the heap's root; it is taken until `until`. */
+static void take_slot(struct disk *d, u64 until)
+{
+	unsigned int n = d->cfg.queue_depth, i = 0;
+
+	for (;;) {
+		unsigned int child = 2 * i + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n && d->slots[child + 1] < d->slots[child])
+			child++;
+		if (d->slots[child] >= until)
+			break;
+		d->slots[i] = d->slots[child];
+		i = child;
+	}
+	d->slots[i] = until;
+}
+
+static u64 schedule(struct disk *d, const struct quire_bio *bio, u64 now)
+{
+	u64 start = max(now, d->slots[0]);
+	u64 done = start +
+		   (bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns);
+
+	if (d->cfg.bandwidth) {
+		u64 bytes = (u64)bio->nr_pages << PAGE_SHIFT;
+		u64 transfer = (u64)((unsigned __int128)bytes * NSEC_PER_SEC / d->cfg.bandwidth);
+
+		done = max(done, d->transfer_free) + transfer;
+		d->transfer_free = done;
+	}
+	take_slot(d, done);
+	return done;
+}
+
+void model_submit(struct model *m, struct quire_bio *bio)
+{
+	u64 now = m->now + m->hot.charged_ns;
+	u32 cpu = m->hot.current->cpu;
+	struct disk *d = bio->dev < m->nr_disks ? m->disk[bio->dev] : NULL;
+	bool bad = !d || !bio->nr_pages || bio->nr_pages > QUIRE_BIO_MAX_PAGES ||
+		   bio->page_offset >= d->nr_pages ||
+		   bio->nr_pages > d->nr_pages - bio->page_offset;
+
+	bio->error = 0;
+	if (bad || (m->fail_io && m->fail_io(m->fail_io_ctx, bio))) {
+		bio->error = -EIO;
+		sched_push(m, now + NSEC_PER_USEC, MEV_BIO, cpu, bio);
+		return;
+	}
+	/* A write takes its data now: the frame may not change until it ends. */
+	for (unsigned int i = 0; i < bio->nr_pages && bio->op == QUIRE_BIO_WRITE; i++)
+		d->content[bio->page_offset + i] = m->hot.content[bio->pfn[i]] | CONTENT_WRITTEN;
+	sched_push(m, schedule(d, bio, now), MEV_BIO, cpu, bio);
+}
+
+void model_bio_done(struct model *m, struct quire_bio *bio)
+{
+	for (unsigned int i = 0; i < bio->nr_pages && bio->op == QUIRE_BIO_READ && !bio->error; i++)
+		m->hot.content[bio->pfn[i]] = model_disk_content(m, bio->dev, bio->page_offset + i);
+	bio->end_io(m->q, bio);
+}

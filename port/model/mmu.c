@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model's MMU: how a process's loads and stores reach the page tables.
+ *
+ * A touch looks into the CPU's TLB, then walks the tables in the frames, as
+ * the processor does: it sets the accessed bit, and the dirty bit for a store,
+ * and faults when an entry is missing or forbids it.  The last table of 512
+ * entries is remembered while touches go through one stretch of 2 MB and
+ * nothing else has run.  Each touch charges the latency of the frame's node.
+ *
+ * The TLB is direct-mapped, a CPU's own, tagged with the address space.  A
+ * flush does not search it: it stamps a slot of a table that is shared by all
+ * CPUs, hashed by space and page, and an entry older than its slot's stamp is
+ * dead.  Debug builds compare each hit with the tables, so a flush that the
+ * core forgot stops the machine.
+ *
+ * Differs from x86: only the last level gets accessed bits; no walk caches.
+ */
+#include "port/model/internal.h"
+
+#include <stdlib.h>
+
+#define TLB_ENTRIES   512
+#define FLUSH_SLOTS   8192
+#define SPACE_SLOTS   1024
+#define FLUSH_CEILING 33  /* pages: above it Linux flushes the whole space */
+#define WALK_NS	      25  /* a TLB miss whose tables are in the caches */
+#define FLUSH_NS      200 /* interrupts to other CPUs */
+
+struct tlb_entry {
+	u64 tag; /* space << 36 | page, + 1; 0: empty */
+	pte_t pte;
+	u64 stamp;
+};
+
+struct mmu {
+	u64 stamp;
+	u64 flush[FLUSH_SLOTS];
+	u64 space[SPACE_SLOTS];
+	u8 *frame_node; /* node of each 1,024 frames */
+	u64 nr_frame_node;
+	struct tlb_entry tlb[][TLB_ENTRIES];
+};
+
+/* Where a run of touches stands. */
+struct cursor {
+	struct model *m;
+	struct quire *q;
+	struct mmu *mmu;
+	struct mm_struct *mm;
+	pte_t *leaf;  /* the table that maps leaf_tag, or NULL */
+	u64 leaf_tag; /* addr >> PMD_SHIFT */
+	u64 space_stamp;
+	struct tlb_entry *tlb;
+	u32 cost[2]; /* local, remote */
+	unsigned int node;
+};
+
+#define FRAME_NODE_SHIFT 10
+
+struct mmu *mmu_create(struct model *m)
+{
+	struct quire *q = m->q;
+	struct mmu *mmu = calloc(1, sizeof(*mmu) + m->nr_cpus * sizeof(mmu->tlb[0]));
+
+	if (!mmu)
+		return NULL;
+	mmu->nr_frame_node = (q->max_pfn >> FRAME_NODE_SHIFT) + 1;
+	mmu->frame_node = calloc(mmu->nr_frame_node, 1);
+	if (!mmu->frame_node) {
+		free(mmu);
+		return NULL;
+	}
+	for_each_node (q, nid) {
+		u64 start = NODE_DATA(q, nid)->node_start_pfn;
+		u64 end = start + NODE_DATA(q, nid)->node_spanned_pages;
+
+		for (u64 i = start >> FRAME_NODE_SHIFT; i << FRAME_NODE_SHIFT < end; i++)
+			mmu->frame_node[i] = (u8)nid;
+	}
+	mmu->stamp = 1;
+	return mmu;
+}
+
+void mmu_destroy(struct mmu *mmu)
+{
+	if (!mmu)
+		return;
+	free(mmu->frame_node);
+	free(mmu);
+}
+
+static u64 tlb_tag(const struct mm_struct *mm, u64 vpn)
+{
+	return ((mm->context_id << 36) | vpn) + 1;
+}
+
+static unsigned int flush_slot(const struct mm_struct *mm, u64 vpn)
+{
+	return (unsigned int)(vpn + mm->context_id * 0x9e5) % FLUSH_SLOTS;
+}
+
+void mmu_flush(struct model *m, struct mm_struct *mm, u64 start, u64 end)
+{
+	struct mmu *mmu = m->mmu;
+	u64 stamp;
+
+	if (!mmu || end <= start)
+		return;
+	stamp = ++mmu->stamp;
+	hot_charge(&m->hot, FLUSH_NS);
+	if (PAGE_ALIGN(end) - (start & PAGE_MASK) > FLUSH_CEILING * PAGE_SIZE) {
+		mmu->space[mm->context_id % SPACE_SLOTS] = stamp;
+		return;
+	}
+	for (u64 vpn = start >> PAGE_SHIFT; vpn << PAGE_SHIFT < end; vpn++)
+		mmu->flush[flush_slot(mm, vpn)] = stamp;
+}
+
+/* The table of level 1 for addr, or NULL; *huge is the entry of a huge page. */
+static pte_t *walk_to_leaf(const struct quire *q, const struct mm_struct *mm, u64 addr,
+			   pte_t **huge)
+{
+	u64 pfn = mm->pgd_pfn;
+
+	for (int level = PT_LEVELS; level > 1; level--) {
+		pte_t *ptep = pt_entries(q, pfn) + pt_index(addr, level);
+
+		if (!(*ptep & _PAGE_PRESENT))
+			return NULL;
+		if (*ptep & _PAGE_PSE) {
+			*huge = ptep;
+			return NULL;
+		}
+		pfn = pte_pfn(*ptep);
+	}
+	return pt_entries(q, pfn);
+}
+
+/* After anything else may have run: another CPU, other tables, new flushes. */
+static void cursor_reload(struct cursor *c)
+{
+	unsigned int cpu = c->m->hot.current->cpu;
+
+	c->leaf = NULL;
+	c->space_stamp = c->mmu->space[c->mm->context_id % SPACE_SLOTS];
+	c->tlb = c->mmu->tlb[cpu];
+	c->node = c->m->cpu[cpu].node;
+}
+
+static void charge_access(struct cursor *c, u64 pfn, u64 extra)
+{
+	u64 ns = c->cost[c->mmu->frame_node[pfn >> FRAME_NODE_SHIFT] != c->node] + extra;
+
+	hot_charge(&c->m->hot, ns);
+	c->m->user_ns += ns;
+}
+
+#ifdef QUIRE_DEBUG
+static void check_hit(struct cursor *c, u64 addr, pte_t cached)
+{
+	pte_t *huge = NULL, *leaf = walk_to_leaf(c->q, c->mm, addr, &huge);
+	pte_t now = huge ? *huge : leaf ? leaf[pt_index(addr, 1)] : 0;
+	u64 offset = huge ? pt_index(addr, 1) : 0;
+
+	if (!(now & _PAGE_PRESENT) || pte_pfn(now) + offset != pte_pfn(cached) ||
+	    (pte_write(cached) && !pte_write(now)))
+		quire_panic(c->q,
+			    "stale TLB entry: space %lu page 0x%lx was changed without a flush",
+			    (unsigned long)c->mm->context_id, (unsigned long)(addr >> PAGE_SHIFT));
+}
+#else
+static void check_hit(struct cursor *c, u64 addr, pte_t cached)
+{
+	(void)c;
+	(void)addr;
+	(void)cached;
+}
+#endif
+
+static u64 written_content(const struct touch *t, u64 vpn)
+{
+	if (t->kind <= CONTENT_SAME)
+		return t->kind ? CONTENT(t->kind, t->seed) : 0;
+	return CONTENT(t->kind, t->seed + vpn);
+}
+
+/* One access; false: a fault is due. */
+static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t)
+{
+	u64 vpn = addr >> PAGE_SHIFT, tag = tlb_tag(c->mm, vpn), pfn;
+	struct tlb_entry *e = &c->tlb[(vpn ^ (c->mm->context_id * 67)) % TLB_ENTRIES];
+	u64 need = _PAGE_PRESENT | _PAGE_ACCESSED;
+	pte_t *ptep, *huge = NULL, pte;
+
+	if (t->write)
+		need |= _PAGE_RW | _PAGE_DIRTY;
+	if (e->tag == tag && (e->pte & need) == need && e->stamp >= c->space_stamp &&
+	    e->stamp >= c->mmu->flush[flush_slot(c->mm, vpn)]) {
+		check_hit(c, addr, e->pte);
+		pfn = pte_pfn(e->pte);
+		charge_access(c, pfn, 0);
+		goto hit;
+	}
+	if (!c->leaf || c->leaf_tag != addr >> PMD_SHIFT) {
+		c->leaf = walk_to_leaf(c->q, c->mm, addr, &huge);
+		c->leaf_tag = addr >> PMD_SHIFT;
+	}
+	ptep = huge ? huge : c->leaf + pt_index(addr, 1);
+	if (!huge && !c->leaf)
+		return false;
+	pte = *ptep;
+	if (!(pte & _PAGE_PRESENT) || (t->write && !pte_write(pte)))
+		return false;
+	if ((pte & need) != need)
+		*ptep = pte |= need;
+	pfn = pte_pfn(pte) + (huge ? pt_index(addr, 1) : 0);
+	*e = (struct tlb_entry){tag, mk_pte(pfn, pte & ~PTE_PFN_MASK), c->mmu->stamp};
+	charge_access(c, pfn, WALK_NS);
+hit:
+	if (t->write)
+		c->m->hot.content[pfn] = written_content(t, vpn);
+	return true;
+}
+
+/* The fault, and again, until the page is there; false: the task dies. */
+static bool access_slow(struct cursor *c, struct task *task, u64 addr, const struct touch *t)
+{
+	unsigned int flags = FAULT_FLAG_USER | (t->write ? FAULT_FLAG_WRITE : 0);
+
+	do {
+		unsigned int fault = handle_user_fault(c->q, task, addr, flags);
+
+		if (fault & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV))
+			return false;
+		if (fault & VM_FAULT_OOM) {
+			/* Someone is being killed: leave it the time. */
+			hot_charge(&c->m->hot, MODEL_QUANTUM_NS);
+			sched_yield_cpu(c->m);
+		}
+		if (fatal_signal_pending(task) || task->mm != c->mm)
+			return false;
+		cursor_reload(c);
+	} while (!access_page(c, addr, t));
+	return true;
+}
+
+static inline bool touch_page(struct cursor *c, struct task *task, u64 addr, const struct touch *t)
+{
+	if (unlikely(!access_page(c, addr, t)) && !access_slow(c, task, addr, t))
+		return false;
+	if (unlikely(c->m->hot.charged_ns >= MODEL_QUANTUM_NS)) {
+		sched_yield_cpu(c->m);
+		if (fatal_signal_pending(task) || task->mm != c->mm)
+			return false;
+		cursor_reload(c);
+	}
+	return true;
+}
+
+static bool cursor_init(struct cursor *c, struct model *m, struct task *task)
+{
+	if (!task->mm || fatal_signal_pending(task))
+		return false;
+	*c = (struct cursor){
+		.m = m,
+		.q = m->q,
+		.mmu = m->mmu,
+		.mm = task->mm,
+		.cost = {m->q->cfg.local_ns, m->q->cfg.remote_ns},
+	};
+	cursor_reload(c);
+	return true;
+}
+
+unsigned long mmu_touch(struct model *m, struct task *task, const struct touch *t)
+{
+	u64 addr = t->addr & PAGE_MASK, step = (t->stride ? t->stride : 1) << PAGE_SHIFT;
+	unsigned long n = 0;
+	struct cursor c;
+
+	if (!cursor_init(&c, m, task))
+		return 0;
+	for (; n < t->nr_pages; n++, addr += step)
+		if (!touch_page(&c, task, addr, t))
+			break;
+	return n;
+}
+
+unsigned long mmu_touch_random(struct model *m, struct task *task, const struct touch *t,
+			       unsigned long n, struct prng *rng)
+{
+	unsigned long done = 0;
+	struct cursor c;
+
+	if (!t->nr_pages || !cursor_init(&c, m, task))
+		return 0;
+	for (; done < n; done++) {
+		u64 page = prng_below(rng, t->nr_pages) * (t->stride ? t->stride : 1);
+
+		if (!touch_page(&c, task, (t->addr & PAGE_MASK) + (page << PAGE_SHIFT), t))
+			break;
+	}
+	return done;
+}
+
+bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content)
+{
+	pte_t *huge = NULL, *leaf, pte;
+
+	if (!task->mm)
+		return false;
+	leaf = walk_to_leaf(m->q, task->mm, addr, &huge);
+	if (!leaf && !huge)
+		return false;
+	pte = huge ? *huge : leaf[pt_index(addr, 1)];
+	if (!(pte & _PAGE_PRESENT))
+		return false;
+	*content = m->hot.content[pte_pfn(pte) + (huge ? pt_index(addr, 1) : 0)];
+	return true;
+}

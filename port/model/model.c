@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A model's life: its memory is reserved address space, its instance boots in
+ * it, and at the end everything goes, fibers that still sleep too.
+ *
+ * Three regions read as zero until written and cost the host only what was
+ * touched: physmap (frames with real bytes), vmemmap (64 bytes a frame) and
+ * the contents (8 bytes a frame).
+ */
+#include "port/model/internal.h"
+#include "base/string.h"
+
+#include <lz4.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* How much virtual time and how many events the end of an instance may take. */
+#define FINISH_NS     (10 * NSEC_PER_SEC)
+#define FINISH_EVENTS 1000000
+
+void *model_reserve(size_t bytes)
+{
+	size_t len = bytes ? bytes : PAGE_SIZE;
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* Touched sparsely: a huge page would be 2 MB for one descriptor. */
+	(void)madvise(p, len, MADV_NOHUGEPAGE);
+	return p;
+}
+
+void model_release(void *p, size_t bytes)
+{
+	if (p)
+		munmap(p, bytes ? bytes : PAGE_SIZE);
+}
+
+/* What can't be seen from quire_init()'s error, in words. */
+static bool check_config(const struct quire_config *cfg, char *err, size_t cap)
+{
+	unsigned int cpus = 0;
+
+	if (!cfg->nr_nodes || cfg->nr_nodes > QUIRE_MAX_NODES) {
+		snprintf(err, cap, "a machine has 1 to %d nodes, not %u", QUIRE_MAX_NODES,
+			 cfg->nr_nodes);
+		return false;
+	}
+	for (u32 i = 0; i < cfg->nr_nodes; i++)
+		cpus += cfg->node[i].nr_cpus;
+	if (!cpus || cpus > QUIRE_MAX_CPUS) {
+		snprintf(err, cap, "a machine has 1 to %d CPUs, not %u", QUIRE_MAX_CPUS, cpus);
+		return false;
+	}
+	return true;
+}
+
+static bool reserve_memory(struct model *m, struct quire_config *cfg, char *err, size_t cap)
+{
+	u64 max_pfn;
+
+	if (quire_memory_needed(cfg, &max_pfn)) {
+		snprintf(err, cap, "impossible sizes of nodes");
+		return false;
+	}
+	m->physmap_bytes = max_pfn << PAGE_SHIFT;
+	m->vmemmap_bytes = max_pfn * sizeof(struct page);
+	m->content_bytes = max_pfn * sizeof(u64);
+	m->physmap = model_reserve(m->physmap_bytes);
+	m->vmemmap = model_reserve(m->vmemmap_bytes);
+	m->hot.content = model_reserve(m->content_bytes);
+	if (!m->physmap || !m->vmemmap || !m->hot.content) {
+		snprintf(err, cap,
+			 "the host refuses %lu MiB of address space (see ulimit -v and "
+			 "vm.overcommit_memory)",
+			 (unsigned long)(m->physmap_bytes >> 20));
+		return false;
+	}
+	cfg->memory = (struct quire_memory){m->physmap, m->vmemmap, max_pfn};
+	return true;
+}
+
+static void free_model(struct model *m)
+{
+	sched_destroy(m);
+	model_free_disks(m);
+	mmu_destroy(m->mmu);
+	model_release(m->physmap, m->physmap_bytes);
+	model_release(m->vmemmap, m->vmemmap_bytes);
+	model_release(m->hot.content, m->content_bytes);
+	free(m->lengths.lz4_state);
+	free(m->q);
+	free(m);
+}
+
+struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
+{
+	struct model *m;
+	int rc;
+
+	if (!check_config(cfg, err, cap))
+		return NULL;
+	m = calloc(1, sizeof(*m));
+	if (!m || !sched_init(m, cfg) || !(m->q = calloc(1, quire_sizeof())) ||
+	    !(m->lengths.lz4_state = malloc((size_t)LZ4_sizeofState()))) {
+		snprintf(err, cap, "the host has no memory for the model");
+		goto fail;
+	}
+	if (!cfg->local_ns)
+		cfg->local_ns = 70;
+	if (!cfg->remote_ns)
+		cfg->remote_ns = 130;
+	if (!reserve_memory(m, cfg, err, cap))
+		goto fail;
+	cfg->port = &model_port_ops;
+	cfg->port_ctx = m;
+	cfg->hot = &m->hot;
+	rc = quire_init(m->q, cfg);
+	if (rc) {
+		snprintf(err, cap, "the machine does not boot: error %d%s", rc,
+			 rc == -ENOMEM ? " (its memory cannot hold its own structures)" : "");
+		goto fail;
+	}
+	m->mmu = mmu_create(m);
+	if (!m->mmu) {
+		snprintf(err, cap, "the host has no memory for the model's TLBs");
+		goto fail;
+	}
+	/* The clock starts when the machine is up. */
+	m->hot.charged_ns = 0;
+	m->clock_last = m->now = 0;
+	return m;
+fail:
+	if (m)
+		free_model(m);
+	return NULL;
+}
+
+static void finish(void *arg)
+{
+	quire_finish(arg);
+}
+
+void model_destroy(struct model *m)
+{
+	u64 deadline = m->now + FINISH_NS;
+	bool done = false;
+	struct fiber *f;
+
+	/* Processes stop where they are; kernel threads end in order. */
+	m->finishing = true;
+	m->on_log = NULL;
+	m->on_kill = NULL;
+	f = sched_spawn(m, "finish", finish, m->q, NULL, -1, false);
+	if (f) {
+		f->call = true;
+		f->done = &done;
+		for (unsigned int n = 0; n < FINISH_EVENTS && !done; n++)
+			if (m->now > deadline || !model_step(m))
+				break;
+	}
+	free_model(m);
+}
+
+struct quire *model_quire(struct model *m)
+{
+	return m->q;
+}
+
+struct model *model_of(struct quire *q)
+{
+	return q->port_ctx;
+}
+
+u64 model_now(struct model *m)
+{
+	return m->running ? sched_clock(m) : m->now;
+}
+
+struct fiber *model_spawn(struct model *m, const char *name, void (*fn)(void *arg), void *arg,
+			  struct task *task, int node)
+{
+	bool kthread = !task;
+	struct fiber *f;
+
+	/* Before the space floor stands, a thread makes its task when it first
+	 * runs (sched.c). */
+	if (kthread && m->q->space && m->q->space->kthreadd) {
+		task = create_kthread_task(m->q, name);
+		if (IS_ERR_OR_NULL(task))
+			return NULL;
+		task->node = node;
+	}
+	f = sched_spawn(m, name, fn, arg, task, node, kthread);
+	if (!f && kthread && task)
+		do_exit(m->q, task, 0);
+	return f;
+}
+
+void model_call(struct model *m, struct task *task, void (*fn)(void *arg), void *arg)
+{
+	bool done = false;
+	struct fiber *f;
+
+	if (m->running)
+		model_panic(m, "model_call() from inside a fiber");
+	if (!task && m->q->space)
+		task = m->q->space->init_task;
+	f = sched_spawn(m, "call", fn, arg, task, -1, false);
+	if (!f)
+		model_panic(m, "the host has no memory for a stack");
+	f->call = true;
+	f->done = &done;
+	while (!done)
+		if (!model_step(m))
+			model_panic(m, "deadlock: a call waits, and nothing is left to run");
+}
+
+void model_on_kill(struct model *m, void (*fn)(void *ctx, struct task *task, int sig), void *ctx)
+{
+	m->on_kill = fn;
+	m->on_kill_ctx = ctx;
+}
+
+void model_on_log(struct model *m,
+		  void (*fn)(void *ctx, int level, u64 time_ns, const char *text, size_t len),
+		  void *ctx)
+{
+	m->on_log = fn;
+	m->on_log_ctx = ctx;
+}
+
+void model_fail_io(struct model *m, bool (*fn)(void *ctx, const struct quire_bio *bio), void *ctx)
+{
+	m->fail_io = fn;
+	m->fail_io_ctx = ctx;
+}
+
+void model_fail_compress(struct model *m, bool (*fn)(void *ctx, u64 pfn), void *ctx)
+{
+	m->fail_compress = fn;
+	m->fail_compress_ctx = ctx;
+}

@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual time and virtual CPUs.
+ *
+ * Events lie in a heap ordered by (time, number).  A fiber that becomes ready
+ * takes an idle CPU, the one it ran on last if it can, else of its home node,
+ * else of any; or it queues at its home node, first come first served.  It
+ * then runs, in no time, until it waits or yields; what it was charged
+ * meanwhile keeps its CPU busy until now + charged, and it can't be ready
+ * again before that.  A CPU that comes free takes the first of its node's
+ * queue, or else of another's.
+ *
+ * Invariants: a fiber is in exactly one place (one event, a run queue, a wait
+ * bucket, running, or behind its CPU's event); time never goes back; nothing
+ * depends on an address (wait buckets are hashed by address, but only their
+ * members with one key are ever looked at, in order of arrival).
+ *
+ * Locks: none, there is one host thread.  Differs from Linux: no preemption,
+ * no priorities; a quantum is 1 ms.
+ */
+#include "port/model/internal.h"
+#include "base/string.h"
+
+#include <stdlib.h>
+
+/* ---- the heap of events --------------------------------------------------------- */
+
+static bool event_before(const struct model_event *a, const struct model_event *b)
+{
+	return a->time != b->time ? a->time < b->time : a->seq < b->seq;
+}
+
+static void heap_place(struct model *m, size_t i, const struct model_event *e)
+{
+	m->heap[i] = *e;
+	if (e->kind == MEV_TIMEOUT)
+		((struct fiber *)e->ptr)->timer = i;
+}
+
+static void heap_up(struct model *m, size_t i, struct model_event e)
+{
+	while (i) {
+		size_t parent = (i - 1) / 4;
+
+		if (!event_before(&e, &m->heap[parent]))
+			break;
+		heap_place(m, i, &m->heap[parent]);
+		i = parent;
+	}
+	heap_place(m, i, &e);
+}
+
+static void heap_down(struct model *m, size_t i, struct model_event e)
+{
+	for (;;) {
+		size_t child = 4 * i + 1, best = child;
+
+		if (child >= m->heap_len)
+			break;
+		for (size_t c = child + 1; c < m->heap_len && c < child + 4; c++)
+			if (event_before(&m->heap[c], &m->heap[best]))
+				best = c;
+		if (!event_before(&m->heap[best], &e))
+			break;
+		heap_place(m, i, &m->heap[best]);
+		i = best;
+	}
+	heap_place(m, i, &e);
+}
+
+void sched_push(struct model *m, u64 time, enum model_event_kind kind, u32 cpu, void *ptr)
+{
+	if (m->heap_len == m->heap_cap) {
+		size_t cap = m->heap_cap ? 2 * m->heap_cap : 1024;
+		struct model_event *heap = realloc(m->heap, cap * sizeof(*heap));
+
+		if (!heap)
+			model_panic(m, "the host has no memory for the model's events");
+		m->heap = heap;
+		m->heap_cap = cap;
+	}
+	heap_up(m, m->heap_len++,
+		(struct model_event){max(time, m->now), m->next_seq++, kind, cpu, ptr});
+}
+
+static void heap_remove(struct model *m, size_t i)
+{
+	struct model_event last = m->heap[--m->heap_len];
+
+	if (i == m->heap_len)
+		return;
+	if (i && event_before(&last, &m->heap[(i - 1) / 4]))
+		heap_up(m, i, last);
+	else
+		heap_down(m, i, last);
+}
+
+/* ---- clock and load --------------------------------------------------------------- */
+
+static u64 work_clock(const struct model *m)
+{
+	return m->now + m->hot.charged_ns;
+}
+
+u64 sched_clock(struct model *m)
+{
+	/* Fibers on two CPUs work through the same stretch of time one after
+	 * the other; neither may see the clock go back. */
+	m->clock_last = max(m->clock_last, work_clock(m));
+	return m->clock_last;
+}
+
+/* Linux's calc_load(): fixed point of 11 bits, every 5 s. */
+static void sample_load(struct model *m)
+{
+	static const u64 exp[3] = {1884, 2014, 2037};
+	u64 active = (u64)(m->nr_active + m->nr_busy_tails + m->nr_uninterruptible) * 2048;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		u64 load = m->avenrun[i] * exp[i] + active * (2048 - exp[i]);
+
+		if (active >= m->avenrun[i])
+			load += 2047;
+		m->avenrun[i] = load / 2048;
+	}
+}
+
+static void advance(struct model *m, u64 time)
+{
+	while (m->next_load <= time) {
+		sample_load(m);
+		m->next_load += 5 * NSEC_PER_SEC;
+	}
+	if (time > m->now)
+		m->now = time;
+}
+
+void model_loadavg(struct model *m, u64 avg[3])
+{
+	memcpy(avg, m->avenrun, sizeof(m->avenrun));
+}
+
+/* ---- CPUs -------------------------------------------------------------------------- */
+
+static void set_idle(struct model *m, unsigned int cpu, bool idle)
+{
+	if (idle)
+		m->idle[cpu / 64] |= 1UL << (cpu % 64);
+	else
+		m->idle[cpu / 64] &= ~(1UL << (cpu % 64));
+}
+
+static bool is_idle(const struct model *m, unsigned int cpu)
+{
+	return (m->idle[cpu / 64] >> (cpu % 64)) & 1;
+}
+
+/* The lowest idle CPU of [first, first + nr), or -1. */
+static int find_idle(const struct model *m, unsigned int first, unsigned int nr)
+{
+	unsigned int cpu = first, end = first + nr;
+
+	while (cpu < end) {
+		u64 word = m->idle[cpu / 64] >> (cpu % 64);
+
+		if (word) {
+			cpu += (unsigned int)__builtin_ctzl(word);
+			return cpu < end ? (int)cpu : -1;
+		}
+		cpu = (cpu / 64 + 1) * 64;
+	}
+	return -1;
+}
+
+static int choose_cpu(const struct model *m, const struct fiber *f)
+{
+	const struct run_queue *rq = &m->rq[f->home];
+	int cpu;
+
+	if (is_idle(m, f->ctx.cpu) && m->cpu[f->ctx.cpu].node == f->home)
+		return (int)f->ctx.cpu;
+	cpu = find_idle(m, rq->first_cpu, rq->nr_cpus);
+	for (unsigned int i = 1; i < m->nr_nodes && cpu < 0 && f->pinned < 0; i++) {
+		rq = &m->rq[(f->home + i) % m->nr_nodes];
+		cpu = find_idle(m, rq->first_cpu, rq->nr_cpus);
+	}
+	return cpu;
+}
+
+static void enqueue(struct model *m, struct fiber *f)
+{
+	struct run_queue *rq = &m->rq[f->home];
+
+	f->state = FIBER_QUEUED;
+	list_add_tail(&f->link, &rq->list);
+	rq->nr++;
+	rq->nr_unpinned += f->pinned < 0;
+}
+
+static struct fiber *dequeue_from(struct run_queue *rq, bool any)
+{
+	struct fiber *f;
+
+	if (!(any ? rq->nr : rq->nr_unpinned))
+		return NULL;
+	list_for_each_entry (f, &rq->list, link) {
+		if (!any && f->pinned >= 0)
+			continue;
+		list_del(&f->link);
+		rq->nr--;
+		rq->nr_unpinned -= f->pinned < 0;
+		return f;
+	}
+	return NULL;
+}
+
+static struct fiber *pick_next(struct model *m, unsigned int cpu)
+{
+	unsigned int node = m->cpu[cpu].node;
+	struct fiber *f = dequeue_from(&m->rq[node], true);
+
+	for (unsigned int i = 1; i < m->nr_nodes && !f; i++)
+		f = dequeue_from(&m->rq[(node + i) % m->nr_nodes], false);
+	if (f)
+		f->home = node;
+	return f;
+}
+
+/* ---- running a fiber ------------------------------------------------------------------ */
+
+static void account(struct model *m, struct fiber *f)
+{
+	struct task *task = f->ctx.task;
+	u64 charged = m->hot.charged_ns;
+
+	m->cpu[f->ctx.cpu].busy_ns += charged;
+	if (task) {
+		u64 user = min(m->user_ns, charged);
+
+		task->utime += user;
+		task->stime += charged - user;
+	}
+	f->ready_at = m->now + charged;
+	m->user_ns = 0;
+}
+
+static void free_fiber(struct model *m, struct fiber *f)
+{
+	list_del(&f->all);
+	coro_free(&m->stacks, &f->coro);
+	free(f);
+}
+
+/* Runs f on an idle CPU until it stops; then the CPU is busy, or idle again. */
+static void run_fiber(struct model *m, unsigned int cpu, struct fiber *f)
+{
+	struct vcpu *c = &m->cpu[cpu];
+	u64 end;
+
+	f->state = FIBER_RUNNING;
+	f->ctx.cpu = cpu;
+	if (f->ctx.task) {
+		f->ctx.task->cpu = cpu;
+		if (f->ctx.task->state < EXIT_ZOMBIE)
+			f->ctx.task->state = TASK_RUNNING;
+	}
+	m->running = f;
+	m->hot.current = &f->ctx;
+	m->hot.charged_ns = 0;
+	m->user_ns = 0;
+	m->free_yields = 0;
+	coro_switch(&m->main, &f->coro, false);
+	m->running = NULL;
+	m->hot.current = &m->irq_ctx;
+	m->irq_ctx.cpu = cpu;
+	m->hot.charged_ns = 0;
+
+	end = f->ready_at;
+	if (f->state == FIBER_YIELDED)
+		c->yielded = f;
+	else if (f->state == FIBER_DEAD)
+		free_fiber(m, f);
+	c->busy = true;
+	set_idle(m, cpu, false);
+	if (!c->yielded)
+		m->nr_busy_tails++;
+	sched_push(m, end, MEV_CPU, cpu, NULL);
+}
+
+static bool may_run(const struct model *m, const struct fiber *f)
+{
+	return !m->finishing || f->kthread || f->call;
+}
+
+static void park(struct model *m, struct fiber *f)
+{
+	f->state = FIBER_PARKED;
+	m->nr_active--;
+}
+
+static void cpu_free(struct model *m, unsigned int cpu)
+{
+	struct vcpu *c = &m->cpu[cpu];
+	struct fiber *f = c->yielded;
+
+	c->busy = false;
+	c->yielded = NULL;
+	set_idle(m, cpu, true);
+	if (!f)
+		m->nr_busy_tails--;
+	else if (may_run(m, f))
+		enqueue(m, f);
+	else
+		park(m, f);
+	while ((f = pick_next(m, cpu))) {
+		if (may_run(m, f)) {
+			run_fiber(m, cpu, f);
+			break;
+		}
+		park(m, f);
+	}
+}
+
+static void fiber_ready(struct model *m, struct fiber *f)
+{
+	int cpu;
+
+	if (!may_run(m, f)) {
+		park(m, f);
+		return;
+	}
+	cpu = choose_cpu(m, f);
+	if (cpu < 0) {
+		enqueue(m, f);
+		return;
+	}
+	f->home = m->cpu[cpu].node;
+	run_fiber(m, (unsigned int)cpu, f);
+}
+
+/* The running fiber gives its CPU up; returns when it runs again. */
+static void switch_out(struct model *m, struct fiber *f)
+{
+	account(m, f);
+	coro_switch(&f->coro, &m->main, f->state == FIBER_DEAD);
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+static struct list_head *wait_bucket(struct model *m, const struct quire_wait_queue *wq)
+{
+	u64 key = (u64)wq >> 2;
+
+	return &m->wait[(key * 0x9e3779b97f4a7c15UL >> 32) % WAIT_BUCKETS];
+}
+
+static void end_wait(struct model *m, struct fiber *f)
+{
+	list_del(&f->link);
+	f->wq->waiters--;
+	f->wq = NULL;
+	if (f->timer != NO_TIMER)
+		heap_remove(m, f->timer);
+	f->timer = NO_TIMER;
+	if (f->uninterruptible)
+		m->nr_uninterruptible--;
+	f->uninterruptible = false;
+	m->nr_active++;
+	f->state = FIBER_PENDING;
+	sched_push(m, max(work_clock(m), f->ready_at), MEV_READY, 0, f);
+}
+
+/* The host's caller waits (boot, a test): events run until it is woken. */
+static void wait_outside(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeout_ns)
+{
+	u64 deadline = m->now + timeout_ns < m->now ? UINT64_MAX : m->now + timeout_ns;
+
+	while (wq->seq == seq) {
+		if (m->heap_len && m->heap[0].time <= deadline) {
+			model_step(m);
+			continue;
+		}
+		if (deadline == UINT64_MAX)
+			model_panic(m, "deadlock: the caller waits, and nothing is left to run");
+		advance(m, deadline);
+		return;
+	}
+}
+
+void sched_wait(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeout_ns)
+{
+	struct fiber *f = m->running;
+	struct task *task;
+	u64 now;
+
+	if (wq->seq != seq)
+		return;
+	if (!f) {
+		wait_outside(m, wq, seq, timeout_ns);
+		return;
+	}
+	now = work_clock(m);
+	f->wq = wq;
+	wq->waiters++;
+	list_add_tail(&f->link, wait_bucket(m, wq));
+	f->state = FIBER_WAITING;
+	m->nr_active--;
+	if (now + timeout_ns >= now && timeout_ns != UINT64_MAX)
+		sched_push(m, now + timeout_ns, MEV_TIMEOUT, 0, f);
+	task = f->ctx.task;
+	if (task && task->state < EXIT_ZOMBIE) {
+		/* A process that waits inside the kernel waits for memory or a
+		 * disk; a kernel thread has nothing to do. */
+		f->uninterruptible = !f->kthread && !f->interruptible;
+		task->state = f->uninterruptible ? TASK_UNINTERRUPTIBLE : TASK_INTERRUPTIBLE;
+		task->nvcsw++;
+		if (f->uninterruptible)
+			m->nr_uninterruptible++;
+	}
+	switch_out(m, f);
+}
+
+void sched_wake(struct model *m, struct quire_wait_queue *wq)
+{
+	struct fiber *f, *next;
+
+	if (!wq) { /* everybody, in the order in which they were made */
+		list_for_each_entry (f, &m->fibers, all)
+			sched_interrupt(f);
+		return;
+	}
+	list_for_each_entry_safe (f, next, wait_bucket(m, wq), link)
+		if (f->wq == wq)
+			end_wait(m, f);
+}
+
+void sched_interrupt(struct fiber *f)
+{
+	if (f->state == FIBER_WAITING)
+		end_wait(f->m, f);
+}
+
+void sched_yield_cpu(struct model *m)
+{
+	struct fiber *f = m->running;
+
+	if (!f)
+		return;
+	if (m->hot.charged_ns < MODEL_QUANTUM_NS) {
+		/* Who only looks and yields must not stop the clock. */
+		if (++m->free_yields < MODEL_FREE_YIELDS)
+			return;
+		hot_charge(&m->hot, NSEC_PER_USEC);
+	}
+	f->state = FIBER_YIELDED;
+	if (f->ctx.task)
+		f->ctx.task->nivcsw++;
+	switch_out(m, f);
+}
+
+void model_sleep(struct model *m, u64 ns)
+{
+	struct quire_wait_queue never = {0};
+
+	if (m->running)
+		m->running->interruptible = true;
+	sched_wait(m, &never, 0, ns);
+	if (m->running)
+		m->running->interruptible = false;
+}
+
+void model_wait(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeout_ns)
+{
+	if (m->running)
+		m->running->interruptible = true;
+	sched_wait(m, wq, seq, timeout_ns);
+	if (m->running)
+		m->running->interruptible = false;
+}
+
+void model_compute(struct model *m, u64 ns)
+{
+	while (ns) {
+		u64 used = m->hot.charged_ns;
+		u64 slice = used < MODEL_QUANTUM_NS ? min(ns, MODEL_QUANTUM_NS - used) : 0;
+
+		hot_charge(&m->hot, slice);
+		m->user_ns += slice;
+		ns -= slice;
+		if (!m->running)
+			return;
+		sched_yield_cpu(m);
+	}
+}
+
+/* ---- fibers --------------------------------------------------------------------------------- */
+
+static void fiber_main(void *arg)
+{
+	struct fiber *f = arg;
+	struct model *m = f->m;
+	struct task *task;
+
+	coro_entered(&m->main);
+	/* A kernel thread that was started before there were tasks. */
+	if (f->kthread && !f->ctx.task && m->q->space && m->q->space->kthreadd) {
+		task = create_kthread_task(m->q, f->name);
+		if (!IS_ERR_OR_NULL(task)) {
+			f->ctx.task = task;
+			task->port_private = f;
+			get_task(task);
+		}
+	}
+	f->fn(f->arg);
+	task = f->ctx.task;
+	if (task && f->kthread)
+		do_exit(m->q, task, 0);
+	f->state = FIBER_DEAD;
+	m->nr_active--;
+	if (f->done)
+		*f->done = true;
+	account(m, f);
+	if (task) {
+		if (task->port_private == f)
+			task->port_private = NULL;
+		f->ctx.task = NULL;
+		put_task(m->q, task);
+	}
+	coro_switch(&f->coro, &m->main, true);
+	__builtin_unreachable();
+}
+
+struct fiber *sched_spawn(struct model *m, const char *name, void (*fn)(void *), void *arg,
+			  struct task *task, int node, bool kthread)
+{
+	struct fiber *f = calloc(1, sizeof(*f));
+	unsigned int home;
+
+	if (!f)
+		return NULL;
+	if (!coro_init(&m->stacks, &f->coro, fiber_main, f)) {
+		free(f);
+		return NULL;
+	}
+	f->m = m;
+	f->fn = fn;
+	f->arg = arg;
+	f->timer = NO_TIMER;
+	f->kthread = kthread;
+	str_lcpy(f->name, name, sizeof(f->name));
+	if (node < 0 && task)
+		node = task->node;
+	if (node < 0)
+		home = m->next_home++ % m->nr_nodes;
+	else
+		home = (unsigned int)node % m->nr_nodes;
+	/* A node without CPUs: the next that has some, and no pin. */
+	f->pinned = node >= 0 && m->rq[home].nr_cpus ? node : -1;
+	while (!m->rq[home].nr_cpus)
+		home = (home + 1) % m->nr_nodes;
+	f->home = home;
+	f->ctx.cpu = m->rq[home].first_cpu;
+	f->ctx.task = task;
+	f->ctx.flags = kthread ? PF_KTHREAD : 0;
+	if (task) {
+		get_task(task);
+		if (!task->port_private)
+			task->port_private = f;
+	}
+	list_add_tail(&f->all, &m->fibers);
+	m->nr_active++;
+	sched_push(m, work_clock(m), MEV_READY, 0, f);
+	return f;
+}
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+bool model_step(struct model *m)
+{
+	struct model_event e;
+
+	if (m->running)
+		model_panic(m, "model_step() from inside a fiber");
+	if (!m->heap_len)
+		return false;
+	e = m->heap[0];
+	heap_remove(m, 0);
+	advance(m, e.time);
+	m->hot.charged_ns = 0;
+	m->hot.current = &m->irq_ctx;
+	switch ((enum model_event_kind)e.kind) {
+	case MEV_READY:
+		fiber_ready(m, e.ptr);
+		break;
+	case MEV_TIMEOUT:
+		((struct fiber *)e.ptr)->timer = NO_TIMER;
+		end_wait(m, e.ptr);
+		break;
+	case MEV_CPU:
+		cpu_free(m, e.cpu);
+		break;
+	case MEV_BIO:
+		m->irq_ctx.cpu = e.cpu;
+		model_bio_done(m, e.ptr);
+		break;
+	}
+	m->hot.charged_ns = 0;
+	return true;
+}
+
+void model_run_until(struct model *m, u64 t_ns)
+{
+	m->stop = false;
+	while (!m->stop && m->heap_len && m->heap[0].time <= t_ns)
+		model_step(m);
+	if (!m->stop)
+		advance(m, t_ns);
+}
+
+void model_stop(struct model *m)
+{
+	m->stop = true;
+}
+
+unsigned int model_nr_running(struct model *m)
+{
+	return m->nr_active + m->nr_busy_tails;
+}
+
+u64 model_cpu_busy_ns(struct model *m, unsigned int cpu)
+{
+	return cpu < m->nr_cpus ? m->cpu[cpu].busy_ns : 0;
+}
+
+bool sched_init(struct model *m, const struct quire_config *cfg)
+{
+	unsigned int cpu = 0;
+
+	INIT_LIST_HEAD(&m->fibers);
+	for (unsigned int i = 0; i < WAIT_BUCKETS; i++)
+		INIT_LIST_HEAD(&m->wait[i]);
+	m->nr_nodes = cfg->nr_nodes;
+	for (unsigned int n = 0; n < m->nr_nodes; n++)
+		m->nr_cpus += cfg->node[n].nr_cpus;
+	m->cpu = calloc(m->nr_cpus, sizeof(*m->cpu));
+	m->rq = calloc(m->nr_nodes, sizeof(*m->rq));
+	if (!m->cpu || !m->rq)
+		return false;
+	for (unsigned int n = 0; n < m->nr_nodes; n++) {
+		m->rq[n].first_cpu = cpu;
+		m->rq[n].nr_cpus = cfg->node[n].nr_cpus;
+		INIT_LIST_HEAD(&m->rq[n].list);
+		for (unsigned int i = 0; i < cfg->node[n].nr_cpus; i++, cpu++) {
+			m->cpu[cpu].node = n;
+			set_idle(m, cpu, true);
+		}
+	}
+	m->next_load = 5 * NSEC_PER_SEC;
+	m->hot.current = &m->irq_ctx;
+	return true;
+}
+
+/* Fibers that still sleep are dropped as they are: their stacks go. */
+void sched_destroy(struct model *m)
+{
+	struct fiber *f, *next;
+
+	if (m->fibers.next)
+		list_for_each_entry_safe (f, next, &m->fibers, all)
+			free_fiber(m, f);
+	stack_cache_drain(&m->stacks);
+	free(m->heap);
+	free(m->cpu);
+	free(m->rq);
+}
