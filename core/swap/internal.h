@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the swap floor share and nobody above needs (the verifier
+ * reads it too).
+ */
+#ifndef QUIRE_SWAP_INTERNAL_H
+#define QUIRE_SWAP_INTERNAL_H
+
+#include "swap/swap.h"
+#include "swap/zsmalloc.h"
+
+/* ---- swapfile.c ------------------------------------------------------------ */
+
+/* A slot's byte and its group, through the pages of the vmalloc'ed maps. */
+static inline u8 *swap_map_byte(const struct swap_info_struct *si, unsigned long offset)
+{
+	return &si->map_pages[offset >> PAGE_SHIFT][offset & (PAGE_SIZE - 1)];
+}
+
+static inline u16 *swap_memcg_id(const struct swap_info_struct *si, unsigned long offset)
+{
+	const unsigned long per_page = PAGE_SIZE / sizeof(u16);
+
+	return &si->memcg_pages[offset / per_page][offset % per_page];
+}
+
+/* References to a slot in all, given its byte; si->lock held. */
+unsigned int __swap_count(const struct swap_info_struct *si, unsigned long offset);
+
+/* The area of an entry; NULL, with a line in the log, if there is no such slot. */
+struct swap_info_struct *swap_info_get(struct quire *q, swp_entry_t entry);
+/* A free slot, now SWAP_HAS_CACHE and charged to the page's group; val 0 if
+ * there is none or the group's limit forbids it. */
+swp_entry_t get_swap_page(struct quire *q, struct page *page);
+/* Gives the cache a hold on a slot that entries name: 0, -ENOENT (free, or not
+ * named any more), -EEXIST (held already). */
+int swapcache_prepare(struct quire *q, swp_entry_t entry);
+/* The group that a slot is charged to; NULL: none, or the root. */
+struct mem_cgroup *swap_memcg(struct quire *q, swp_entry_t entry);
+
+/* ---- swap_state.c ---------------------------------------------------------- */
+
+void swap_cache_init(struct quire *q, struct swap_info_struct *si);
+/* The locked page enters the cache under entry, whose slot it holds already;
+ * the cache takes a reference.  *shadow: what reclaim had left there.  0 or
+ * -ENOMEM. */
+int add_to_swap_cache(struct quire *q, struct page *page, swp_entry_t entry, void **shadow);
+/* The cached page, or a new one: then *new is set, it is locked, in the cache,
+ * on the LRU, charged, and its content must be read.  With a reference.
+ * NULL: no memory, or nothing names the slot. */
+struct page *__read_swap_cache_async(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *new);
+/* Drops what reclaim left for a slot that is free now. */
+void clear_shadow_from_swap_cache(struct quire *q, struct swap_info_struct *si,
+				  unsigned long offset);
+/* A slot that only the cache needs: takes its page out if nobody is busy with
+ * it; true if the slot is free now. */
+bool try_to_reclaim_swap(struct quire *q, swp_entry_t entry);
+
+/* ---- page_io.c ------------------------------------------------------------- */
+
+/* Reads of neighbouring slots on their way into one bio. */
+struct swap_plug {
+	struct quire_bio *bio;
+};
+
+/* Brings the content of a locked page of the cache in; unlocks it then, up to
+ * date or with PG_error.  -ENOMEM: nothing was begun, the page is locked. */
+int swap_readpage(struct quire *q, struct page *page, struct swap_plug *plug);
+void swap_unplug(struct quire *q, struct swap_plug *plug);
+/* To the device, not to zswap.  0: unlocked, under writeback (or through with
+ * it); -ENOMEM, -EIO: nothing was begun, the page is locked. */
+int __swap_writepage(struct quire *q, struct page *page);
+
+/* ---- zswap.c --------------------------------------------------------------- */
+
+/* One page that zswap holds; 64 bytes as Linux's. */
+struct zswap_entry {
+	struct rb_node rbnode;
+	struct list_head lru; /* coldest last; same-filled pages are on no list */
+	swp_entry_t swpentry;
+	union {
+		unsigned long handle;
+		unsigned long value; /* length 0: the word that fills the page */
+	};
+	int refcount; /* the tree's, and who loads or writes back; tree lock */
+	u16 length;   /* bytes compressed */
+};
+
+#define SLAB_SIZE_zswap_entry 64
+_Static_assert(sizeof(struct zswap_entry) <= SLAB_SIZE_zswap_entry, "as large as Linux's");
+
+struct zswap_tree {
+	struct rb_root rbroot; /* by slot */
+	struct spinlock lock;  /* LOCK_ZSWAP_TREE */
+};
+
+struct zswap_dstmem {
+	struct mutex mutex;
+	u8 *buf; /* two pages */
+};
+
+struct zswap_floor {
+	struct zswap_params params;
+	struct zswap_stats stats;
+	struct zs_pool *pool;
+	struct zswap_dstmem *dstmem; /* [nr_cpus] */
+	struct list_head lru;
+	struct spinlock lru_lock; /* LOCK_ZSWAP_LRU */
+	bool pool_reached_full;
+	bool shrink_wanted, has_shrinker;
+	struct quire_wait_queue shrink_wait;
+};
+
+int zswap_init(struct quire *q);
+/* An area comes: its tree, and the shrinker's thread.  0 or -ENOMEM. */
+int zswap_swapon(struct quire *q, struct swap_info_struct *si);
+/* Takes a copy of a locked page of the swap cache: true if it did. */
+bool zswap_store(struct quire *q, struct page *page);
+/* 0; -ENOENT: not here; -EIO: it would not decompress. */
+int zswap_load(struct quire *q, struct page *page);
+void zswap_invalidate(struct quire *q, struct swap_info_struct *si, unsigned long offset);
+/* Writes the coldest entry to its slot: 0, -ENOENT (there is none), -EAGAIN
+ * (busy; another may do), -ENOMEM, -EIO. */
+int zswap_shrink_one(struct quire *q);
+/* The shrinker's work: until the pool may take pages again. */
+void zswap_shrink(struct quire *q);
+
+/* ---- shmem_swap.c ---------------------------------------------------------- */
+
+extern const struct address_space_operations shmem_aops;
+
+#endif

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Swap areas and their slots (Linux's swapfile.c).
+ *
+ * An area is a range of pages on a device.  Its map has a byte a slot: how
+ * many page-table entries (or entries of shmem trees) name it, SWAP_HAS_CACHE
+ * if the swap cache holds a page for it.  More than SWAP_MAP_MAX references
+ * (a page swapped out before a parent forked a hundred children) set
+ * COUNT_CONTINUED, and the rest is a number in a tree beside the map.  A second
+ * map names the control group that a slot is charged to.
+ *
+ * Finding a free slot never searches the area.  Slots are grouped in clusters
+ * of 512; wholly free clusters are on one list, partly free ones on another.
+ * Each CPU goes on in the cluster where its last slot was, so that pages swapped
+ * out one after the other lie side by side and come back with one read; when
+ * that cluster has nothing behind the last slot, the CPU takes the first free
+ * cluster, then the first partly free one.  Within a cluster a free byte is
+ * looked for eight at a time: 64 steps at the worst.
+ *
+ * Areas are used by priority; those of equal priority take turns of SWAP_BATCH
+ * slots.
+ *
+ * Invariants: cluster->used counts the bytes that are not 0 (the header's slot
+ * and those behind the end count as used); inuse_pages and nr_swap_pages follow;
+ * a free slot has no group, no shadow, nothing in zswap.
+ *
+ * Locks: si->lock for map, clusters and counts; it ranks below i_pages_lock of
+ * the cache and above zswap's.  Groups are uncharged and shadows dropped after
+ * it was released.
+ *
+ * Unlike Linux: no per-CPU cache of slots before the areas, no clusters of huge
+ * pages, no discard, no swapoff.  docs/differences.md.
+ */
+#include "swap/internal.h"
+#include "base/printk.h"
+#include "vmalloc/vmalloc.h"
+
+/* Clusters searched, each time swap is full, for slots that only the cache needs. */
+#define RECLAIM_CLUSTERS 8
+
+/*
+ * Nodes of the tree of counts beyond SWAP_MAP_MAX: made under si->lock, so they
+ * come straight from the slab and do not sleep.
+ */
+static void *count_node_alloc(void *ctx)
+{
+	struct quire *q = ctx;
+
+	return kmem_cache_alloc(q, q->cache->radix_tree_node_cachep, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+static void count_node_free(void *ctx, void *node)
+{
+	struct quire *q = ctx;
+
+	kmem_cache_free(q, q->cache->radix_tree_node_cachep, node);
+}
+
+static const struct xa_node_ops count_node_ops = {count_node_alloc, count_node_free};
+
+/* ---- looking at slots ------------------------------------------------------ */
+
+struct swap_info_struct *swap_info_get(struct quire *q, swp_entry_t entry)
+{
+	unsigned int type = swp_type(entry);
+	unsigned long offset = swp_offset(entry);
+	struct swap_info_struct *si = type < MAX_SWAPFILES ? q->swap->info[type] : NULL;
+
+	if (likely(si && offset && offset < si->max))
+		return si;
+	pr_err(q, "swap_info_get: Bad swap %s entry %016lx", si ? "offset" : "file", entry.val);
+	return NULL;
+}
+
+unsigned int __swap_count(const struct swap_info_struct *si, unsigned long offset)
+{
+	u8 byte = *swap_map_byte(si, offset);
+	unsigned int count = byte & SWAP_MAP_BAD;
+
+	if (count == SWAP_MAP_BAD)
+		return 0;
+	if (byte & COUNT_CONTINUED)
+		count += (unsigned int)xa_to_value(xa_load(&si->continuation, offset));
+	return count;
+}
+
+unsigned int swap_count(struct quire *q, swp_entry_t entry)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	unsigned int count;
+
+	if (!si)
+		return 0;
+	spin_lock(q, &si->lock);
+	count = __swap_count(si, swp_offset(entry));
+	spin_unlock(q, &si->lock);
+	return count;
+}
+
+struct mem_cgroup *swap_memcg(struct quire *q, swp_entry_t entry)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	unsigned int id = si ? *swap_memcg_id(si, swp_offset(entry)) : 0;
+
+	return id ? mem_cgroup_from_id(q, id) : NULL;
+}
+
+/* ---- taking slots ---------------------------------------------------------- */
+
+/* The bytes of one cluster lie in one page of the map. */
+static u8 *cluster_map(const struct swap_info_struct *si, unsigned int cluster)
+{
+	return swap_map_byte(si, (unsigned long)cluster * SWAPFILE_CLUSTER);
+}
+
+/* The first byte that is 0 from slot `from` on; SWAPFILE_CLUSTER if none is. */
+static unsigned int find_free_slot(const u8 *map, unsigned int from)
+{
+	const u64 ones = 0x0101010101010101UL;
+
+	for (; from < SWAPFILE_CLUSTER && from % sizeof(u64); from++)
+		if (!map[from])
+			return from;
+	for (; from < SWAPFILE_CLUSTER; from += sizeof(u64)) {
+		u64 word, zero;
+
+		memcpy(&word, map + from, sizeof(word));
+		zero = (word - ones) & ~word & (ones << 7);
+		if (zero)
+			return from + (unsigned int)__builtin_ctzl(zero) / 8;
+	}
+	return SWAPFILE_CLUSTER;
+}
+
+static void cluster_inc(struct swap_info_struct *si, struct swap_cluster_info *ci)
+{
+	if (ci->used++ == 0)
+		list_move_tail(&ci->list, &si->nonfull_clusters);
+	if (ci->used == SWAPFILE_CLUSTER)
+		list_del_init(&ci->list);
+}
+
+static void cluster_dec(struct swap_info_struct *si, struct swap_cluster_info *ci)
+{
+	if (ci->used == SWAPFILE_CLUSTER)
+		list_add_tail(&ci->list, &si->nonfull_clusters);
+	if (--ci->used == 0)
+		list_move_tail(&ci->list, &si->free_clusters);
+}
+
+/* The cluster a CPU goes on in when it is through with its own. */
+static struct swap_cluster_info *next_cluster(struct swap_info_struct *si)
+{
+	struct swap_cluster_info *ci;
+
+	if (!list_empty(&si->free_clusters))
+		return list_first_entry(&si->free_clusters, struct swap_cluster_info, list);
+	ci = list_first_entry_or_null(&si->nonfull_clusters, struct swap_cluster_info, list);
+	/* The next CPU that asks gets another. */
+	if (ci)
+		list_move_tail(&ci->list, &si->nonfull_clusters);
+	return ci;
+}
+
+/* Takes a slot for the cache; 0 if all are taken.  si->lock is held. */
+static unsigned long scan_swap_map(struct quire *q, struct swap_info_struct *si)
+{
+	struct percpu_cluster *pc = &si->percpu_cluster[smp_processor_id(q)];
+	unsigned int slot = SWAPFILE_CLUSTER;
+	struct swap_cluster_info *ci;
+
+	if (pc->index < si->nr_clusters && si->cluster_info[pc->index].used < SWAPFILE_CLUSTER)
+		slot = find_free_slot(cluster_map(si, pc->index), pc->next);
+	if (slot == SWAPFILE_CLUSTER) {
+		ci = next_cluster(si);
+		if (!ci)
+			return 0;
+		pc->index = (unsigned int)(ci - si->cluster_info);
+		slot = find_free_slot(cluster_map(si, pc->index), 0);
+		BUG_ON(q, slot == SWAPFILE_CLUSTER);
+	}
+	cluster_map(si, pc->index)[slot] = SWAP_HAS_CACHE;
+	cluster_inc(si, &si->cluster_info[pc->index]);
+	pc->next = slot + 1;
+	si->inuse_pages++;
+	(void)HOT_SUB(&q->swap->nr_swap_pages, 1);
+	return (unsigned long)pc->index * SWAPFILE_CLUSTER + slot;
+}
+
+/* The area whose turn it is; NULL if all are full. */
+static struct swap_info_struct *pick_area(struct quire *q)
+{
+	struct swap_floor *swap = q->swap;
+	struct swap_info_struct *si, *next;
+	bool found = false;
+
+	spin_lock(q, &swap->avail_lock);
+	list_for_each_entry (si, &swap->avail, avail_list) {
+		if (si->writeok && HOT_LOAD(&si->inuse_pages) < si->pages) {
+			found = true;
+			break;
+		}
+	}
+	if (found && ++si->batch >= SWAP_BATCH) {
+		struct list_head *behind = &si->avail_list;
+
+		si->batch = 0;
+		next = si;
+		list_for_each_entry_continue(next, &swap->avail, avail_list)
+		{
+			if (next->prio != si->prio)
+				break;
+			behind = &next->avail_list;
+		}
+		if (behind != &si->avail_list)
+			list_move(&si->avail_list, behind);
+	}
+	spin_unlock(q, &swap->avail_lock);
+	return found ? si : NULL;
+}
+
+static swp_entry_t take_slot(struct quire *q)
+{
+	/* An area may fill up between the choice and its lock. */
+	for (unsigned int tries = 0; tries <= q->swap->nr_swapfiles; tries++) {
+		struct swap_info_struct *si = pick_area(q);
+		unsigned long offset;
+
+		if (!si)
+			break;
+		spin_lock(q, &si->lock);
+		offset = scan_swap_map(q, si);
+		spin_unlock(q, &si->lock);
+		if (offset)
+			return swp_entry(si->type, offset);
+	}
+	return (swp_entry_t){0};
+}
+
+/*
+ * All slots are taken: some may be held by the cache alone, for pages that came
+ * back and were not written since.  Looks at a few clusters of an area, going on
+ * where the last search ended; how many slots it freed.
+ */
+static unsigned int reclaim_cached_slots(struct quire *q, struct swap_info_struct *si)
+{
+	unsigned int nr_freed = 0;
+
+	for (unsigned int i = 0; i < RECLAIM_CLUSTERS && i < si->nr_clusters && !nr_freed; i++) {
+		unsigned int cluster = si->reclaim_cluster++ % (unsigned int)si->nr_clusters;
+		const u8 *map = cluster_map(si, cluster);
+
+		for (unsigned int slot = 0; slot < SWAPFILE_CLUSTER; slot++)
+			if (map[slot] == SWAP_HAS_CACHE)
+				nr_freed += try_to_reclaim_swap(
+					q, swp_entry(si->type,
+						     (unsigned long)cluster * SWAPFILE_CLUSTER +
+							     slot));
+	}
+	return nr_freed;
+}
+
+swp_entry_t get_swap_page(struct quire *q, struct page *page)
+{
+	struct mem_cgroup *memcg = page->memcg;
+	swp_entry_t entry = take_slot(q);
+
+	for (unsigned int i = 0; !entry.val && i < q->swap->nr_swapfiles; i++)
+		if (reclaim_cached_slots(q, q->swap->info[i]))
+			entry = take_slot(q);
+	if (!entry.val || !memcg)
+		return entry;
+	if (mem_cgroup_try_charge_swap(q, memcg, 1)) {
+		put_swap_page(q, entry);
+		return (swp_entry_t){0};
+	}
+	*swap_memcg_id(q->swap->info[swp_type(entry)], swp_offset(entry)) = (u16)memcg->id;
+	return entry;
+}
+
+/* ---- counting references --------------------------------------------------- */
+
+int swap_duplicate(struct quire *q, swp_entry_t entry)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	unsigned long offset = swp_offset(entry);
+	int err = 0;
+	u8 *byte;
+
+	if (!si)
+		return -EINVAL;
+	spin_lock(q, &si->lock);
+	byte = swap_map_byte(si, offset);
+	if (!*byte || (*byte & SWAP_MAP_BAD) == SWAP_MAP_BAD) {
+		err = -EINVAL;
+	} else if ((*byte & SWAP_MAP_BAD) < SWAP_MAP_MAX) {
+		(*byte)++;
+	} else {
+		unsigned long more = xa_to_value(xa_load(&si->continuation, offset));
+		void *old = xa_store(&si->continuation, offset, xa_mk_value(more + 1));
+
+		if (IS_ERR(old))
+			err = -ENOMEM;
+		else
+			*byte |= COUNT_CONTINUED;
+	}
+	spin_unlock(q, &si->lock);
+	return err;
+}
+
+static void uncount_one(struct quire *q, struct swap_info_struct *si, unsigned long offset,
+			u8 *byte)
+{
+	unsigned long more;
+	void *old;
+
+	BUG_ON(q, !(*byte & SWAP_MAP_BAD) || (*byte & SWAP_MAP_BAD) == SWAP_MAP_BAD);
+	if (!(*byte & COUNT_CONTINUED)) {
+		(*byte)--;
+		return;
+	}
+	more = xa_to_value(xa_load(&si->continuation, offset));
+	if (more > 1) {
+		/* Replacing allocates nothing. */
+		old = xa_store(&si->continuation, offset, xa_mk_value(more - 1));
+		BUG_ON(q, IS_ERR(old));
+	} else {
+		(void)xa_erase(&si->continuation, offset);
+		*byte &= (u8)~COUNT_CONTINUED;
+	}
+}
+
+/* One reference goes, or the cache's hold.  What is left in the slot's byte. */
+static u8 swap_entry_free(struct quire *q, swp_entry_t entry, bool cache)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	unsigned long offset = swp_offset(entry);
+	unsigned int memcg_id = 0;
+	u8 *byte, left;
+
+	if (!si)
+		return 0xff;
+	spin_lock(q, &si->lock);
+	byte = swap_map_byte(si, offset);
+	if (cache) {
+		BUG_ON(q, !(*byte & SWAP_HAS_CACHE));
+		*byte &= (u8)~SWAP_HAS_CACHE;
+	} else {
+		uncount_one(q, si, offset, byte);
+	}
+	left = *byte;
+	if (!left) {
+		memcg_id = *swap_memcg_id(si, offset);
+		*swap_memcg_id(si, offset) = 0;
+		zswap_invalidate(q, si, offset);
+		cluster_dec(si, &si->cluster_info[offset / SWAPFILE_CLUSTER]);
+		si->inuse_pages--;
+		(void)HOT_ADD(&q->swap->nr_swap_pages, 1);
+	}
+	spin_unlock(q, &si->lock);
+	if (left)
+		return left;
+	if (memcg_id)
+		mem_cgroup_uncharge_swap(q, memcg_id, 1);
+	clear_shadow_from_swap_cache(q, si, offset);
+	return 0;
+}
+
+void swap_free(struct quire *q, swp_entry_t entry)
+{
+	(void)swap_entry_free(q, entry, false);
+}
+
+void put_swap_page(struct quire *q, swp_entry_t entry)
+{
+	(void)swap_entry_free(q, entry, true);
+}
+
+void free_swap_and_cache(struct quire *q, swp_entry_t entry)
+{
+	if (swap_entry_free(q, entry, false) == SWAP_HAS_CACHE)
+		(void)try_to_reclaim_swap(q, entry);
+}
+
+int swapcache_prepare(struct quire *q, swp_entry_t entry)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	int err = 0;
+	u8 *byte;
+
+	if (!si)
+		return -ENOENT;
+	spin_lock(q, &si->lock);
+	byte = swap_map_byte(si, swp_offset(entry));
+	if (!(*byte & SWAP_MAP_BAD) || (*byte & SWAP_MAP_BAD) == SWAP_MAP_BAD)
+		err = -ENOENT;
+	else if (*byte & SWAP_HAS_CACHE)
+		err = -EEXIST;
+	else
+		*byte |= SWAP_HAS_CACHE;
+	spin_unlock(q, &si->lock);
+	return err;
+}
+
+/* ---- areas ----------------------------------------------------------------- */
+
+/* A vmalloc'ed map of zeros and the array of its pages; NULL: no memory. */
+static void **alloc_map(struct quire *q, unsigned long size_bytes, u64 *vaddr)
+{
+	unsigned long nr_pages = DIV_ROUND_UP(size_bytes, PAGE_SIZE);
+	void **pages = kmalloc(q, nr_pages * sizeof(*pages), GFP_KERNEL);
+
+	if (!pages)
+		return NULL;
+	*vaddr = vmalloc_node(q, size_bytes, GFP_KERNEL | __GFP_ZERO, -1, "swapon");
+	if (!*vaddr) {
+		kfree(q, pages);
+		return NULL;
+	}
+	for (unsigned long i = 0; i < nr_pages; i++) {
+		pages[i] = vmalloc_page_address(q, *vaddr + (i << PAGE_SHIFT));
+		memset(pages[i], 0, PAGE_SIZE);
+	}
+	return pages;
+}
+
+static void free_area(struct quire *q, struct swap_info_struct *si)
+{
+	if (si->map_pages)
+		vfree(q, si->map_vaddr);
+	if (si->memcg_pages)
+		vfree(q, si->memcg_vaddr);
+	kfree(q, si->map_pages);
+	kfree(q, si->memcg_pages);
+	kfree(q, si->cluster_info);
+	kfree(q, si->percpu_cluster);
+	kfree(q, si);
+}
+
+static bool alloc_area_maps(struct quire *q, struct swap_info_struct *si)
+{
+	/* Whole clusters, so that the last one can be searched as any other. */
+	unsigned long nr_slots = si->nr_clusters * SWAPFILE_CLUSTER;
+
+	si->cluster_info = kzalloc(q, si->nr_clusters * sizeof(*si->cluster_info), GFP_KERNEL);
+	si->percpu_cluster = kzalloc(q, q->nr_cpus * sizeof(*si->percpu_cluster), GFP_KERNEL);
+	if (!si->cluster_info || !si->percpu_cluster)
+		return false;
+	si->map_pages = (u8 **)alloc_map(q, nr_slots, &si->map_vaddr);
+	if (!si->map_pages)
+		return false;
+	si->memcg_pages = (u16 **)alloc_map(q, nr_slots * sizeof(u16), &si->memcg_vaddr);
+	return si->memcg_pages != NULL;
+}
+
+static void setup_clusters(struct quire *q, struct swap_info_struct *si)
+{
+	INIT_LIST_HEAD(&si->free_clusters);
+	INIT_LIST_HEAD(&si->nonfull_clusters);
+	for (unsigned long i = 0; i < si->nr_clusters; i++)
+		list_add_tail(&si->cluster_info[i].list, &si->free_clusters);
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
+		si->percpu_cluster[cpu].index = UINT_MAX;
+	*swap_map_byte(si, 0) = SWAP_MAP_BAD;
+	cluster_inc(si, &si->cluster_info[0]);
+	for (unsigned long i = si->max; i < si->nr_clusters * SWAPFILE_CLUSTER; i++) {
+		*swap_map_byte(si, i) = SWAP_MAP_BAD;
+		cluster_inc(si, &si->cluster_info[i / SWAPFILE_CLUSTER]);
+	}
+}
+
+/* Into its place among the others: behind those of its priority. */
+static void enable_area(struct quire *q, struct swap_info_struct *si)
+{
+	struct swap_floor *swap = q->swap;
+	struct list_head *before = &swap->avail;
+	struct swap_info_struct *other;
+
+	spin_lock(q, &swap->avail_lock);
+	list_for_each_entry (other, &swap->avail, avail_list) {
+		if (other->prio < si->prio) {
+			before = &other->avail_list;
+			break;
+		}
+	}
+	list_add_tail(&si->avail_list, before);
+	swap->info[si->type] = si;
+	swap->nr_swapfiles++;
+	swap->total_swap_pages += si->pages;
+	si->used = si->writeok = true;
+	spin_unlock(q, &swap->avail_lock);
+	(void)HOT_ADD(&swap->nr_swap_pages, (long)si->pages);
+}
+
+int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned long nr_pages,
+	   int prio, const char *name, bool is_file)
+{
+	struct swap_info_struct *si;
+	unsigned long kb;
+
+	if (nr_pages < 2 || nr_pages >= 1UL << SWP_TYPE_SHIFT || nr_pages > UINT_MAX || !bdi)
+		return -EINVAL;
+	if (q->swap->nr_swapfiles == MAX_SWAPFILES)
+		return -ENOSPC;
+	si = kzalloc(q, sizeof(*si), GFP_KERNEL);
+	if (!si)
+		return -ENOMEM;
+	si->type = q->swap->nr_swapfiles;
+	si->name = name;
+	si->is_file = is_file;
+	si->bdi = bdi;
+	si->dev_start = dev_start;
+	si->max = nr_pages;
+	si->pages = nr_pages - 1;
+	si->nr_clusters = DIV_ROUND_UP(nr_pages, SWAPFILE_CLUSTER);
+	spin_lock_init(&si->lock, LOCK_SWAP_INFO);
+	xa_init(&si->continuation, &count_node_ops, q);
+	swap_cache_init(q, si);
+	if (!alloc_area_maps(q, si) || zswap_swapon(q, si)) {
+		free_area(q, si);
+		return -ENOMEM;
+	}
+	si->prio = prio >= 0 ? prio : --q->swap->least_priority;
+	setup_clusters(q, si);
+	enable_area(q, si);
+	kb = si->pages << (PAGE_SHIFT - 10);
+	pr_info(q, "Adding %luk swap on %s.  Priority:%d extents:1 across:%luk %s", kb, name,
+		si->prio, kb, is_file ? "SSFS" : "SS");
+	return 0;
+}
+
+int swap_init(struct quire *q)
+{
+	struct swap_floor *swap = kzalloc(q, sizeof(*swap), GFP_KERNEL);
+
+	if (!swap)
+		return -ENOMEM;
+	swap->least_priority = -1;
+	swap->page_cluster = 3;
+	INIT_LIST_HEAD(&swap->avail);
+	spin_lock_init(&swap->avail_lock, LOCK_SWAP_INFO);
+	q->swap = swap;
+	q->cache->shmem_aops = &shmem_aops;
+	return zswap_init(q);
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zsmalloc: see zsmalloc.h.  Linux's mm/zsmalloc.c.
+ *
+ * The idea: 255 size classes 16 bytes apart.  A class takes its objects from
+ * chains (zspages) of one to four single frames, as many as leave the least
+ * unused behind the last object; an object may begin in one frame and end in
+ * the next.  Neighbouring classes whose chains have as many frames and hold as
+ * many objects are one class, the largest of them.
+ *
+ * An object's first word is, while it is free, the number of the next free one
+ * (shifted left by one), and while it is in use its handle with bit 0 set; the
+ * user's bytes follow.  In a class of one object a frame that word is in the
+ * frame's descriptor (index) instead, so that a whole page fits.  A handle is a slab
+ * object of one word that says where the object is: the number of the frame in
+ * which it begins, and which of the chain's objects it is.
+ *
+ * A class keeps its chains on lists by how full they are: up to three quarters
+ * is almost empty, above it almost full.  Objects are taken from almost full chains
+ * first, so that others can run empty and give their frames back.
+ *
+ * Invariants: objs_inuse and objs_allocated are the sums over a class's chains;
+ * a chain's free list has objs_per_zspage - inuse members; pages_allocated is
+ * the number of frames, all of type PG_zsmalloc and counted in NR_ZSPAGES.
+ *
+ * Locks: pool->lock for all classes (Linux 6.1 has one a class).  Copying an object's
+ * bytes takes none: who has a handle is alone with its object.
+ *
+ * Unlike Linux: no compaction, and so no migration locks.
+ */
+#include "swap/zsmalloc.h"
+
+/* An object's place, in the word of its handle. */
+#define OBJ_INDEX_BITS 12
+#define OBJ_INDEX_MASK ((1UL << OBJ_INDEX_BITS) - 1)
+
+#define OBJ_ALLOCATED 1UL
+
+/* ---- geometry -------------------------------------------------------------- */
+
+static unsigned int size_class_index(size_t size_bytes)
+{
+	size_t index = 0;
+
+	if (size_bytes > ZS_MIN_ALLOC_SIZE)
+		index = DIV_ROUND_UP(size_bytes - ZS_MIN_ALLOC_SIZE, ZS_SIZE_CLASS_DELTA);
+	return (unsigned int)min_t(size_t, index, ZS_SIZE_CLASSES - 1);
+}
+
+/* The length of chain of which the largest share (in whole per cent) is used;
+ * the shortest of those that are equal. */
+static unsigned int best_pages_per_zspage(unsigned int class_size)
+{
+	unsigned int best = 1, best_percent = 0;
+
+	for (unsigned int nr = 1; nr <= ZS_MAX_PAGES_PER_ZSPAGE; nr++) {
+		unsigned int bytes = nr * (unsigned int)PAGE_SIZE;
+		unsigned int percent = (bytes - bytes % class_size) * 100 / bytes;
+
+		if (percent > best_percent) {
+			best_percent = percent;
+			best = nr;
+		}
+	}
+	return best;
+}
+
+static bool class_is_huge(const struct size_class *class)
+{
+	return class->objs_per_zspage == 1 && class->pages_per_zspage == 1;
+}
+
+static struct page *next_frame(const struct quire *q, const struct page *page)
+{
+	return page->private ? pfn_to_page(q, page->private) : NULL;
+}
+
+/* The frame in which object obj of a chain begins, and where in it. */
+static struct page *obj_frame(const struct quire *q, const struct size_class *class,
+			      const struct zspage *zspage, unsigned int obj, unsigned int *offset)
+{
+	unsigned long at = (unsigned long)class->size * obj;
+	struct page *page = zspage->first_page;
+
+	for (unsigned long skip = at >> PAGE_SHIFT; skip; skip--)
+		page = next_frame(q, page);
+	*offset = (unsigned int)(at & (PAGE_SIZE - 1));
+	return page;
+}
+
+/* The first word of an object: in its bytes, or in the descriptor of its frame. */
+static unsigned long *obj_word(const struct quire *q, const struct size_class *class,
+			       const struct zspage *zspage, unsigned int obj, u64 *pfn)
+{
+	unsigned int offset;
+	struct page *page = obj_frame(q, class, zspage, obj, &offset);
+
+	*pfn = page_to_pfn(q, page);
+	if (class_is_huge(class))
+		return &page->index;
+	return (unsigned long *)((char *)page_address(q, page) + offset);
+}
+
+unsigned long zs_obj_header(struct quire *q, const struct size_class *class,
+			    const struct zspage *zspage, unsigned int obj, u64 *pfn)
+{
+	return *obj_word(q, class, zspage, obj, pfn);
+}
+
+void zs_handle_location(unsigned long handle, u64 *pfn, unsigned int *obj)
+{
+	unsigned long place = *(const unsigned long *)handle;
+
+	*pfn = place >> OBJ_INDEX_BITS;
+	*obj = (unsigned int)(place & OBJ_INDEX_MASK);
+}
+
+/* ---- lists by fullness ----------------------------------------------------- */
+
+static enum fullness_group get_fullness(const struct size_class *class, unsigned int inuse)
+{
+	if (inuse == 0)
+		return ZS_EMPTY;
+	if (inuse == class->objs_per_zspage)
+		return ZS_FULL;
+	if (inuse <= 3 * class->objs_per_zspage / 4)
+		return ZS_ALMOST_EMPTY;
+	return ZS_ALMOST_FULL;
+}
+
+static void insert_zspage(struct size_class *class, struct zspage *zspage,
+			  enum fullness_group fullness)
+{
+	struct list_head *head = &class->fullness_list[fullness];
+	struct zspage *first = list_first_entry_or_null(head, struct zspage, list);
+
+	/* Fuller ones near the front: they are the first to be taken from. */
+	if (first && zspage->inuse < first->inuse)
+		list_add(&zspage->list, &first->list);
+	else
+		list_add(&zspage->list, head);
+	zspage->fullness = (u8)fullness;
+	class->nr_zspages[fullness]++;
+}
+
+static void remove_zspage(struct size_class *class, struct zspage *zspage)
+{
+	list_del_init(&zspage->list);
+	class->nr_zspages[zspage->fullness]--;
+}
+
+/* Puts a chain on the list that its count asks for. */
+static void fix_fullness_group(struct size_class *class, struct zspage *zspage)
+{
+	enum fullness_group fullness = get_fullness(class, zspage->inuse);
+
+	if (fullness == zspage->fullness)
+		return;
+	remove_zspage(class, zspage);
+	insert_zspage(class, zspage, fullness);
+}
+
+/* ---- chains ---------------------------------------------------------------- */
+
+static void free_frame(struct quire *q, struct page *page)
+{
+	page->private = 0;
+	page->index = 0;
+	page->zspage = NULL;
+	__ClearPageType(page, PG_zsmalloc);
+	mod_zone_page_state(page_zone(q, page), NR_ZSPAGES, -1);
+	__free_pages(q, page, 0);
+}
+
+static void free_zspage(struct quire *q, struct zs_pool *pool, struct zspage *zspage)
+{
+	struct page *page = zspage->first_page;
+
+	while (page) {
+		struct page *next = next_frame(q, page);
+
+		free_frame(q, page);
+		page = next;
+	}
+	kmem_cache_free(q, pool->zspage_cachep, zspage);
+}
+
+/* Links all objects of a new chain into its free list. */
+static void init_zspage(struct quire *q, const struct size_class *class, struct zspage *zspage)
+{
+	u64 pfn;
+
+	for (unsigned int obj = 0; obj < class->objs_per_zspage; obj++)
+		*obj_word(q, class, zspage, obj, &pfn) = (unsigned long)(obj + 1) << 1;
+	zspage->freeobj = 0;
+}
+
+static struct zspage *alloc_zspage(struct quire *q, struct zs_pool *pool,
+				   const struct size_class *class, gfp_t gfp)
+{
+	struct zspage *zspage =
+		kmem_cache_zalloc(q, pool->zspage_cachep, gfp & ~(__GFP_HIGHMEM | __GFP_MOVABLE));
+	struct page *last = NULL;
+
+	if (!zspage)
+		return NULL;
+	INIT_LIST_HEAD(&zspage->list);
+	zspage->class_index = (u16) class->index;
+	for (unsigned int i = 0; i < class->pages_per_zspage; i++) {
+		struct page *page = alloc_pages(q, gfp, 0);
+
+		if (!page) {
+			free_zspage(q, pool, zspage);
+			return NULL;
+		}
+		page->zspage = zspage;
+		page->private = 0;
+		__SetPageType(page, PG_zsmalloc);
+		mod_zone_page_state(page_zone(q, page), NR_ZSPAGES, 1);
+		if (last)
+			last->private = page_to_pfn(q, page);
+		else
+			zspage->first_page = page;
+		last = page;
+	}
+	init_zspage(q, class, zspage);
+	return zspage;
+}
+
+/* A chain with room, fuller ones first. */
+static struct zspage *find_get_zspage(struct size_class *class)
+{
+	struct zspage *zspage = list_first_entry_or_null(&class->fullness_list[ZS_ALMOST_FULL],
+							 struct zspage, list);
+
+	if (!zspage)
+		zspage = list_first_entry_or_null(&class->fullness_list[ZS_ALMOST_EMPTY],
+						  struct zspage, list);
+	return zspage;
+}
+
+/* ---- objects --------------------------------------------------------------- */
+
+static void obj_malloc(struct quire *q, struct size_class *class, struct zspage *zspage,
+		       unsigned long handle)
+{
+	unsigned int obj = zspage->freeobj;
+	unsigned long *word;
+	u64 pfn;
+
+	word = obj_word(q, class, zspage, obj, &pfn);
+	zspage->freeobj = (unsigned int)(*word >> 1);
+	*word = handle | OBJ_ALLOCATED;
+	*(unsigned long *)handle = (pfn << OBJ_INDEX_BITS) | obj;
+	zspage->inuse++;
+	class->objs_inuse++;
+}
+
+unsigned long zs_malloc(struct quire *q, struct zs_pool *pool, size_t size_bytes, gfp_t gfp)
+{
+	struct zspage *zspage, *new;
+	struct size_class *class;
+	unsigned long *handle;
+
+	if (!size_bytes || size_bytes > ZS_MAX_ALLOC_SIZE)
+		return (unsigned long)-ENOSPC;
+	handle = kmem_cache_alloc(q, pool->handle_cachep, gfp & ~(__GFP_HIGHMEM | __GFP_MOVABLE));
+	if (!handle)
+		return (unsigned long)-ENOMEM;
+	class = pool->size_class[size_class_index(size_bytes + ZS_HANDLE_SIZE)];
+	spin_lock(q, &pool->lock);
+	zspage = find_get_zspage(class);
+	if (zspage) {
+		obj_malloc(q, class, zspage, (unsigned long)handle);
+		fix_fullness_group(class, zspage);
+		spin_unlock(q, &pool->lock);
+		return (unsigned long)handle;
+	}
+	spin_unlock(q, &pool->lock);
+
+	new = alloc_zspage(q, pool, class, gfp);
+	if (!new) {
+		kmem_cache_free(q, pool->handle_cachep, handle);
+		return (unsigned long)-ENOMEM;
+	}
+	spin_lock(q, &pool->lock);
+	obj_malloc(q, class, new, (unsigned long)handle);
+	insert_zspage(class, new, get_fullness(class, new->inuse));
+	class->objs_allocated += class->objs_per_zspage;
+	pool->pages_allocated += class->pages_per_zspage;
+	spin_unlock(q, &pool->lock);
+	return (unsigned long)handle;
+}
+
+/* The chain, the class and the number of a handle's object. */
+static struct zspage *handle_object(struct quire *q, struct zs_pool *pool, unsigned long handle,
+				    struct size_class **class, unsigned int *obj)
+{
+	struct zspage *zspage;
+	struct page *page;
+	u64 pfn;
+
+	zs_handle_location(handle, &pfn, obj);
+	page = pfn_to_page(q, pfn);
+	BUG_ON(q, !PageType(page, PG_zsmalloc));
+	zspage = page->zspage;
+	*class = pool->size_class[zspage->class_index];
+	return zspage;
+}
+
+void zs_free(struct quire *q, struct zs_pool *pool, unsigned long handle)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	unsigned long *word;
+	unsigned int obj;
+	bool empty;
+	u64 pfn;
+
+	spin_lock(q, &pool->lock);
+	zspage = handle_object(q, pool, handle, &class, &obj);
+	word = obj_word(q, class, zspage, obj, &pfn);
+	BUG_ON(q, *word != (handle | OBJ_ALLOCATED));
+	*word = (unsigned long)zspage->freeobj << 1;
+	zspage->freeobj = obj;
+	zspage->inuse--;
+	class->objs_inuse--;
+	empty = !zspage->inuse;
+	if (empty) {
+		remove_zspage(class, zspage);
+		class->objs_allocated -= class->objs_per_zspage;
+		pool->pages_allocated -= class->pages_per_zspage;
+	} else {
+		fix_fullness_group(class, zspage);
+	}
+	spin_unlock(q, &pool->lock);
+	if (empty)
+		free_zspage(q, pool, zspage);
+	kmem_cache_free(q, pool->handle_cachep, (void *)handle);
+}
+
+/* Copies between a buffer and an object's bytes, frame by frame. */
+static void obj_copy(struct quire *q, struct zs_pool *pool, unsigned long handle, u8 *buf,
+		     size_t len, bool to_obj)
+{
+	struct size_class *class;
+	unsigned int obj, offset;
+	struct zspage *zspage = handle_object(q, pool, handle, &class, &obj);
+	struct page *page = obj_frame(q, class, zspage, obj, &offset);
+
+	if (!class_is_huge(class)) {
+		/* 16-byte steps: the word and the byte behind it are in one frame. */
+		offset += ZS_HANDLE_SIZE;
+		BUG_ON(q, len > class->size - ZS_HANDLE_SIZE);
+	}
+	while (len) {
+		size_t n = min_t(size_t, len, PAGE_SIZE - offset);
+		u8 *bytes = (u8 *)page_address(q, page) + offset;
+
+		if (to_obj)
+			memcpy(bytes, buf, n);
+		else
+			memcpy(buf, bytes, n);
+		buf += n;
+		len -= n;
+		offset = 0;
+		page = next_frame(q, page);
+	}
+}
+
+void zs_obj_write(struct quire *q, struct zs_pool *pool, unsigned long handle, const void *src,
+		  size_t len)
+{
+	obj_copy(q, pool, handle, (u8 *)src, len, true);
+}
+
+void zs_obj_read(struct quire *q, struct zs_pool *pool, unsigned long handle, void *dst, size_t len)
+{
+	obj_copy(q, pool, handle, dst, len, false);
+}
+
+/* ---- pools ----------------------------------------------------------------- */
+
+static bool create_classes(struct quire *q, struct zs_pool *pool)
+{
+	struct size_class *prev = NULL;
+
+	for (unsigned int i = ZS_SIZE_CLASSES; i-- > 0;) {
+		unsigned int size = ZS_MIN_ALLOC_SIZE + i * ZS_SIZE_CLASS_DELTA;
+		unsigned int nr_pages = best_pages_per_zspage(size);
+		unsigned int nr_objs = nr_pages * (unsigned int)PAGE_SIZE / size;
+
+		if (!prev || prev->pages_per_zspage != nr_pages ||
+		    prev->objs_per_zspage != nr_objs) {
+			prev = kzalloc(q, sizeof(*prev), GFP_KERNEL);
+			if (!prev)
+				return false;
+			prev->size = size;
+			prev->index = i;
+			prev->pages_per_zspage = nr_pages;
+			prev->objs_per_zspage = nr_objs;
+			for (int f = 0; f < NR_ZS_FULLNESS; f++)
+				INIT_LIST_HEAD(&prev->fullness_list[f]);
+		}
+		pool->size_class[i] = prev;
+	}
+	return true;
+}
+
+void zs_destroy_pool(struct quire *q, struct zs_pool *pool)
+{
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
+		if (pool->size_class[i] && pool->size_class[i]->index == i)
+			kfree(q, pool->size_class[i]);
+	if (pool->handle_cachep)
+		(void)kmem_cache_destroy(q, pool->handle_cachep);
+	if (pool->zspage_cachep)
+		(void)kmem_cache_destroy(q, pool->zspage_cachep);
+	kfree(q, pool);
+}
+
+struct zs_pool *zs_create_pool(struct quire *q, const char *name)
+{
+	struct zs_pool *pool = kzalloc(q, sizeof(*pool), GFP_KERNEL);
+
+	if (!pool)
+		return NULL;
+	pool->name = name;
+	spin_lock_init(&pool->lock, LOCK_ZSPOOL);
+	pool->handle_cachep = kmem_cache_create(q, "zs_handle", ZS_HANDLE_SIZE, 0, 0, NULL);
+	pool->zspage_cachep = kmem_cache_create(q, "zspage", SLAB_SIZE_zspage, 0, 0, NULL);
+	if (!pool->handle_cachep || !pool->zspage_cachep || !create_classes(q, pool)) {
+		zs_destroy_pool(q, pool);
+		return NULL;
+	}
+	return pool;
+}

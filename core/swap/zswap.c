@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zswap (Linux's zswap.c): a page on its way to swap is compressed and kept in
+ * memory; the device sees only what does not compress, what finds the pool full,
+ * and the coldest pages that are written back to make room.
+ *
+ * An entry stands for one slot's content: an object of the compressed length in
+ * zsmalloc, or, for a page filled with one word, that word (length 0).  Entries
+ * are in a tree an area by slot, and, those with an object, in one list by age:
+ * stored or loaded last at the front.  The compressed form is opaque.  A port that
+ * says so (compressed_bytes_kept) has only its leading bytes kept; the object is
+ * of the true length all the same.
+ *
+ * The pool takes max_pool_percent of memory.  When it is full, pages are turned
+ * away until it has sunk to accept_threshold_percent of that; the shrinker
+ * thread sees to it: it brings the coldest entry's page into the swap cache,
+ * decompresses it there and writes it to its slot.
+ *
+ * An entry that was loaded stays until its slot is freed or written anew, as in
+ * Linux 6.1: a clean page can be dropped again without storing.
+ *
+ * Invariants: stored_pages is the number of entries; compressed_bytes the sum
+ * of their lengths; as many zsmalloc objects as entries of length > 0; no
+ * entry for a free slot.
+ *
+ * Locks: the tree's lock covers refcounts too; below it lru_lock, then the
+ * pool's.  Compression runs without spinlocks, on the CPU's buffer, under its
+ * mutex.
+ *
+ * Differs from Linux 6.1: eviction is that of 6.5 and later (one list in zswap, until the pool
+ * may take pages again), since 6.1's zsmalloc could not evict; compressed
+ * bytes are not charged to groups.
+ */
+#include "swap/internal.h"
+
+/* Failures in a row after which the shrinker sleeps (MAX_RECLAIM_RETRIES). */
+#define SHRINK_RETRIES 16
+
+struct zswap_stats *zswap_stats(struct quire *q)
+{
+	struct zswap_floor *z = q->swap->zswap;
+
+	z->stats.pool_total_size = z->pool ? zs_get_total_pages(z->pool) << PAGE_SHIFT : 0;
+	return &z->stats;
+}
+
+struct zswap_params *zswap_params(struct quire *q)
+{
+	return &q->swap->zswap->params;
+}
+
+static bool zswap_is_full(const struct quire *q)
+{
+	const struct zswap_floor *z = q->swap->zswap;
+
+	return q->node->totalram_pages * z->params.max_pool_percent / 100 <
+	       zs_get_total_pages(z->pool);
+}
+
+static bool zswap_can_accept(const struct quire *q)
+{
+	const struct zswap_floor *z = q->swap->zswap;
+
+	return q->node->totalram_pages * z->params.accept_threshold_percent / 100 *
+		       z->params.max_pool_percent / 100 >
+	       zs_get_total_pages(z->pool);
+}
+
+/* ---- entries --------------------------------------------------------------- */
+
+static struct zswap_entry *zswap_rb_search(struct zswap_tree *tree, swp_entry_t swpentry)
+{
+	struct rb_node *node = tree->rbroot.rb_node;
+
+	while (node) {
+		struct zswap_entry *entry = rb_entry(node, struct zswap_entry, rbnode);
+
+		if (entry->swpentry.val == swpentry.val)
+			return entry;
+		node = node->rb_child[entry->swpentry.val < swpentry.val];
+	}
+	return NULL;
+}
+
+/* Hangs an entry in; the one that was there for the same slot, or NULL. */
+static struct zswap_entry *zswap_rb_insert(struct zswap_tree *tree, struct zswap_entry *entry)
+{
+	struct rb_node **link = &tree->rbroot.rb_node, *parent = NULL;
+
+	while (*link) {
+		struct zswap_entry *other = rb_entry(*link, struct zswap_entry, rbnode);
+
+		if (other->swpentry.val == entry->swpentry.val)
+			return other;
+		parent = *link;
+		link = &parent->rb_child[other->swpentry.val < entry->swpentry.val];
+	}
+	rb_link_node(&entry->rbnode, parent, link);
+	rb_insert_color(&entry->rbnode, &tree->rbroot);
+	return NULL;
+}
+
+/* Drops a reference; the last one frees the entry.  Tree lock held. */
+static void zswap_entry_put(struct quire *q, struct zswap_entry *entry)
+{
+	struct zswap_floor *z = q->swap->zswap;
+
+	if (--entry->refcount)
+		return;
+	if (entry->length) {
+		spin_lock(q, &z->lru_lock);
+		list_del_init(&entry->lru);
+		spin_unlock(q, &z->lru_lock);
+		zs_free(q, z->pool, entry->handle);
+		(void)HOT_SUB(&z->stats.compressed_bytes, entry->length);
+	} else {
+		(void)HOT_SUB(&z->stats.same_filled_pages, 1);
+	}
+	(void)HOT_SUB(&z->stats.stored_pages, 1);
+	kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
+}
+
+/* Takes an entry out of its tree, with the tree's reference. */
+static void zswap_rb_erase(struct quire *q, struct zswap_tree *tree, struct zswap_entry *entry)
+{
+	rb_erase(&entry->rbnode, &tree->rbroot);
+	zswap_entry_put(q, entry);
+}
+
+void zswap_invalidate(struct quire *q, struct swap_info_struct *si, unsigned long offset)
+{
+	struct zswap_tree *tree = si->zswap;
+	struct zswap_entry *entry;
+
+	if (!tree || RB_EMPTY_ROOT(&tree->rbroot))
+		return;
+	spin_lock(q, &tree->lock);
+	entry = zswap_rb_search(tree, swp_entry(si->type, offset));
+	if (entry)
+		zswap_rb_erase(q, tree, entry);
+	spin_unlock(q, &tree->lock);
+}
+
+/* ---- compression ----------------------------------------------------------- */
+
+static size_t kept_bytes(const struct quire *q, size_t length)
+{
+	size_t kept = q->port->compressed_bytes_kept;
+
+	return kept ? min(kept, length) : length;
+}
+
+/* Compresses a page into a new object of the entry's: false if that was not
+ * possible, and counted why. */
+static bool compress_page(struct quire *q, struct page *page, struct zswap_entry *entry)
+{
+	/* No sleep: the page is locked, and this may be the reclaim that memory waits for. */
+	const gfp_t gfp = __GFP_NORETRY | __GFP_NOWARN | __GFP_KSWAPD_RECLAIM;
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_dstmem *dst = &z->dstmem[smp_processor_id(q)];
+	unsigned long handle;
+	size_t length;
+
+	mutex_lock(q, &dst->mutex);
+	length = q->port->compress(q->port_ctx, page_to_pfn(q, page), dst->buf, 2 * PAGE_SIZE);
+	/* 0: the compressor failed; Linux 6.1 does not count that. */
+	handle = length ? zs_malloc(q, z->pool, length, gfp) : (unsigned long)-EINVAL;
+	if (!zs_is_err(handle))
+		zs_obj_write(q, z->pool, handle, dst->buf, kept_bytes(q, length));
+	mutex_unlock(q, &dst->mutex);
+	if (handle == (unsigned long)-ENOSPC)
+		(void)HOT_ADD(&z->stats.reject_compress_poor, 1);
+	else if (handle == (unsigned long)-ENOMEM)
+		(void)HOT_ADD(&z->stats.reject_alloc_fail, 1);
+	if (zs_is_err(handle))
+		return false;
+	entry->handle = handle;
+	entry->length = (u16)length;
+	return true;
+}
+
+static int decompress_page(struct quire *q, const struct zswap_entry *entry, struct page *page)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_dstmem *dst;
+	int err;
+
+	if (!entry->length) {
+		hot_fill_page(q->hot, page_to_pfn(q, page), entry->value);
+		return 0;
+	}
+	dst = &z->dstmem[smp_processor_id(q)];
+	mutex_lock(q, &dst->mutex);
+	zs_obj_read(q, z->pool, entry->handle, dst->buf, kept_bytes(q, entry->length));
+	err = q->port->decompress(q->port_ctx, dst->buf, entry->length, page_to_pfn(q, page));
+	mutex_unlock(q, &dst->mutex);
+	return err ? -EIO : 0;
+}
+
+/* ---- store and load -------------------------------------------------------- */
+
+/* May the pool take a page?  Asks the shrinker for room when it is full. */
+static bool pool_accepts(struct quire *q)
+{
+	struct zswap_floor *z = q->swap->zswap;
+
+	if (zswap_is_full(q)) {
+		(void)HOT_ADD(&z->stats.pool_limit_hit, 1);
+		z->pool_reached_full = true;
+		z->shrink_wanted = true;
+		wake_up(q, &z->shrink_wait);
+		return false;
+	}
+	if (!z->pool_reached_full)
+		return true;
+	if (!zswap_can_accept(q))
+		return false;
+	z->pool_reached_full = false;
+	return true;
+}
+
+/* Fills an entry with the page's content. */
+static bool fill_entry(struct quire *q, struct page *page, struct zswap_entry *entry)
+{
+	const struct zswap_params *params = &q->swap->zswap->params;
+	unsigned long value;
+
+	if (params->same_filled_pages_enabled &&
+	    hot_page_same_filled(q->hot, page_to_pfn(q, page), &value)) {
+		entry->value = value;
+		entry->length = 0;
+		return true;
+	}
+	return params->non_same_filled_pages_enabled && compress_page(q, page, entry);
+}
+
+static void insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_entry *entry)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_entry *old;
+
+	spin_lock(q, &tree->lock);
+	while ((old = zswap_rb_insert(tree, entry)) != NULL) {
+		(void)HOT_ADD(&z->stats.duplicate_entry, 1);
+		zswap_rb_erase(q, tree, old);
+	}
+	(void)HOT_ADD(&z->stats.stored_pages, 1);
+	if (entry->length) {
+		(void)HOT_ADD(&z->stats.compressed_bytes, entry->length);
+		spin_lock(q, &z->lru_lock);
+		list_add(&entry->lru, &z->lru);
+		spin_unlock(q, &z->lru_lock);
+	} else {
+		(void)HOT_ADD(&z->stats.same_filled_pages, 1);
+	}
+	spin_unlock(q, &tree->lock);
+}
+
+bool zswap_store(struct quire *q, struct page *page)
+{
+	swp_entry_t swpentry = {page->private};
+	struct swap_info_struct *si = q->swap->info[swp_type(swpentry)];
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_entry *entry;
+
+	/* Whatever becomes of this store, what was there is old. */
+	zswap_invalidate(q, si, swp_offset(swpentry));
+	if (!z->params.enabled || !si->zswap || !z->pool || !pool_accepts(q))
+		return false;
+	entry = kmem_cache_alloc(q, q->swap->zswap_entry_cachep,
+				 GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN);
+	if (!entry) {
+		(void)HOT_ADD(&z->stats.reject_kmemcache_fail, 1);
+		return false;
+	}
+	*entry = (struct zswap_entry){.swpentry = swpentry, .refcount = 1};
+	INIT_LIST_HEAD(&entry->lru);
+	if (!fill_entry(q, page, entry)) {
+		kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
+		return false;
+	}
+	insert_entry(q, si->zswap, entry);
+	count_vm_event(q, ZSWPOUT);
+	count_memcg_events(q, page->memcg, ZSWPOUT, 1);
+	return true;
+}
+
+int zswap_load(struct quire *q, struct page *page)
+{
+	swp_entry_t swpentry = {page->private};
+	struct zswap_tree *tree = q->swap->info[swp_type(swpentry)]->zswap;
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_entry *entry;
+	int err;
+
+	if (!tree || RB_EMPTY_ROOT(&tree->rbroot))
+		return -ENOENT;
+	spin_lock(q, &tree->lock);
+	entry = zswap_rb_search(tree, swpentry);
+	if (entry)
+		entry->refcount++;
+	spin_unlock(q, &tree->lock);
+	if (!entry)
+		return -ENOENT;
+
+	err = decompress_page(q, entry, page);
+	if (!err) {
+		count_vm_event(q, ZSWPIN);
+		count_memcg_events(q, page->memcg, ZSWPIN, 1);
+	}
+
+	spin_lock(q, &tree->lock);
+	if (entry->length) {
+		spin_lock(q, &z->lru_lock);
+		list_move(&entry->lru, &z->lru);
+		spin_unlock(q, &z->lru_lock);
+	}
+	zswap_entry_put(q, entry);
+	spin_unlock(q, &tree->lock);
+	return err;
+}
+
+/* ---- writeback ------------------------------------------------------------- */
+
+/*
+ * Writes one entry's page to its slot, through the swap cache; the caller has a
+ * reference to the entry.  If the page is there already it is in use, and so
+ * not cold.
+ */
+static int zswap_writeback_entry(struct quire *q, struct zswap_tree *tree,
+				 struct zswap_entry *entry)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	struct page *page;
+	bool new, same;
+	int err;
+
+	page = __read_swap_cache_async(q, entry->swpentry, GFP_KERNEL, &new);
+	if (!page)
+		return -ENOMEM;
+	if (!new) {
+		put_page(q, page);
+		return -EAGAIN;
+	}
+	/* The slot may have been freed and taken anew while memory was waited for. */
+	spin_lock(q, &tree->lock);
+	same = zswap_rb_search(tree, entry->swpentry) == entry;
+	spin_unlock(q, &tree->lock);
+	err = same ? decompress_page(q, entry, page) : -EAGAIN;
+	if (err) {
+		delete_from_swap_cache(q, page);
+		unlock_page(q, page);
+		put_page(q, page);
+		return err;
+	}
+	SetPageUptodate(page);
+	/* Nobody asked for it: to the tail of the list once it is written. */
+	SetPageReclaim(page);
+	err = __swap_writepage(q, page);
+	if (err) {
+		/* Up to date and clean in the cache; the entry stays, too. */
+		ClearPageReclaim(page);
+		unlock_page(q, page);
+	} else {
+		(void)HOT_ADD(&z->stats.written_back_pages, 1);
+		spin_lock(q, &tree->lock);
+		if (zswap_rb_search(tree, entry->swpentry) == entry)
+			zswap_rb_erase(q, tree, entry);
+		spin_unlock(q, &tree->lock);
+	}
+	put_page(q, page);
+	return err;
+}
+
+int zswap_shrink_one(struct quire *q)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_entry *entry;
+	struct zswap_tree *tree;
+	swp_entry_t swpentry;
+	int err = -EAGAIN;
+
+	spin_lock(q, &z->lru_lock);
+	entry = list_last_entry_or_null(&z->lru, struct zswap_entry, lru);
+	if (!entry) {
+		spin_unlock(q, &z->lru_lock);
+		return -ENOENT;
+	}
+	/* To the front: should it fail, the next in line gets its chance. */
+	list_move(&entry->lru, &z->lru);
+	swpentry = entry->swpentry;
+	spin_unlock(q, &z->lru_lock);
+
+	/* Without a lock the entry may have gone: it counts only if it is still there. */
+	tree = q->swap->info[swp_type(swpentry)]->zswap;
+	spin_lock(q, &tree->lock);
+	if (zswap_rb_search(tree, swpentry) != entry) {
+		spin_unlock(q, &tree->lock);
+		return -EAGAIN;
+	}
+	entry->refcount++;
+	spin_unlock(q, &tree->lock);
+
+	err = zswap_writeback_entry(q, tree, entry);
+
+	spin_lock(q, &tree->lock);
+	zswap_entry_put(q, entry);
+	spin_unlock(q, &tree->lock);
+	return err;
+}
+
+void zswap_shrink(struct quire *q)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	unsigned int failures = 0;
+
+	while (!zswap_can_accept(q) && failures < SHRINK_RETRIES && !q->stopping) {
+		int err = zswap_shrink_one(q);
+
+		if (err) {
+			(void)HOT_ADD(&z->stats.reject_reclaim_fail, 1);
+			if (err != -EAGAIN)
+				break;
+			failures++;
+		}
+		cond_resched(q);
+	}
+}
+
+static void zswap_shrinker(struct quire *q, void *arg)
+{
+	struct zswap_floor *z = q->swap->zswap;
+
+	(void)arg;
+	while (!q->stopping) {
+		wait_event(q, &z->shrink_wait, z->shrink_wanted || q->stopping);
+		z->shrink_wanted = false;
+		zswap_shrink(q);
+	}
+}
+
+/* ---- set-up ---------------------------------------------------------------- */
+
+/* Pool and buffers, when the first area comes. */
+static int setup_pool(struct quire *q)
+{
+	struct zswap_floor *z = q->swap->zswap;
+
+	if (!z->dstmem)
+		z->dstmem = kzalloc(q, q->nr_cpus * sizeof(*z->dstmem), GFP_KERNEL);
+	if (!z->dstmem)
+		return -ENOMEM;
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++) {
+		struct zswap_dstmem *dst = &z->dstmem[cpu];
+
+		if (dst->buf)
+			continue;
+		mutex_init(&dst->mutex);
+		dst->buf = kmalloc_node(q, 2 * PAGE_SIZE, GFP_KERNEL, (int)cpu_to_node(q, cpu));
+		if (!dst->buf)
+			return -ENOMEM;
+	}
+	z->pool = zs_create_pool(q, "zswap1");
+	return z->pool ? 0 : -ENOMEM;
+}
+
+int zswap_swapon(struct quire *q, struct swap_info_struct *si)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	struct zswap_tree *tree;
+
+	if (!q->port->compress || !q->port->decompress)
+		return 0;
+	if (!z->pool && setup_pool(q))
+		return -ENOMEM;
+	if (!z->has_shrinker) {
+		if (kthread_run(q, "zswap-shrink", zswap_shrinker, NULL, -1))
+			return -ENOMEM;
+		z->has_shrinker = true;
+	}
+	tree = kzalloc(q, sizeof(*tree), GFP_KERNEL);
+	if (!tree)
+		return -ENOMEM;
+	spin_lock_init(&tree->lock, LOCK_ZSWAP_TREE);
+	si->zswap = tree;
+	return 0;
+}
+
+int zswap_init(struct quire *q)
+{
+	struct zswap_floor *z = kzalloc(q, sizeof(*z), GFP_KERNEL);
+
+	if (!z)
+		return -ENOMEM;
+	q->swap->zswap = z;
+	z->params = (struct zswap_params){
+		.enabled = false,
+		.max_pool_percent = 20,
+		.accept_threshold_percent = 90,
+		.same_filled_pages_enabled = true,
+		.non_same_filled_pages_enabled = true,
+		.compressor = "lz4",
+		.zpool = "zsmalloc",
+	};
+	INIT_LIST_HEAD(&z->lru);
+	spin_lock_init(&z->lru_lock, LOCK_ZSWAP_LRU);
+	q->swap->zswap_entry_cachep =
+		kmem_cache_create(q, "zswap_entry", SLAB_SIZE_zswap_entry, 0, 0, NULL);
+	return q->swap->zswap_entry_cachep ? 0 : -ENOMEM;
+}
