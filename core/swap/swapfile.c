@@ -417,10 +417,8 @@ static void **alloc_map(struct quire *q, unsigned long size_bytes, u64 *vaddr)
 		kfree(q, pages);
 		return NULL;
 	}
-	for (unsigned long i = 0; i < nr_pages; i++) {
+	for (unsigned long i = 0; i < nr_pages; i++)
 		pages[i] = vmalloc_page_address(q, *vaddr + (i << PAGE_SHIFT));
-		memset(pages[i], 0, PAGE_SIZE);
-	}
 	return pages;
 }
 

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Swap's invariants: the map's counts are the entries in page tables and shmem
+ * trees, SWAP_HAS_CACHE is a page in the cache, clusters and totals follow from
+ * the map, groups are charged for the slots that name them; zswap's entries,
+ * bytes, objects, classes and frames agree.
+ *
+ * The count of a slot is compared without a table of counts: with H a hash of
+ * 64 bits, the sum of H(entry) over all entries found must equal the sum of
+ * count * H(slot) over the map.  Where it does not, the range of slots is
+ * halved until the slot is found.
+ */
+#include "verify/verify.h"
+#include "swap/internal.h"
+
+static u64 hash(u64 v)
+{
+	return prng_splitmix64(&v);
+}
+
+/* ---- entries found --------------------------------------------------------- */
+
+/* Entries of slots [first, last]: how many, and the sum of their hashes. */
+struct found {
+	struct quire *q;
+	u64 first, last; /* as swp_entry_t.val */
+	u64 nr, sum;
+	u64 nr_bad, bad; /* naming no slot; one of them */
+};
+
+static void found_entry(struct found *f, swp_entry_t entry)
+{
+	unsigned int type = swp_type(entry);
+	const struct swap_info_struct *si = type < MAX_SWAPFILES ? f->q->swap->info[type] : NULL;
+
+	if (!si || !swp_offset(entry) || swp_offset(entry) >= si->max) {
+		f->nr_bad++;
+		f->bad = entry.val;
+		return;
+	}
+	if (entry.val < f->first || entry.val > f->last)
+		return;
+	f->nr++;
+	f->sum += hash(entry.val);
+}
+
+static void walk_table(struct found *f, u64 table_pfn, int level)
+{
+	const pte_t *entries = pt_entries(f->q, table_pfn);
+	unsigned long left = pfn_to_page(f->q, table_pfn)->private;
+
+	for (unsigned int i = 0; i < PTRS_PER_TABLE && left; i++) {
+		pte_t pte = entries[i];
+
+		if (pte_none(pte))
+			continue;
+		left--;
+		if (level > 1) {
+			if (pte_present(pte) && !(pte & _PAGE_PSE))
+				walk_table(f, pte_pfn(pte), level - 1);
+		} else if (pte_is_swap(pte)) {
+			found_entry(f, pte_to_swp_entry(pte));
+		}
+	}
+}
+
+/* The first task that has an address space is the one that has it walked. */
+static bool mm_seen_before(struct quire *q, const struct task *leader, const struct task *task)
+{
+	struct task *p;
+
+	for_each_process(q, p)
+	{
+		for_each_thread(p, t)
+		{
+			if (t == task)
+				return false;
+			if (t->mm == task->mm)
+				return true;
+			/* Of other processes one thread with an mm is enough. */
+			if (p != leader && t->mm)
+				break;
+		}
+	}
+	return false;
+}
+
+static void find_in_tables(struct found *f)
+{
+	struct quire *q = f->q;
+	struct task *p;
+
+	if (!q->space)
+		return;
+	for_each_process(q, p)
+	{
+		const struct mm_struct *last = NULL;
+
+		for_each_thread(p, t)
+		{
+			if (!t->mm || t->mm == last || !get_mm_counter(t->mm, MM_SWAPENTS))
+				continue;
+			last = t->mm;
+			if (!mm_seen_before(q, p, t))
+				walk_table(f, t->mm->pgd_pfn, PT_LEVELS);
+		}
+	}
+}
+
+static void find_in_shmem(struct found *f)
+{
+	struct super_block *sb;
+	struct inode *inode;
+
+	list_for_each_entry (sb, &f->q->cache->super_blocks, list) {
+		list_for_each_entry (inode, &sb->s_inodes, i_sb_list) {
+			struct address_space *m = &inode->i_data;
+			unsigned long index;
+			void *entry;
+
+			if (!m->swap_backed || !m->nrexceptional)
+				continue;
+			xa_for_each (&m->i_pages, index, entry)
+				if (xa_is_value(entry))
+					found_entry(f, (swp_entry_t){xa_to_value(entry)});
+		}
+	}
+}
+
+static struct found find_entries(struct quire *q, u64 first, u64 last)
+{
+	struct found f = {.q = q, .first = first, .last = last};
+
+	find_in_tables(&f);
+	find_in_shmem(&f);
+	return f;
+}
+
+/* What the map says of slots [first, last] of an area. */
+static void map_entries(const struct swap_info_struct *si, unsigned long first, unsigned long last,
+			u64 *nr, u64 *sum)
+{
+	*nr = *sum = 0;
+	for (unsigned long offset = first; offset <= last; offset++) {
+		unsigned int count = __swap_count(si, offset);
+
+		if (!count)
+			continue;
+		*nr += count;
+		*sum += count * hash(swp_entry(si->type, offset).val);
+	}
+}
+
+static void verify_counts(struct verify *v, const struct swap_info_struct *si)
+{
+	unsigned long first = 1, last = si->max - 1;
+	struct found f;
+	u64 nr, sum;
+
+	map_entries(si, first, last, &nr, &sum);
+	f = find_entries(v->q, swp_entry(si->type, first).val, swp_entry(si->type, last).val);
+	if (f.nr_bad)
+		broken(v, "swap: %lu entries name no slot, such as %lx", f.nr_bad, f.bad);
+	if (f.nr == nr && f.sum == sum)
+		return;
+	while (first < last) {
+		unsigned long mid = first + (last - first) / 2;
+
+		map_entries(si, first, mid, &nr, &sum);
+		f = find_entries(v->q, swp_entry(si->type, first).val,
+				 swp_entry(si->type, mid).val);
+		if (f.nr != nr || f.sum != sum)
+			last = mid;
+		else
+			first = mid + 1;
+	}
+	map_entries(si, first, first, &nr, &sum);
+	f = find_entries(v->q, swp_entry(si->type, first).val, swp_entry(si->type, first).val);
+	broken(v, "swap: area %u slot %lu: swap_map counts %lu entries, %lu were found", si->type,
+	       first, nr, f.nr);
+}
+
+/* ---- areas ----------------------------------------------------------------- */
+
+struct slot_totals {
+	u64 group_hash; /* of the groups named */
+	unsigned long inuse, in_cache;
+};
+
+static void verify_slot(struct verify *v, struct swap_info_struct *si, unsigned long offset,
+			struct slot_totals *t)
+{
+	const struct page *page = xa_load(&si->cache.i_pages, offset);
+	unsigned long more = xa_to_value(xa_load(&si->continuation, offset));
+	u8 byte = *swap_map_byte(si, offset);
+	u16 id = *swap_memcg_id(si, offset);
+
+	if (!byte) {
+		if (id)
+			broken(v, "swap: area %u slot %lu is free but charged to group %u",
+			       si->type, offset, id);
+		if (page)
+			broken(v, "swap: area %u slot %lu is free but in the cache's tree",
+			       si->type, offset);
+		return;
+	}
+	t->inuse++;
+	if (id)
+		t->group_hash += hash(id);
+	if (!(byte & COUNT_CONTINUED) != !more || (more && (byte & SWAP_MAP_BAD) != SWAP_MAP_MAX))
+		broken(v, "swap: area %u slot %lu: byte %x, continued by %lu", si->type, offset,
+		       byte, more);
+	if (xa_is_value(page))
+		page = NULL;
+	if (!(byte & SWAP_HAS_CACHE) != !page) {
+		broken(v, "swap: area %u slot %lu: SWAP_HAS_CACHE is %s, a page is %s", si->type,
+		       offset, byte & SWAP_HAS_CACHE ? "set" : "clear",
+		       page ? "cached" : "not cached");
+		return;
+	}
+	if (!page)
+		return;
+	t->in_cache++;
+	if (!PageSwapCache(page) || page->private != swp_entry(si->type, offset).val)
+		broken(v, "swap: area %u slot %lu: the cached page's flag or entry is wrong",
+		       si->type, offset);
+	if (page_ref_count(page) < 1 + page_mapcount(page))
+		broken(v, "swap: area %u slot %lu: page mapped %d times has %d references",
+		       si->type, offset, page_mapcount(page), page_ref_count(page));
+}
+
+static void verify_clusters(struct verify *v, struct swap_info_struct *si)
+{
+	unsigned long listed = 0, expect = 0;
+	struct swap_cluster_info *ci;
+
+	for (unsigned long c = 0; c < si->nr_clusters; c++) {
+		unsigned int used = 0;
+
+		for (unsigned long i = 0; i < SWAPFILE_CLUSTER; i++)
+			used += *swap_map_byte(si, c * SWAPFILE_CLUSTER + i) != 0;
+		if (used != si->cluster_info[c].used)
+			broken(v, "swap: area %u cluster %lu: %u slots used, counted %u", si->type,
+			       c, used, si->cluster_info[c].used);
+		expect += used < SWAPFILE_CLUSTER;
+	}
+	if (!list_validate(&si->free_clusters) || !list_validate(&si->nonfull_clusters)) {
+		broken(v, "swap: area %u: a list of clusters is not linked up", si->type);
+		return;
+	}
+	list_for_each_entry (ci, &si->free_clusters, list) {
+		listed++;
+		if (ci->used)
+			broken(v, "swap: area %u cluster %ld is used and on the free list",
+			       si->type, (long)(ci - si->cluster_info));
+	}
+	list_for_each_entry (ci, &si->nonfull_clusters, list) {
+		listed++;
+		if (!ci->used || ci->used == SWAPFILE_CLUSTER)
+			broken(v, "swap: area %u cluster %ld with %u used is on the nonfull list",
+			       si->type, (long)(ci - si->cluster_info), ci->used);
+	}
+	if (listed != expect)
+		broken(v, "swap: area %u: %lu clusters have room, %lu are listed", si->type, expect,
+		       listed);
+}
+
+static void verify_area(struct verify *v, struct swap_info_struct *si, u64 *group_hash)
+{
+	struct slot_totals t = {0};
+	unsigned long nr_values = 0, index;
+	void *entry;
+
+	if (!xa_validate(&si->cache.i_pages) || !xa_validate(&si->continuation))
+		broken(v, "swap: area %u: a tree is not well formed", si->type);
+	for (unsigned long offset = 1; offset < si->max; offset++)
+		verify_slot(v, si, offset, &t);
+	xa_for_each (&si->cache.i_pages, index, entry)
+		nr_values += xa_is_value(entry);
+	if (t.inuse != si->inuse_pages)
+		broken(v, "swap: area %u: %lu slots in use, counted %lu", si->type, t.inuse,
+		       si->inuse_pages);
+	if (t.in_cache != si->cache.nrpages || nr_values != si->cache.nrexceptional)
+		broken(v, "swap: area %u: cache has %lu pages and %lu shadows, counted %lu and %lu",
+		       si->type, t.in_cache, nr_values, si->cache.nrpages, si->cache.nrexceptional);
+	verify_clusters(v, si);
+	verify_counts(v, si);
+	*group_hash += t.group_hash;
+}
+
+/* Each group's own charge (without its descendants') is the slots that name it. */
+static void verify_groups(struct verify *v, u64 slots_hash)
+{
+	struct quire *q = v->q;
+	u64 groups_hash = 0;
+
+	for (unsigned int id = 1; id <= MEMCG_ID_MAX && q->group->ids[id / MEMCG_IDS_A_PIECE];
+	     id++) {
+		const struct mem_cgroup *memcg = mem_cgroup_from_id(q, id);
+		long own;
+
+		if (!memcg || memcg == q->group->root)
+			continue;
+		own = memcg->swap.usage;
+		/* A child that was removed is in no list of children but keeps its charge. */
+		for (unsigned int c = 1; c <= MEMCG_ID_MAX && q->group->ids[c / MEMCG_IDS_A_PIECE];
+		     c++) {
+			const struct mem_cgroup *child = mem_cgroup_from_id(q, c);
+
+			if (child && child->parent == memcg)
+				own -= child->swap.usage;
+		}
+		if (own < 0)
+			broken(v, "swap: group %u: its children have more than it", id);
+		groups_hash += (u64)own * hash(id);
+	}
+	if (groups_hash != slots_hash)
+		broken(v, "swap: the groups' charges are not the slots that name them");
+}
+
+/* ---- zswap ----------------------------------------------------------------- */
+
+/* One chain: its objects by their words, its free list, its frames. */
+static void verify_zspage(struct verify *v, const struct size_class *class,
+			  const struct zspage *zspage, unsigned long *nr_frames)
+{
+	unsigned int used = 0, nr_free = 0, nr = 0;
+	struct quire *q = v->q;
+	u64 pfn;
+
+	for (const struct page *page = zspage->first_page; page && nr <= class->pages_per_zspage;
+	     page = page->private ? pfn_to_page(q, page->private) : NULL, nr++)
+		if (!PageType(page, PG_zsmalloc) || page->zspage != zspage)
+			broken(v,
+			       "zsmalloc: frame 0x%lx is not of type zsmalloc, or another chain's",
+			       page_to_pfn(q, page));
+	*nr_frames += nr;
+	if (nr != class->pages_per_zspage) {
+		broken(v, "zsmalloc: class %u: a chain of %u frames", class->index, nr);
+		return;
+	}
+	for (unsigned int obj = 0; obj < class->objs_per_zspage; obj++) {
+		unsigned long word = zs_obj_header(q, class, zspage, obj, &pfn);
+		unsigned int at;
+		u64 at_pfn;
+
+		if (!(word & 1))
+			continue;
+		used++;
+		zs_handle_location(word & ~1UL, &at_pfn, &at);
+		if (at_pfn != pfn || at != obj)
+			broken(v, "zsmalloc: class %u: an object's handle leads elsewhere",
+			       class->index);
+	}
+	for (unsigned int obj = zspage->freeobj;
+	     obj < class->objs_per_zspage && nr_free <= class->objs_per_zspage; nr_free++)
+		obj = (unsigned int)(zs_obj_header(q, class, zspage, obj, &pfn) >> 1);
+	if (used != zspage->inuse || nr_free != class->objs_per_zspage - used)
+		broken(v,
+		       "zsmalloc: class %u: a chain of %u objects: %u in use, %u free, counted %u",
+		       class->index, class->objs_per_zspage, used, nr_free, zspage->inuse);
+}
+
+static enum fullness_group expected_fullness(const struct size_class *class, unsigned int inuse)
+{
+	if (!inuse)
+		return ZS_EMPTY;
+	if (inuse == class->objs_per_zspage)
+		return ZS_FULL;
+	return inuse > 3 * class->objs_per_zspage / 4 ? ZS_ALMOST_FULL : ZS_ALMOST_EMPTY;
+}
+
+static void verify_class(struct verify *v, const struct size_class *class, unsigned long *nr_frames,
+			 unsigned long *nr_objs)
+{
+	unsigned long inuse = 0, allocated = 0;
+
+	for (unsigned int f = 0; f < NR_ZS_FULLNESS; f++) {
+		unsigned long nr = 0;
+		struct zspage *zspage;
+
+		list_for_each_entry (zspage, &class->fullness_list[f], list) {
+			verify_zspage(v, class, zspage, nr_frames);
+			nr++;
+			inuse += zspage->inuse;
+			allocated += class->objs_per_zspage;
+			if (zspage->fullness != f || expected_fullness(class, zspage->inuse) != f)
+				broken(v, "zsmalloc: class %u: a chain is on the wrong list",
+				       class->index);
+		}
+		if (nr != class->nr_zspages[f])
+			broken(v, "zsmalloc: class %u: %lu chains on list %u, counted %lu",
+			       class->index, nr, f, class->nr_zspages[f]);
+	}
+	if (inuse != class->objs_inuse || allocated != class->objs_allocated)
+		broken(v, "zsmalloc: class %u: %lu of %lu objects in use, counted %lu of %lu",
+		       class->index, inuse, allocated, class->objs_inuse, class->objs_allocated);
+	*nr_objs += inuse;
+}
+
+/* The objects of the pool, and its frames with NR_ZSPAGES: the pool is the
+ * only one. */
+static unsigned long verify_zsmalloc(struct verify *v, const struct zs_pool *pool)
+{
+	unsigned long nr_frames = 0, nr_objs = 0;
+
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
+		if (pool->size_class[i]->index == i)
+			verify_class(v, pool->size_class[i], &nr_frames, &nr_objs);
+	if (nr_frames != pool->pages_allocated)
+		broken(v, "zsmalloc: %lu frames, counted %lu", nr_frames, pool->pages_allocated);
+	if (nr_frames != global_zone_page_state(v->q, NR_ZSPAGES))
+		broken(v, "zsmalloc: %lu frames, nr_zspages says %lu", nr_frames,
+		       global_zone_page_state(v->q, NR_ZSPAGES));
+	return nr_objs;
+}
+
+struct zswap_totals {
+	u64 nr, same_filled, bytes;
+};
+
+static void verify_zswap_tree(struct verify *v, struct swap_info_struct *si, struct zswap_totals *t)
+{
+	u64 last = 0;
+
+	if (!rb_validate(&si->zswap->rbroot))
+		broken(v, "zswap: area %u: the tree is not well formed", si->type);
+	for (struct rb_node *node = rb_first(&si->zswap->rbroot); node; node = rb_next(node)) {
+		const struct zswap_entry *e = rb_entry(node, struct zswap_entry, rbnode);
+		unsigned long offset = swp_offset(e->swpentry);
+
+		if (swp_type(e->swpentry) != si->type || e->swpentry.val <= last)
+			broken(v, "zswap: area %u: slot %lu is out of order", si->type, offset);
+		else if (offset >= si->max || !*swap_map_byte(si, offset))
+			broken(v, "zswap: area %u: an entry for slot %lu, which is free", si->type,
+			       offset);
+		last = e->swpentry.val;
+		if (e->refcount < 1)
+			broken(v, "zswap: area %u: slot %lu has %d references", si->type, offset,
+			       e->refcount);
+		t->nr++;
+		t->bytes += e->length;
+		t->same_filled += !e->length;
+	}
+}
+
+static void verify_zswap(struct verify *v)
+{
+	const struct zswap_floor *z = v->q->swap->zswap;
+	struct zswap_totals t = {0};
+	unsigned long listed, objs = 0;
+
+	for (unsigned int i = 0; i < MAX_SWAPFILES; i++)
+		if (v->q->swap->info[i] && v->q->swap->info[i]->zswap)
+			verify_zswap_tree(v, v->q->swap->info[i], &t);
+	if (t.nr != z->stats.stored_pages || t.same_filled != z->stats.same_filled_pages)
+		broken(v, "zswap: %lu entries, %lu same-filled, counted %lu and %lu", t.nr,
+		       t.same_filled, z->stats.stored_pages, z->stats.same_filled_pages);
+	if (t.bytes != z->stats.compressed_bytes)
+		broken(v, "zswap: entries of %lu bytes, counted %lu", t.bytes,
+		       z->stats.compressed_bytes);
+	if (!list_validate(&z->lru)) {
+		broken(v, "zswap: the LRU list is not linked up");
+		return;
+	}
+	listed = list_count_nodes(&z->lru);
+	if (z->pool)
+		objs = verify_zsmalloc(v, z->pool);
+	if (listed != t.nr - t.same_filled || objs != listed)
+		broken(v, "zswap: %lu compressed entries, %lu on the LRU list, %lu objects",
+		       t.nr - t.same_filled, listed, objs);
+}
+
+void verify_swap(struct verify *v)
+{
+	const struct swap_floor *swap = v->q->swap;
+	unsigned long total = 0, inuse = 0, cached = 0;
+	unsigned int nr = 0;
+	u64 group_hash = 0;
+
+	for (unsigned int i = 0; i < MAX_SWAPFILES; i++) {
+		struct swap_info_struct *si = swap->info[i];
+
+		if (!si)
+			continue;
+		nr++;
+		total += si->pages;
+		inuse += si->inuse_pages;
+		cached += si->cache.nrpages;
+		verify_area(v, si, &group_hash);
+	}
+	if (nr != swap->nr_swapfiles || total != swap->total_swap_pages ||
+	    (long)(total - inuse) != swap->nr_swap_pages)
+		broken(v, "swap: %u areas, %lu slots, %lu free; counted %u, %lu, %ld", nr, total,
+		       total - inuse, swap->nr_swapfiles, swap->total_swap_pages,
+		       swap->nr_swap_pages);
+	if (cached != global_node_page_state(v->q, NR_SWAPCACHE))
+		broken(v, "swap: %lu pages in the caches, nr_swapcached says %lu", cached,
+		       global_node_page_state(v->q, NR_SWAPCACHE));
+	if (v->q->group->nr_groups > 1)
+		verify_groups(v, group_hash);
+	verify_zswap(v);
+}
