@@ -212,13 +212,17 @@ static void check_groups(struct lint *l, struct scenario *s)
 	}
 }
 
-static bool has_region(const struct scn_process *p, const char *name)
+/* Its own memories and those that it inherits from its parent. */
+static bool has_region(const struct scenario *s, const struct scn_process *p, const char *name)
 {
 	if (!strcmp(name, "heap"))
 		return true;
 	for (uint32_t i = 0; i < p->memory_count; i++)
 		if (!strcmp(p->memory[i].name, name))
 			return true;
+	for (uint32_t i = 0; p->parent && &s->processes[i] < p; i++)
+		if (!strcmp(s->processes[i].name, p->parent))
+			return has_region(s, &s->processes[i], name);
 	return false;
 }
 
@@ -256,7 +260,7 @@ static void check_work_names(struct lint *l, const struct scenario *s, const str
 
 	if (region) {
 		must(l, w->region, place, "needs region: the name of one of its memories, or heap");
-		must(l, !w->region || has_region(p, w->region), place,
+		must(l, !w->region || has_region(s, p, w->region), place,
 		     "region \"%s\" is none of the process's memories", w->region);
 	}
 	if (files) {

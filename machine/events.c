@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happened: the machine's event log.
+ *
+ * Kills are told by the killer itself at their instant.  The rest is seen from
+ * outside, once a simulated second, by comparing counters of /proc/vmstat with
+ * the second before: the first time each thing happens, and again after it has
+ * not happened for ten minutes.  Once a minute a sample of the state is kept,
+ * from which the story draws its pictures.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/events.h"
+
+#define QUIET_NS (600 * NS_SEC)
+
+struct event_log *event_log_create(struct machine *m)
+{
+	struct event_log *log = calloc(1, sizeof(*log));
+
+	(void)m;
+	return log;
+}
+
+void event_log_free(struct event_log *log)
+{
+	if (!log)
+		return;
+	for (size_t i = 0; i < log->nr; i++)
+		free(log->events[i].text);
+	for (size_t i = 0; i < log->nr_kills; i++)
+		free(log->kills[i].runners_up);
+	free(log->events);
+	free(log->samples);
+	free(log->kills);
+	free(log);
+}
+
+/* Room for one more; false when the host has no memory. */
+static bool room(void **array, size_t *cap, size_t nr, size_t size)
+{
+	size_t n = *cap ? *cap * 2 : 64;
+	void *p;
+
+	if (nr < *cap)
+		return true;
+	p = realloc(*array, n * size);
+	if (!p)
+		return false;
+	*array = p;
+	*cap = n;
+	return true;
+}
+
+void event_add(struct machine *m, enum event_kind kind, const char *fmt, ...)
+{
+	struct event_log *log = m->log;
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!room((void **)&log->events, &log->cap, log->nr, sizeof(*log->events)))
+		return;
+	log->events[log->nr++] = (struct event){machine_now(m), kind, strdup(text)};
+}
+
+/* True when something of this kind is news: never, or long ago. */
+static bool is_news(struct machine *m, unsigned int topic)
+{
+	u64 now = machine_now(m) + 1, last = m->log->last[topic];
+
+	m->log->last[topic] = now;
+	return !last || now - last > QUIET_NS;
+}
+
+/* ---- kills ------------------------------------------------------------------ */
+
+static int by_points(const void *a, const void *b)
+{
+	const struct runner_up *x = a, *y = b;
+
+	if (x->points != y->points)
+		return x->points < y->points ? 1 : -1;
+	return x->pid - y->pid;
+}
+
+/* Who else was there, by the killer's own arithmetic, before the kill. */
+static void note_runners_up(struct machine *m, struct kill_note *k, const struct oom_control *oc)
+{
+	struct task *p;
+	size_t n = 0, cap = m->q->space->nr_processes + 1;
+
+	k->runners_up = calloc(cap, sizeof(*k->runners_up));
+	if (!k->runners_up)
+		return;
+	for_each_process (m->q, p) {
+		struct runner_up r = {.pid = p->pid, .adj = p->signal->oom_score_adj};
+		long points = oom_badness(m->q, p, oc->totalpages);
+
+		if (points == LONG_MIN || !p->mm || n >= cap || p->pid == k->pid)
+			continue;
+		r.points = points;
+		r.rss = get_mm_rss(p->mm);
+		memcpy(r.comm, p->comm, sizeof(r.comm));
+		k->runners_up[n++] = r;
+	}
+	qsort(k->runners_up, n, sizeof(*k->runners_up), by_points);
+	k->nr_runners_up = min_t(size_t, n, 8);
+}
+
+static void on_kill(struct quire *q, struct task *victim, const struct oom_control *oc, void *ctx)
+{
+	struct machine *m = ctx;
+	struct event_log *log = m->log;
+	struct kill_note *k;
+
+	if (!room((void **)&log->kills, &log->cap_kills, log->nr_kills, sizeof(*log->kills)))
+		return;
+	k = &log->kills[log->nr_kills++];
+	*k = (struct kill_note){
+		.ns = machine_now(m),
+		.pid = victim->pid,
+		.adj = victim->signal->oom_score_adj,
+		.points = oc->chosen_points,
+		.totalpages = oc->totalpages,
+		.memcg = oc->memcg != NULL,
+		.free_pages = global_zone_page_state(q, NR_FREE_PAGES),
+		.swap_free = (unsigned long)max_t(long, q->swap->nr_swap_pages, 0),
+	};
+	memcpy(k->comm, victim->comm, sizeof(k->comm));
+	if (current_task(q))
+		memcpy(k->invoker, current_task(q)->comm, sizeof(k->invoker));
+	if (victim->mm) {
+		k->anon = get_mm_counter(victim->mm, MM_ANONPAGES);
+		k->file = get_mm_counter(victim->mm, MM_FILEPAGES);
+		k->shmem = get_mm_counter(victim->mm, MM_SHMEMPAGES);
+		k->swap = get_mm_counter(victim->mm, MM_SWAPENTS);
+	}
+	note_runners_up(m, k, oc);
+	event_add(m, EV_OOM_KILL, "the OOM killer takes %s (pid %d): %lu MB resident, score %ld, oom_score_adj %d",
+		  k->comm, k->pid, (k->anon + k->file + k->shmem) >> 8, k->points, k->adj);
+}
+
+static void on_log(void *ctx, int level, u64 time_ns, const char *text, size_t len)
+{
+	struct machine *m = ctx;
+
+	(void)time_ns;
+	if (level <= KERN_EMERG) {
+		m->panicked = true;
+		event_add(m, EV_PANIC, "%.*s", (int)len, text);
+	}
+}
+
+/* ---- samples ---------------------------------------------------------------- */
+
+static void take(struct machine *m, struct sample *s)
+{
+	struct quire *q = m->q;
+
+	*s = (struct sample){
+		.ns = machine_now(m),
+		.free = global_zone_page_state(q, NR_FREE_PAGES),
+		.anon = global_node_page_state(q, NR_ANON_MAPPED),
+		.shmem = global_node_page_state(q, NR_SHMEM),
+		.slab = global_node_page_state(q, NR_SLAB_RECLAIMABLE) +
+			global_node_page_state(q, NR_SLAB_UNRECLAIMABLE),
+		.dirty = global_node_page_state(q, NR_FILE_DIRTY) +
+			 global_node_page_state(q, NR_WRITEBACK),
+		.page_tables = global_node_page_state(q, NR_PAGETABLE),
+		.swap_used = q->swap->total_swap_pages -
+			     (unsigned long)max_t(long, q->swap->nr_swap_pages, 0),
+		.zswap_pool = zswap_stats(q)->pool_total_size >> PAGE_SHIFT,
+		.zswap_stored = zswap_stats(q)->stored_pages,
+		.zswpout = global_vm_event(q, ZSWPOUT),
+		.pswpout = global_vm_event(q, PSWPOUT),
+		.pgscan_kswapd = global_vm_event(q, PGSCAN_KSWAPD),
+		.pgsteal = global_vm_event(q, PGSTEAL_KSWAPD) + global_vm_event(q, PGSTEAL_DIRECT),
+		.allocstall = q->reclaim->nr_direct_stalls,
+		.stall_ns = q->reclaim->stall_ns,
+		.kills = q->oom->nr_kills,
+		.processes = q->space->nr_processes,
+	};
+	s->file = global_node_page_state(q, NR_FILE_PAGES);
+	s->file -= min(s->file, s->shmem);
+}
+
+static unsigned long mb(unsigned long pages)
+{
+	return pages >> 8;
+}
+
+static void watch_nodes(struct machine *m)
+{
+	for_each_node(m->q, nid) {
+		struct pglist_data *pgdat = NODE_DATA(m->q, nid);
+		struct zone *zone = &pgdat->node_zones[ZONE_NORMAL];
+		unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
+
+		if (!zone->managed_pages)
+			continue;
+		if (free < low_wmark_pages(zone) && is_news(m, TOPIC_LOW + nid))
+			event_add(m, EV_WATERMARK,
+				  "node %u: %lu MB free in zone Normal, below low (%lu MB): kswapd%u works",
+				  nid, mb(free), mb(low_wmark_pages(zone)), nid);
+		if (free < min_wmark_pages(zone) && is_news(m, TOPIC_MIN + nid))
+			event_add(m, EV_WATERMARK,
+				  "node %u: %lu MB free, below min (%lu MB): only reserves are left",
+				  nid, mb(free), mb(min_wmark_pages(zone)));
+	}
+}
+
+static void watch_counters(struct machine *m, const struct sample *s, const struct sample *was)
+{
+	struct event_log *log = m->log;
+
+	if (s->pgscan_kswapd > was->pgscan_kswapd && is_news(m, TOPIC_KSWAPD))
+		event_add(m, EV_KSWAPD_WAKE, "kswapd begins to reclaim: %lu MB free, page cache %lu MB",
+			  mb(s->free), mb(s->file));
+	log->peak_file = max(log->peak_file, s->file);
+	if (log->peak_file > s->file * 4 && log->peak_file > 65536 && is_news(m, TOPIC_CACHE))
+		event_add(m, EV_CACHE_LOW, "the page cache is down to %lu MB from %lu MB: clean pages went first",
+			  mb(s->file), mb(log->peak_file));
+	if (s->zswpout > was->zswpout && is_news(m, TOPIC_ZSWAP))
+		event_add(m, EV_ZSWAP_FIRST, "cold anonymous pages go to zswap, compressed");
+	if (s->pswpout > was->pswpout && is_news(m, TOPIC_SWAP))
+		event_add(m, EV_SWAP_FIRST, "pages are written to the swap device (%lu MB of swap in use)",
+			  mb(s->swap_used));
+	if (m->q->swap->total_swap_pages && m->q->swap->nr_swap_pages < 1024 && is_news(m, TOPIC_SWAP_FULL))
+		event_add(m, EV_SWAP_FULL, "swap is full: %lu MB used", mb(s->swap_used));
+	if (s->allocstall > was->allocstall && is_news(m, TOPIC_DIRECT))
+		event_add(m, EV_DIRECT_RECLAIM,
+			  "direct reclaim: tasks must free memory themselves and wait (%lu stalls in this second)",
+			  s->allocstall - was->allocstall);
+}
+
+void events_sample(struct machine *m)
+{
+	struct event_log *log = m->log;
+	struct sample s;
+
+	take(m, &s);
+	watch_nodes(m);
+	watch_counters(m, &s, &log->was);
+	log->was = s;
+	if (s.ns / (60 * NS_SEC) == log->nr_samples - 1 || machine_now(m) == 0)
+		return;
+	if (room((void **)&log->samples, &log->cap_samples, log->nr_samples, sizeof(s)))
+		log->samples[log->nr_samples++] = s;
+}
+
+void events_attach(struct machine *m)
+{
+	m->q->oom->on_kill = on_kill;
+	m->q->oom->on_kill_ctx = m;
+	model_on_log(m->model, on_log, m);
+}
+
+void events_begin(struct machine *m)
+{
+	struct event_log *log = m->log;
+	struct sample s;
+
+	take(m, &s);
+	log->was = s;
+	if (room((void **)&log->samples, &log->cap_samples, log->nr_samples, sizeof(s)))
+		log->samples[log->nr_samples++] = s;
+	event_add(m, EV_BOOT, "%u processes run on %lu MB of memory, %lu MB free", s.processes,
+		  mb(m->q->node->totalram_pages), mb(s.free));
+}
+
+size_t machine_events(struct machine *m, const struct event **events)
+{
+	*events = m->log->events;
+	return m->log->nr;
+}
+
+void machine_write_events(struct machine *m, FILE *f)
+{
+	for (size_t i = 0; i < m->log->nr; i++)
+		fprintf(f, "%12llu.%09llu %s\n", (unsigned long long)(m->log->events[i].ns / NS_SEC),
+			(unsigned long long)(m->log->events[i].ns % NS_SEC), m->log->events[i].text);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server: boots a scenario's machine on the model port, starts its
+ * processes, lets the night go on and keeps the log of what happened.
+ *
+ * Everything that changes the machine runs in a fiber of the model; this file
+ * only builds, steps the clock second by second and samples between the steps,
+ * so looking does not disturb.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "machine/internal.h"
+#include "machine/units.h"
+
+static void configure(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+	struct quire_config *cfg = &m->cfg;
+	uint64_t clock = s->start.v / NS_SEC;
+	int64_t day = 0;
+
+	parse_date(s->date, &day);
+	cfg->nr_nodes = s->nodes_count;
+	for (u32 i = 0; i < s->nodes_count; i++) {
+		cfg->node[i].size_bytes = s->nodes[i].memory.v;
+		cfg->node[i].nr_cpus = s->nodes[i].cpus;
+		cfg->node[i].reserved_bytes = s->nodes[i].reserved.v;
+		for (u32 j = 0; j < s->nodes_count; j++)
+			cfg->distance[i][j] =
+				(uint8_t)(i == j ? s->local_distance : s->remote_distance);
+	}
+	cfg->local_ns = (uint32_t)s->local_latency.v;
+	cfg->remote_ns = (uint32_t)s->remote_latency.v;
+	cfg->pci_hole_start = s->pci_hole.v;
+	cfg->seed = s->seed;
+	cfg->boot_time = day + (int64_t)clock;
+	cfg->hostname = s->hostname;
+}
+
+static int sysctl_write(struct machine *m, const char *name, const char *value)
+{
+	struct proc_entry e = proc_lookup(m->q, proc_root(), "sys");
+	char part[64];
+
+	while (e.kind == PROC_DIR && *name) {
+		size_t n = strcspn(name, "./");
+
+		if (n >= sizeof(part))
+			return -ENOENT;
+		memcpy(part, name, n);
+		part[n] = 0;
+		e = proc_lookup(m->q, e, part);
+		name += n + (name[n] != 0);
+	}
+	if (e.kind != PROC_FILE)
+		return -ENOENT;
+	return (int)proc_write(m->q, e, value, strlen(value));
+}
+
+/* One file of /sys/module/zswap/parameters. */
+static int zswap_write(struct machine *m, const char *name, const char *value)
+{
+	static const char *const path[] = {"module", "zswap", "parameters"};
+	struct proc_entry e = sysfs_root();
+
+	for (size_t i = 0; i < ARRAY_SIZE(path); i++)
+		e = proc_lookup(m->q, e, path[i]);
+	e = proc_lookup(m->q, e, name);
+	return e.kind == PROC_FILE ? (int)proc_write(m->q, e, value, strlen(value)) : -ENOENT;
+}
+
+static void setup_disks(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+
+	for (u32 i = 0; i < s->disks_count; i++) {
+		struct model_disk_config dc = {
+			.name = s->disks[i].name,
+			.size_bytes = s->disks[i].size.v,
+			.read_latency_ns = s->disks[i].read_latency.v,
+			.write_latency_ns = s->disks[i].write_latency.v,
+			.bandwidth = s->disks[i].bandwidth.v,
+			.queue_depth = s->disks[i].queue_depth,
+		};
+		unsigned int dev = model_add_disk(m->model, &dc);
+
+		m->bdi[i] = bdi_register(m->q, dev, s->disks[i].name);
+		if (m->bdi[i])
+			m->sb[i] = sget(m->q, m->bdi[i], m->q->cache->ext4_inode_cachep);
+		if (!m->sb[i])
+			m->failed = true;
+	}
+	m->program_sb = s->disks_count ? m->sb[0] : NULL;
+}
+
+/* Swap lies at the end of its disk. */
+static void setup_swap(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+
+	for (u32 i = 0; i < s->swap_count; i++) {
+		unsigned long pages = s->swap[i].size.v >> PAGE_SHIFT;
+		char name[64];
+		u32 disk = 0, part = 2;
+		u64 end;
+		int err;
+
+		while (strcmp(s->disks[disk].name, s->swap[i].device))
+			disk++;
+		for (u32 j = 0; j < i; j++)
+			part += !strcmp(s->swap[j].device, s->swap[i].device);
+		end = s->disks[disk].size.v >> PAGE_SHIFT;
+		for (u32 j = 0; j <= i; j++)
+			if (!strcmp(s->swap[j].device, s->swap[i].device))
+				end -= min(end, s->swap[j].size.v >> PAGE_SHIFT);
+		snprintf(name, sizeof(name), "/dev/%sp%u", s->swap[i].device, part);
+		err = swapon(m->q, m->bdi[disk], end, pages, s->swap[i].priority ? s->swap[i].priority : -1,
+			     name, false);
+		if (err) {
+			fprintf(m->err, "%s: swap[%u]: can't be switched on (error %d)\n", s->path, i, -err);
+			m->failed = true;
+		}
+	}
+	if (s->zswap && s->zswap->enabled) {
+		char percent[16];
+
+		snprintf(percent, sizeof(percent), "%u", s->zswap->max_pool_percent);
+		zswap_write(m, "max_pool_percent", percent);
+		snprintf(percent, sizeof(percent), "%u", s->zswap->accept_threshold_percent);
+		zswap_write(m, "accept_threshold_percent", percent);
+		if (zswap_write(m, "enabled", "Y") < 0)
+			m->failed = true;
+	}
+}
+
+static void setup_groups(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+
+	for (u32 i = 0; i < s->cgroups_count; i++) {
+		const struct scn_group *g = &s->cgroups[i];
+		struct mem_cgroup *memcg = m->q->group->root, *child;
+		const char *p = g->path + 1;
+
+		while (*p && memcg) {
+			size_t n = strcspn(p, "/");
+			char *prefix = strndup(g->path, (size_t)(p - g->path) + n);
+			char *name = strndup(p, n);
+
+			child = mem_cgroup_find(m->q, prefix);
+			if (!child)
+				child = mem_cgroup_create(m->q, memcg, name);
+			memcg = IS_ERR(child) ? NULL : child;
+			free(prefix);
+			free(name);
+			p += n + (p[n] != 0);
+		}
+		if (!memcg) {
+			m->failed = true;
+			return;
+		}
+		if (g->memory_max.text)
+			memcg->memory.max = (long)(g->memory_max.v >> PAGE_SHIFT);
+		if (g->memory_high.text)
+			memcg->memory.high = (long)(g->memory_high.v >> PAGE_SHIFT);
+		if (g->swap_max.text)
+			memcg->swap.max = (long)(g->swap_max.v >> PAGE_SHIFT);
+		memcg->memory.low = (long)(g->memory_low.v >> PAGE_SHIFT);
+		memcg->memory.min = (long)(g->memory_min.v >> PAGE_SHIFT);
+		memcg->oom_group = g->oom_group;
+	}
+}
+
+static void setup(void *machine)
+{
+	struct machine *m = machine;
+	const struct scenario *s = m->scenario;
+
+	setup_disks(m);
+	if (!m->failed)
+		setup_swap(m);
+	if (!m->failed && files_setup(m))
+		m->failed = true;
+	setup_groups(m);
+	for (u32 i = 0; i < s->sysctl_count; i++) {
+		int err = sysctl_write(m, s->sysctl[i].name, s->sysctl[i].value);
+
+		if (err < 0) {
+			fprintf(m->err, "%s: sysctl[%u]: %s = %s: %s\n", s->path, i, s->sysctl[i].name,
+				s->sysctl[i].value,
+				err == -ENOENT ? "there is no such setting" : "the value is not allowed");
+			m->failed = true;
+		}
+	}
+}
+
+/* Runs until all processes of the start are up. */
+static void run_until_started(struct machine *m)
+{
+	u64 limit = model_now(m->model) + 600 * NS_SEC;
+
+	while (m->nr_starting && !m->panicked && model_now(m->model) < limit && model_step(m->model))
+		;
+	m->failed |= m->nr_starting != 0;
+	if (m->nr_starting)
+		fprintf(m->err, "%s: %u processes did not come up: the machine is too small for them\n",
+			m->scenario->path, m->nr_starting);
+}
+
+static bool allocate(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+
+	m->bdi = calloc(s->disks_count + 1, sizeof(*m->bdi));
+	m->sb = calloc(s->disks_count + 1, sizeof(struct super_block *));
+	m->disk_used = calloc(s->disks_count + 1, sizeof(u64));
+	m->filesets = calloc(s->files_count + 1, sizeof(*m->filesets));
+	m->log = event_log_create(m);
+	return m->bdi && m->sb && m->disk_used && m->filesets && m->log;
+}
+
+struct machine *machine_boot(const struct scenario *s, FILE *err)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	char message[256] = "";
+
+	if (!m)
+		return NULL;
+	m->scenario = s;
+	m->err = err;
+	INIT_LIST_HEAD(&m->processes);
+	configure(m);
+	m->model = allocate(m) ? model_create(&m->cfg, message, sizeof(message)) : NULL;
+	if (!m->model) {
+		fprintf(err, "%s: the machine can't boot: %s\n", s->path, message);
+		machine_destroy(m);
+		return NULL;
+	}
+	m->q = model_quire(m->model);
+	events_attach(m);
+	model_call(m->model, NULL, setup, m);
+	if (!m->failed)
+		model_call(m->model, NULL, processes_start, m);
+	if (!m->failed)
+		run_until_started(m);
+	if (m->failed) {
+		machine_destroy(m);
+		return NULL;
+	}
+	m->start_ns = model_now(m->model);
+	events_begin(m);
+	return m;
+}
+
+void machine_destroy(struct machine *m)
+{
+	struct process *p, *next;
+
+	if (!m)
+		return;
+	if (m->model)
+		model_destroy(m->model);
+	list_for_each_entry_safe (p, next, &m->processes, list)
+		if (p->leader)
+			process_free(p);
+	list_for_each_entry_safe (p, next, &m->processes, list)
+		process_free(p);
+	event_log_free(m->log);
+	free(m->bdi);
+	free(m->sb);
+	free(m->disk_used);
+	free(m->filesets);
+	free(m->segments);
+	free(m);
+}
+
+struct quire *machine_quire(struct machine *m)
+{
+	return m->q;
+}
+
+struct model *machine_model(struct machine *m)
+{
+	return m->model;
+}
+
+const struct scenario *machine_scenario(struct machine *m)
+{
+	return m->scenario;
+}
+
+u64 machine_now(struct machine *m)
+{
+	u64 now = model_now(m->model);
+
+	return now > m->start_ns ? now - m->start_ns : 0;
+}
+
+u64 machine_length(struct machine *m)
+{
+	return m->scenario->length.v;
+}
+
+void machine_clock_text(struct machine *m, u64 ns, char buf[16])
+{
+	u64 t = (m->scenario->start.v + ns) / NS_SEC % 86400;
+
+	snprintf(buf, 16, "%02u:%02u:%02u", (unsigned int)(t / 3600 % 24),
+		 (unsigned int)(t / 60 % 60), (unsigned int)(t % 60));
+}
+
+static u64 host_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+bool machine_run_until(struct machine *m, u64 ns,
+		       void (*progress)(struct machine *m, u64 ns, void *ctx), void *ctx)
+{
+	u64 shown = host_ms();
+
+	while (machine_now(m) < ns && !m->panicked) {
+		u64 step = min(ns, (machine_now(m) / NS_SEC + 1) * NS_SEC);
+
+		model_run_until(m->model, m->start_ns + step);
+		events_sample(m);
+		if (progress && host_ms() - shown >= 100) {
+			shown = host_ms();
+			progress(m, machine_now(m), ctx);
+		}
+	}
+	return !m->panicked;
+}
