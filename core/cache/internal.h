@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the cache floor share among themselves.
+ */
+#ifndef QUIRE_CACHE_INTERNAL_H
+#define QUIRE_CACHE_INTERNAL_H
+
+#include "base/printk.h"
+#include "cache/pagemap.h"
+
+#define PAGE_WAIT_TABLE_SIZE 256
+#define RA_MAX_PAGES	     32 /* 128 KiB: Linux's default read_ahead_kb */
+#define SECTORS_PER_PAGE     8
+
+/* CPU time of a page's way through read() and write(): the copy, mostly. */
+#define COPY_PAGE_NS 300
+
+/* What a CPU has collected for the LRU lists, a list a purpose. */
+enum lru_batch_kind { BATCH_ADD, BATCH_ACTIVATE, BATCH_DEACTIVATE, BATCH_ROTATE, NR_LRU_BATCHES };
+
+struct lru_batch {
+	struct spinlock lock; /* LOCK_LRU_BATCH */
+	unsigned int nr[NR_LRU_BATCHES];
+	struct page *pages[NR_LRU_BATCHES][PAGEVEC_SIZE];
+};
+
+static inline struct mem_cgroup *current_memcg(struct quire *q)
+{
+	return q->group->ops.current_memcg ? q->group->ops.current_memcg(q) : NULL;
+}
+
+/* The running task is being killed: long work should end early. */
+static inline bool fatal_signal(struct quire *q)
+{
+	return q->page->ops.task_is_dying && q->page->ops.task_is_dying(q);
+}
+
+/* The file a page belongs to: NULL for anonymous pages, the swap cache too. */
+static inline struct address_space *page_file_mapping(const struct page *page)
+{
+	return PageAnon(page) || PageSwapCache(page) ? NULL : page->mapping;
+}
+
+static inline unsigned long inode_pages(const struct inode *inode)
+{
+	return (unsigned long)DIV_ROUND_UP(inode->i_size, PAGE_SIZE);
+}
+
+/* extent.c: the place of a file's page on its device, or NO_BLOCK. */
+#define NO_BLOCK UINT64_MAX
+u64 inode_block(const struct inode *inode, unsigned long index);
+int inode_extend(struct quire *q, struct inode *inode, unsigned long nr_pages);
+void inode_free_extents(struct quire *q, struct inode *inode, unsigned long from);
+
+/* bio.c */
+int bio_init_pool(struct quire *q);
+
+/* filemap.c: as add_to_page_cache_lru(), and the caller's reference becomes
+ * the cache's. */
+int filemap_add_new(struct quire *q, struct page *page, struct address_space *m,
+		    unsigned long index, gfp_t gfp);
+
+/* readahead.c */
+void page_cache_sync_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
+			unsigned long index, unsigned long req, gfp_t gfp);
+void page_cache_async_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
+			 struct page *page, unsigned long index, unsigned long req, gfp_t gfp);
+void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index,
+			  gfp_t gfp);
+/* Starts reading a locked page that is not up to date; the end of the I/O
+ * unlocks it. -ENOMEM leaves it locked. */
+int filemap_read_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp);
+/* The page at index, made and read on its own. ERR_PTR(-ENOMEM, -EEXIST). */
+struct page *filemap_create_page(struct quire *q, struct address_space *m, unsigned long index,
+				 gfp_t gfp);
+
+/* read.c: waits for a page to be up to date, reads it again if that failed.
+ * 0, -EIO, -ENOMEM, or -EAGAIN: the page left the mapping. */
+int filemap_update_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp,
+			bool *waited);
+
+/* buffer.c: the buffer_head of a page; -ENOMEM. The page is locked. */
+int create_empty_buffers(struct quire *q, struct page *page, u64 block);
+
+/* truncate.c */
+void truncate_inode_pages(struct quire *q, struct address_space *m, unsigned long start);
+
+/* writeback.c */
+struct writeback_control {
+	long nr_to_write;      /* pages left to write */
+	bool sync;	       /* wait for pages that are being written already */
+	u64 dirtied_before;    /* ns: inodes dirtied later are left; UINT64_MAX: all */
+	unsigned long written; /* pages started */
+};
+int do_writepages(struct quire *q, struct inode *inode, struct writeback_control *wbc);
+/* Writes dirty inodes of a device, oldest first; pages started. */
+unsigned long writeback_sb_inodes(struct quire *q, struct backing_dev *bdi,
+				  struct writeback_control *wbc);
+int filemap_fdatawait(struct quire *q, struct address_space *m);
+void bdi_start_flusher(struct quire *q, struct backing_dev *bdi);
+int file_writepage(struct quire *q, struct page *page);
+extern const struct address_space_operations file_aops;
+
+/* dirty.c */
+void mark_inode_dirty(struct quire *q, struct inode *inode, unsigned int what);
+bool over_background_thresh(struct quire *q);
+
+/* inode.c */
+void inode_add_lru(struct quire *q, struct inode *inode, bool referenced);
+unsigned long prune_icache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
+			      unsigned long nr);
+/* The inode after prev on its super block's list (NULL: the first), with a
+ * reference; drops that on prev. */
+struct inode *sb_next_inode(struct quire *q, struct super_block *sb, struct inode *prev);
+
+/* dentry.c */
+unsigned long prune_dcache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
+			      unsigned long nr);
+int dentry_hash_init(struct quire *q, struct super_block *sb);
+/* A dentry that is on no list; NULL: no memory. */
+struct dentry *d_alloc_root(struct quire *q, struct super_block *sb, struct inode *inode);
+
+#endif

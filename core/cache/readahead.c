@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readahead: which pages to bring in together (Linux's readahead.c).
+ *
+ * The idea: a reader that goes on where it stopped will go on.  Its window is
+ * [start, start + size); the page at start + size - async_size carries
+ * PG_readahead, and when the reader comes to it, the next window, twice as
+ * large up to ra_pages, is started while the reader still has pages ahead.  A
+ * lone read somewhere brings only what it asked for.  A fault brings the
+ * ra_pages around it.
+ *
+ * Pages enter the cache locked; the end of their bio marks them up to date and
+ * unlocks them.  Neighbours on the device share a bio of up to
+ * QUIRE_BIO_MAX_PAGES pages.
+ *
+ * Differs from Linux: the window is not looked for in the cache's history
+ * (count_history_pages) when a reader has none.
+ */
+#include "cache/internal.h"
+
+/* Readers can wait for the pages one by one if these don't come: no hard try. */
+#define RA_GFP(gfp) ((gfp) | __GFP_NORETRY | __GFP_NOWARN)
+
+static void read_end_io(struct quire *q, struct quire_bio *bio)
+{
+	for (unsigned int i = 0; i < bio->nr_pages; i++) {
+		struct page *page = pfn_to_page(q, bio->pfn[i]);
+
+		if (likely(!bio->error))
+			SetPageUptodate(page);
+		else
+			SetPageError(page);
+		unlock_page(q, page);
+	}
+	bio_put(q, bio);
+}
+
+static void submit_read(struct quire *q, struct backing_dev *bdi, struct quire_bio **biop)
+{
+	struct quire_bio *bio = *biop;
+
+	*biop = NULL;
+	if (bio)
+		submit_bio(q, bdi, bio);
+}
+
+/* Adds a locked page to *biop, or to a new bio after starting that one. */
+static int read_page_into_bio(struct quire *q, struct inode *inode, struct page *page,
+			      struct quire_bio **biop, gfp_t gfp)
+{
+	struct backing_dev *bdi = inode->i_sb->bdi;
+	u64 block = bdi ? inode_block(inode, page->index) : NO_BLOCK;
+	struct quire_bio *bio = *biop;
+
+	/* A hole, or beyond what was ever written: zeros, without I/O. */
+	if (unlikely(block == NO_BLOCK || (u64)page->index << PAGE_SHIFT >= inode->i_valid)) {
+		hot_clear_page(q->hot, page_to_pfn(q, page));
+		SetPageUptodate(page);
+		unlock_page(q, page);
+		return 0;
+	}
+	if (bio && (bio->nr_pages == QUIRE_BIO_MAX_PAGES ||
+		    bio->page_offset + bio->nr_pages != block)) {
+		submit_read(q, bdi, biop);
+		bio = NULL;
+	}
+	if (!bio) {
+		bio = bio_alloc(q, gfp);
+		if (!bio)
+			return -ENOMEM;
+		*biop = bio;
+		bio->op = QUIRE_BIO_READ;
+		bio->page_offset = block;
+		bio->end_io = read_end_io;
+	}
+	bio->pfn[bio->nr_pages++] = page_to_pfn(q, page);
+	return 0;
+}
+
+/*
+ * Brings pages [index, index + nr) in as far as they are missing; the page at
+ * mark gets PG_readahead.  Ends early at the file's end or when memory does.
+ */
+static void page_cache_ra_unbounded(struct quire *q, struct address_space *m,
+				    unsigned long index, unsigned long nr, unsigned long mark,
+				    gfp_t gfp)
+{
+	struct inode *inode = m->host;
+	unsigned long size = inode_pages(inode);
+	struct quire_bio *bio = NULL;
+
+	if (index >= size)
+		return;
+	nr = min(nr, size - index);
+	for (unsigned long end = index + nr; index < end; index++) {
+		void *entry;
+		struct page *page;
+		int err;
+
+		spin_lock(q, &m->i_pages_lock);
+		entry = xa_load(&m->i_pages, index);
+		spin_unlock(q, &m->i_pages_lock);
+		if (entry && !xa_is_value(entry))
+			continue;
+		page = alloc_pages(q, RA_GFP(gfp), 0);
+		if (!page)
+			break;
+		/* Its only reference becomes the cache's; the lock keeps it. */
+		err = filemap_add_new(q, page, m, index, RA_GFP(gfp));
+		if (unlikely(err)) {
+			put_page(q, page);
+			if (err == -EEXIST)
+				continue;
+			break;
+		}
+		if (index == mark)
+			SetPageReadahead(page);
+		if (unlikely(read_page_into_bio(q, inode, page, &bio, gfp))) {
+			unlock_page(q, page);
+			break;
+		}
+	}
+	if (bio)
+		submit_read(q, inode->i_sb->bdi, &bio);
+}
+
+static unsigned int ra_max(const struct address_space *m)
+{
+	const struct backing_dev *bdi = m->host->i_sb->bdi;
+
+	return bdi ? bdi->ra_pages : 0;
+}
+
+/* The first window of a reader that asks for req pages at once. */
+static unsigned int init_ra_size(unsigned long req, unsigned int max_pages)
+{
+	unsigned long size = roundup_pow_of_two(req);
+
+	if (size <= max_pages / 32)
+		return (unsigned int)size * 4;
+	if (size <= max_pages / 4)
+		return (unsigned int)size * 2;
+	return max_pages;
+}
+
+static unsigned int next_ra_size(unsigned int cur, unsigned int max_pages)
+{
+	if (cur < max_pages / 16)
+		return cur * 4;
+	return cur <= max_pages / 2 ? cur * 2 : max_pages;
+}
+
+static void ra_submit(struct quire *q, struct address_space *m, struct file_ra_state *ra,
+		      gfp_t gfp)
+{
+	page_cache_ra_unbounded(q, m, ra->start, ra->size, ra->start + ra->size - ra->async_size,
+				gfp);
+}
+
+void page_cache_sync_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
+			unsigned long index, unsigned long req, gfp_t gfp)
+{
+	unsigned int max_pages = ra_max(m);
+
+	if (!max_pages)
+		return;
+	req = min(req, (unsigned long)max_pages);
+	if (index && index == ra->start + ra->size && ra->size) {
+		/* On behind the window: its next. */
+		ra->start += ra->size;
+		ra->size = next_ra_size(ra->size, max_pages);
+		ra->async_size = ra->size;
+	} else if (!index || (ra->prev_index != ULONG_MAX && index - ra->prev_index <= 1)) {
+		/* The file's start, or one page after the last: sequential. */
+		ra->start = index;
+		ra->size = init_ra_size(req, max_pages);
+		ra->async_size = ra->size > req ? ra->size - (unsigned int)req : ra->size;
+	} else {
+		page_cache_ra_unbounded(q, m, index, req, ULONG_MAX, gfp);
+		return;
+	}
+	/* Would the first page read be the mark?  Then take two at once. */
+	if (index == ra->start && ra->size == ra->async_size) {
+		unsigned int add = next_ra_size(ra->size, max_pages);
+
+		ra->async_size = add;
+		ra->size = min(ra->size + add, max_pages);
+		if (ra->async_size >= ra->size)
+			ra->async_size = ra->size / 2;
+	}
+	ra_submit(q, m, ra, gfp);
+}
+
+void page_cache_async_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
+			 struct page *page, unsigned long index, unsigned long req, gfp_t gfp)
+{
+	unsigned int max_pages = ra_max(m);
+
+	if (!max_pages || PageWriteback(page))
+		return;
+	ClearPageReadahead(page);
+	if (index == ra->start + ra->size - ra->async_size) {
+		ra->start += ra->size;
+		ra->size = next_ra_size(ra->size, max_pages);
+	} else {
+		/* Somebody else's mark: a window behind it. */
+		ra->start = index + 1;
+		ra->size = next_ra_size(init_ra_size(req, max_pages), max_pages);
+	}
+	ra->async_size = ra->size;
+	ra_submit(q, m, ra, gfp);
+}
+
+void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index, gfp_t gfp)
+{
+	struct file_ra_state *ra = &m->host->i_ra;
+	unsigned int max_pages = ra_max(m);
+
+	if (!max_pages)
+		return;
+	ra->start = index > max_pages / 2 ? index - max_pages / 2 : 0;
+	ra->size = max_pages;
+	ra->async_size = max_pages / 4;
+	ra_submit(q, m, ra, gfp);
+}
+
+int filemap_read_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp)
+{
+	struct quire_bio *bio = NULL;
+	int err;
+
+	ClearPageError(page);
+	err = read_page_into_bio(q, m->host, page, &bio, gfp);
+	if (bio)
+		submit_read(q, m->host->i_sb->bdi, &bio);
+	return err;
+}
+
+struct page *filemap_create_page(struct quire *q, struct address_space *m, unsigned long index,
+				 gfp_t gfp)
+{
+	struct page *page = alloc_pages(q, gfp, 0);
+	int err;
+
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	err = add_to_page_cache_lru(q, page, m, index, gfp);
+	if (!err) {
+		err = filemap_read_page(q, m, page, gfp);
+		if (!err)
+			return page;
+		unlock_page(q, page);
+	}
+	put_page(q, page);
+	return ERR_PTR(err);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The floor's start, devices, file systems and open files; and the shrinker of
+ * a file system's unused dentries and inodes (Linux's super.c, file_table.c,
+ * backing-dev.c).
+ */
+#include "base/string.h"
+#include "cache/internal.h"
+
+/* ---- the shrinker ---------------------------------------------------------- */
+
+static unsigned long super_cache_count(struct quire *q, struct shrinker *s,
+				       struct shrink_control *sc)
+{
+	const struct super_block *sb = s->ctx;
+	unsigned long total;
+
+	/* Objects are not counted a group. */
+	if (sc->memcg)
+		return 0;
+	total = sb->s_dentry_lru[sc->nid].nr_items + sb->s_inode_lru[sc->nid].nr_items;
+	if (!total)
+		return SHRINK_EMPTY;
+	return total * q->cache->vfs_cache_pressure / 100;
+}
+
+static unsigned long super_cache_scan(struct quire *q, struct shrinker *s,
+				      struct shrink_control *sc)
+{
+	struct super_block *sb = s->ctx;
+	unsigned long dentries, inodes, total, freed;
+
+	/* Whoever holds a file system's locks may be the one who allocates. */
+	if (!(sc->gfp & __GFP_FS))
+		return SHRINK_STOP;
+	dentries = sb->s_dentry_lru[sc->nid].nr_items;
+	inodes = sb->s_inode_lru[sc->nid].nr_items;
+	total = dentries + inodes + 1;
+	dentries = sc->nr_to_scan * dentries / total;
+	inodes = sc->nr_to_scan * inodes / total;
+	/* Dentries first: they keep inodes. */
+	freed = prune_dcache_sb(q, sb, sc->nid, dentries + 1);
+	freed += prune_icache_sb(q, sb, sc->nid, inodes + 1);
+	return freed;
+}
+
+/* ---- devices and file systems ---------------------------------------------- */
+
+#define INIT_BANDWIDTH (100UL << (20 - PAGE_SHIFT)) /* 100 MiB/s, in pages */
+
+struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *name)
+{
+	struct backing_dev *bdi = kzalloc(q, sizeof(*bdi), GFP_KERNEL);
+	char *copy = kmalloc(q, str_len(name) + 1, GFP_KERNEL);
+
+	if (!bdi || !copy) {
+		if (bdi)
+			kfree(q, bdi);
+		if (copy)
+			kfree(q, copy);
+		return NULL;
+	}
+	memcpy(copy, name, str_len(name) + 1);
+	bdi->dev = dev;
+	bdi->name = copy;
+	bdi->ra_pages = RA_MAX_PAGES;
+	bdi->write_bandwidth = INIT_BANDWIDTH;
+	spin_lock_init(&bdi->wb_lock, LOCK_WB_LIST);
+	INIT_LIST_HEAD(&bdi->b_dirty);
+	list_add_tail(&bdi->list, &q->cache->bdis);
+	bdi_start_flusher(q, bdi);
+	return bdi;
+}
+
+struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_cache *inode_cachep)
+{
+	struct super_block *sb;
+	struct inode *root;
+
+	if (kmem_cache_size(inode_cachep) < sizeof(struct inode))
+		return NULL;
+	sb = kzalloc(q, sizeof(*sb), GFP_KERNEL);
+	if (!sb)
+		return NULL;
+	sb->bdi = bdi;
+	sb->inode_cachep = inode_cachep;
+	spin_lock_init(&sb->lock, LOCK_SB_INODES);
+	spin_lock_init(&sb->s_lru_lock, LOCK_INODE_LRU);
+	INIT_LIST_HEAD(&sb->s_inodes);
+	for (size_t i = 0; i < QUIRE_MAX_NODES; i++) {
+		INIT_LIST_HEAD(&sb->s_inode_lru[i].list);
+		INIT_LIST_HEAD(&sb->s_dentry_lru[i].list);
+	}
+	for (size_t i = 0; i < EXTENT_CLASSES; i++)
+		INIT_LIST_HEAD(&sb->free_extents[i]);
+	if (dentry_hash_init(q, sb))
+		goto free_sb;
+	root = new_inode(q, sb, 0, true);
+	if (IS_ERR(root))
+		goto free_hash;
+	sb->s_root = d_alloc_root(q, sb, root);
+	if (!sb->s_root)
+		goto free_root;
+	iput(q, root);
+	sb->shrinker = (struct shrinker){
+		.count_objects = super_cache_count,
+		.scan_objects = super_cache_scan,
+		.batch = 1024,
+		.seeks = DEFAULT_SEEKS,
+		.name = "sb",
+		.ctx = sb,
+	};
+	register_shrinker(q, &sb->shrinker);
+	list_add_tail(&sb->list, &q->cache->super_blocks);
+	return sb;
+free_root:
+	root->i_nlink = 0;
+	iput(q, root);
+free_hash:
+	kfree(q, sb->dentry_hash);
+free_sb:
+	kfree(q, sb);
+	return NULL;
+}
+
+/* ---- open files ------------------------------------------------------------ */
+
+struct file *alloc_file(struct quire *q, struct inode *inode, bool writable)
+{
+	struct file *file = kmem_cache_alloc(q, q->cache->filp_cachep, GFP_KERNEL_ACCOUNT);
+
+	if (!file)
+		return NULL;
+	*file = (struct file){
+		.f_inode = inode,
+		.f_count = 1,
+		.writable = writable,
+		.f_ra = {.prev_index = ULONG_MAX},
+	};
+	ihold(inode);
+	return file;
+}
+
+void fput(struct quire *q, struct file *file)
+{
+	if (HOT_SUB(&file->f_count, 1))
+		return;
+	iput(q, file->f_inode);
+	kmem_cache_free(q, q->cache->filp_cachep, file);
+}
+
+/* ---- boot ------------------------------------------------------------------ */
+
+_Static_assert(sizeof(struct file) <= SLAB_SIZE_filp, "struct file is its object's head");
+_Static_assert(sizeof(struct buffer_head) <= SLAB_SIZE_buffer_head, "a buffer_head fits");
+_Static_assert(sizeof(struct xa_node) <= SLAB_SIZE_radix_tree_node, "a tree node fits");
+
+static int make_caches(struct quire *q)
+{
+	struct cache_floor *c = q->cache;
+	const unsigned int fs = SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT;
+	const struct {
+		struct kmem_cache **cachep;
+		const char *name;
+		unsigned int size, align, flags;
+	} caches[] = {
+		{&c->radix_tree_node_cachep, "radix_tree_node", SLAB_SIZE_radix_tree_node, 0,
+		 SLAB_RECLAIM_ACCOUNT},
+		{&c->dentry_cachep, "dentry", SLAB_SIZE_dentry, 0, fs},
+		{&c->inode_cachep, "inode_cache", SLAB_SIZE_inode_cache, 0, fs},
+		{&c->filp_cachep, "filp", SLAB_SIZE_filp, 0,
+		 SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT},
+		{&c->buffer_head_cachep, "buffer_head", SLAB_SIZE_buffer_head, 0,
+		 SLAB_RECLAIM_ACCOUNT},
+		{&c->shmem_inode_cachep, "shmem_inode_cache", SLAB_SIZE_shmem_inode_cache, 0,
+		 SLAB_ACCOUNT},
+		{&c->ext4_inode_cachep, "ext4_inode_cache", SLAB_SIZE_ext4_inode_cache, 0, fs},
+		{&c->bio_cachep, "bio-640", sizeof(struct quire_bio), 0, SLAB_HWCACHE_ALIGN},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(caches); i++) {
+		*caches[i].cachep = kmem_cache_create(q, caches[i].name, caches[i].size,
+						      caches[i].align, caches[i].flags, NULL);
+		if (!*caches[i].cachep)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int cache_init(struct quire *q)
+{
+	struct cache_floor *c = kzalloc(q, sizeof(*c), GFP_KERNEL);
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	q->cache = c;
+	c->dirty_background_ratio = 10;
+	c->dirty_ratio = 20;
+	c->dirty_writeback_interval = 500;
+	c->dirty_expire_interval = 3000;
+	c->vfs_cache_pressure = 100;
+	INIT_LIST_HEAD(&c->bdis);
+	INIT_LIST_HEAD(&c->super_blocks);
+	INIT_LIST_HEAD(&c->node_pool);
+	INIT_LIST_HEAD(&c->bio_pool);
+	spin_lock_init(&c->pool_lock, LOCK_CACHE_POOL);
+	c->page_wait = kzalloc(q, PAGE_WAIT_TABLE_SIZE * sizeof(*c->page_wait), GFP_KERNEL);
+	c->lru_batch = kzalloc(q, q->nr_cpus * sizeof(*c->lru_batch), GFP_KERNEL);
+	if (!c->page_wait || !c->lru_batch)
+		return -ENOMEM;
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
+		spin_lock_init(&c->lru_batch[cpu].lock, LOCK_LRU_BATCH);
+	err = make_caches(q);
+	if (!err)
+		err = bio_init_pool(q);
+	if (err)
+		return err;
+	c->shm_sb = sget(q, NULL, c->shmem_inode_cachep);
+	return c->shm_sb ? 0 : -ENOMEM;
+}

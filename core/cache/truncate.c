@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages leave their file: truncation, which takes all, and invalidation, which
+ * takes what nobody needs (Linux's truncate.c).
+ *
+ * Both work in gangs found under i_pages_lock and held by references; each
+ * page is then locked, and looked at again, because it may have left
+ * meanwhile.
+ */
+#include "cache/internal.h"
+
+#define GANG 32
+
+/* Shadows, or swap entries of shmem, found by a gang look-up. */
+static void truncate_value(struct quire *q, struct address_space *m, unsigned long index,
+			   void *value)
+{
+	bool ours;
+
+	spin_lock(q, &m->i_pages_lock);
+	ours = xa_load(&m->i_pages, index) == value;
+	if (ours) {
+		(void)xa_erase(&m->i_pages, index);
+		m->nrexceptional--;
+	}
+	spin_unlock(q, &m->i_pages_lock);
+	if (ours && m->swap_backed && q->cache->shmem_aops && q->cache->shmem_aops->free_swap)
+		q->cache->shmem_aops->free_swap(q, (swp_entry_t){xa_to_value(value)});
+}
+
+static void truncate_page(struct quire *q, struct address_space *m, struct page *page)
+{
+	lock_page(q, page);
+	wait_on_page_writeback(q, page);
+	if (page->mapping == m) {
+		if (page_mapped(page) && q->cache->ops.unmap_mapping_range)
+			q->cache->ops.unmap_mapping_range(q, m, page->index, 1);
+		cancel_dirty_page(q, page);
+		(void)try_to_free_buffers(q, page);
+		spin_lock(q, &m->i_pages_lock);
+		__delete_from_page_cache(q, page, NULL);
+		spin_unlock(q, &m->i_pages_lock);
+		/* The cache's reference; the gang still has its own. */
+		(void)HOT_SUB(&page->_refcount, 1);
+	}
+	unlock_page(q, page);
+}
+
+static unsigned int find_gang(struct quire *q, struct address_space *m, unsigned long start,
+			      unsigned long end, void **entries, unsigned long *indices)
+{
+	unsigned int nr;
+
+	spin_lock(q, &m->i_pages_lock);
+	nr = xa_gang(&m->i_pages, start, end, entries, indices, GANG, XA_PRESENT);
+	for (unsigned int i = 0; i < nr; i++)
+		if (!xa_is_value(entries[i]))
+			get_page(entries[i]);
+	spin_unlock(q, &m->i_pages_lock);
+	return nr;
+}
+
+void truncate_inode_pages(struct quire *q, struct address_space *m, unsigned long start)
+{
+	void *entries[GANG];
+	struct page *pages[GANG];
+	unsigned long indices[GANG];
+	unsigned int nr, nr_pages;
+
+	while ((nr = find_gang(q, m, start, ULONG_MAX, entries, indices))) {
+		nr_pages = 0;
+		for (unsigned int i = 0; i < nr; i++) {
+			if (xa_is_value(entries[i])) {
+				truncate_value(q, m, indices[i], entries[i]);
+				continue;
+			}
+			truncate_page(q, m, entries[i]);
+			pages[nr_pages++] = entries[i];
+		}
+		release_pages(q, pages, nr_pages);
+		cond_resched(q);
+	}
+}
+
+/* A clean page that only the cache and the caller hold: out with it. */
+static bool invalidate_page(struct quire *q, struct address_space *m, struct page *page)
+{
+	bool gone = false;
+
+	if (!trylock_page(page))
+		return false;
+	if (page->mapping != m || PageDirty(page) || PageWriteback(page) || page_mapped(page))
+		goto unlock;
+	if (!try_to_free_buffers(q, page))
+		goto unlock;
+	spin_lock(q, &m->i_pages_lock);
+	if (page_ref_count(page) == 2 && !PageDirty(page)) {
+		__delete_from_page_cache(q, page, NULL);
+		(void)HOT_SUB(&page->_refcount, 1);
+		gone = true;
+	}
+	spin_unlock(q, &m->i_pages_lock);
+unlock:
+	unlock_page(q, page);
+	return gone;
+}
+
+unsigned long invalidate_mapping_pages(struct quire *q, struct address_space *m,
+				       unsigned long start, unsigned long end)
+{
+	void *entries[GANG];
+	struct page *pages[GANG];
+	unsigned long indices[GANG], count = 0;
+	unsigned int nr, nr_pages;
+
+	while (start <= end && (nr = find_gang(q, m, start, end, entries, indices))) {
+		nr_pages = 0;
+		for (unsigned int i = 0; i < nr; i++) {
+			if (xa_is_value(entries[i])) {
+				if (!m->swap_backed)
+					truncate_value(q, m, indices[i], entries[i]);
+				continue;
+			}
+			count += invalidate_page(q, m, entries[i]);
+			pages[nr_pages++] = entries[i];
+		}
+		start = indices[nr - 1] + 1;
+		release_pages(q, pages, nr_pages);
+		if (!start)
+			break;
+		cond_resched(q);
+	}
+	return count;
+}
+
+void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes)
+{
+	struct address_space *m = &inode->i_data;
+	u64 old = inode->i_size;
+	unsigned long start = (unsigned long)DIV_ROUND_UP(size_bytes, PAGE_SIZE);
+
+	inode->i_size = size_bytes;
+	if (size_bytes < old) {
+		/* Before the pages go, so that no fault brings them back mapped;
+		 * each page is looked at again under its lock. */
+		if (q->cache->ops.unmap_mapping_range && !list_empty(&m->i_mmap))
+			q->cache->ops.unmap_mapping_range(q, m, start, ULONG_MAX - start);
+		truncate_inode_pages(q, m, start);
+		inode->i_valid = min(inode->i_valid, size_bytes);
+		if (inode->i_sb->bdi)
+			inode_free_extents(q, inode, start);
+	}
+	mark_inode_dirty(q, inode, I_DIRTY_INODE);
+}
+
+void drop_pagecache(struct quire *q)
+{
+	struct super_block *sb;
+	struct inode *inode = NULL;
+
+	/* Batches hold references: pages in them would look used. */
+	lru_add_drain_all(q);
+	list_for_each_entry (sb, &q->cache->super_blocks, list) {
+		while ((inode = sb_next_inode(q, sb, inode))) {
+			if (inode->i_data.nrpages && !inode->i_data.swap_backed)
+				(void)invalidate_mapping_pages(q, &inode->i_data, 0, ULONG_MAX);
+			cond_resched(q);
+		}
+	}
+	count_vm_event(q, DROP_PAGECACHE);
+}
