@@ -33,8 +33,8 @@ int dentry_hash_init(struct quire *q, struct super_block *sb)
 	unsigned long size = roundup_pow_of_two(q->node->totalram_pages / 512);
 
 	for (size = clamp(size, 64UL, 65536UL); size >= 64; size /= 2) {
-		sb->dentry_hash = kmalloc(q, size * sizeof(struct list_head),
-					  GFP_KERNEL | __GFP_NOWARN);
+		sb->dentry_hash =
+			kmalloc(q, size * sizeof(struct list_head), GFP_KERNEL | __GFP_NOWARN);
 		if (sb->dentry_hash)
 			break;
 	}
@@ -99,7 +99,8 @@ struct dentry *d_alloc_root(struct quire *q, struct super_block *sb, struct inod
 	return d;
 }
 
-struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name, struct inode *inode)
+struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name,
+		       struct inode *inode)
 {
 	struct super_block *sb = parent->d_sb;
 	struct dentry *d = dentry_make(q, sb, name, inode);

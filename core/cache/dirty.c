@@ -83,8 +83,7 @@ bool clear_page_dirty_for_io(struct quire *q, struct page *page)
 		return TestClearPageDirty(page);
 	/* What mappings wrote since counts too; and the next write through
 	 * them must fault, to be seen. */
-	if (page_mapped(page) && q->cache->ops.page_mkclean &&
-	    q->cache->ops.page_mkclean(q, page))
+	if (page_mapped(page) && q->cache->ops.page_mkclean && q->cache->ops.page_mkclean(q, page))
 		(void)set_page_dirty(q, page);
 	if (!TestClearPageDirty(page))
 		return false;

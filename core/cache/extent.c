@@ -47,8 +47,7 @@ u64 inode_block(const struct inode *inode, unsigned long index)
 	/* The last are the largest: most pages are found at once. */
 	list_for_each_entry_reverse (e, &inode->i_extents, list)
 		if (index >= e->index)
-			return index - e->index < e->nr ? e->start + (index - e->index)
-							: NO_BLOCK;
+			return index - e->index < e->nr ? e->start + (index - e->index) : NO_BLOCK;
 	return NO_BLOCK;
 }
 
@@ -67,8 +66,7 @@ static struct disk_extent *take_free_extent(struct super_block *sb, unsigned lon
 }
 
 /* An extent of at least nr pages. ERR_PTR(-ENOMEM, -ENOSPC). */
-static struct disk_extent *alloc_extent(struct quire *q, struct super_block *sb,
-					unsigned long nr)
+static struct disk_extent *alloc_extent(struct quire *q, struct super_block *sb, unsigned long nr)
 {
 	unsigned long size = class_round(nr);
 	struct disk_extent *e, *fresh = NULL;

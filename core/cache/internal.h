@@ -65,8 +65,7 @@ void page_cache_sync_ra(struct quire *q, struct address_space *m, struct file_ra
 			unsigned long index, unsigned long req, gfp_t gfp);
 void page_cache_async_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
 			 struct page *page, unsigned long index, unsigned long req, gfp_t gfp);
-void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index,
-			  gfp_t gfp);
+void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index, gfp_t gfp);
 /* Starts reading a locked page that is not up to date; the end of the I/O
  * unlocks it. -ENOMEM leaves it locked. */
 int filemap_read_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp);

@@ -318,9 +318,9 @@ void munlock_page(struct quire *q, struct page *page)
 /* ---- the last reference ---------------------------------------------------- */
 
 /* Flags of use that must not outlive the page. */
-#define PAGE_USE_FLAGS                                                                   \
-	(BIT(PG_referenced) | BIT(PG_uptodate) | BIT(PG_dirty) | BIT(PG_active) |        \
-	 BIT(PG_workingset) | BIT(PG_waiters) | BIT(PG_error) | BIT(PG_mappedtodisk) |   \
+#define PAGE_USE_FLAGS                                                                 \
+	(BIT(PG_referenced) | BIT(PG_uptodate) | BIT(PG_dirty) | BIT(PG_active) |      \
+	 BIT(PG_workingset) | BIT(PG_waiters) | BIT(PG_error) | BIT(PG_mappedtodisk) | \
 	 BIT(PG_reclaim) | BIT(PG_swapbacked) | BIT(PG_unevictable) | BIT(PG_readahead))
 
 /* A page with no reference left, on no list any more: its other ties. */

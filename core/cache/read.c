@@ -83,8 +83,7 @@ struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned
 /* A page for read(), up to date, with a reference; req pages are wanted from
  * index on. */
 static struct page *read_get_page(struct quire *q, struct address_space *m,
-				  struct file_ra_state *ra, unsigned long index,
-				  unsigned long req)
+				  struct file_ra_state *ra, unsigned long index, unsigned long req)
 {
 	for (;;) {
 		struct page *page = find_get_page(q, m, index);

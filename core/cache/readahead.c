@@ -59,8 +59,8 @@ static int read_page_into_bio(struct quire *q, struct inode *inode, struct page 
 		unlock_page(q, page);
 		return 0;
 	}
-	if (bio && (bio->nr_pages == QUIRE_BIO_MAX_PAGES ||
-		    bio->page_offset + bio->nr_pages != block)) {
+	if (bio &&
+	    (bio->nr_pages == QUIRE_BIO_MAX_PAGES || bio->page_offset + bio->nr_pages != block)) {
 		submit_read(q, bdi, biop);
 		bio = NULL;
 	}
@@ -81,9 +81,8 @@ static int read_page_into_bio(struct quire *q, struct inode *inode, struct page 
  * Brings pages [index, index + nr) in as far as they are missing; the page at
  * mark gets PG_readahead.  Ends early at the file's end or when memory does.
  */
-static void page_cache_ra_unbounded(struct quire *q, struct address_space *m,
-				    unsigned long index, unsigned long nr, unsigned long mark,
-				    gfp_t gfp)
+static void page_cache_ra_unbounded(struct quire *q, struct address_space *m, unsigned long index,
+				    unsigned long nr, unsigned long mark, gfp_t gfp)
 {
 	struct inode *inode = m->host;
 	unsigned long size = inode_pages(inode);
@@ -150,8 +149,7 @@ static unsigned int next_ra_size(unsigned int cur, unsigned int max_pages)
 	return cur <= max_pages / 2 ? cur * 2 : max_pages;
 }
 
-static void ra_submit(struct quire *q, struct address_space *m, struct file_ra_state *ra,
-		      gfp_t gfp)
+static void ra_submit(struct quire *q, struct address_space *m, struct file_ra_state *ra, gfp_t gfp)
 {
 	page_cache_ra_unbounded(q, m, ra->start, ra->size, ra->start + ra->size - ra->async_size,
 				gfp);

@@ -16,8 +16,7 @@
 #define WRITE_GFP (GFP_HIGHUSER_MOVABLE | __GFP_WRITE)
 
 /* The page at index, locked, with a reference; made if missing (*fresh). */
-static struct page *grab_cache_page(struct quire *q, struct address_space *m,
-				    unsigned long index)
+static struct page *grab_cache_page(struct quire *q, struct address_space *m, unsigned long index)
 {
 	for (;;) {
 		struct page *page = find_get_page(q, m, index);
@@ -90,8 +89,7 @@ static struct page *shmem_write_begin(struct quire *q, struct inode *inode, unsi
 {
 	for (;;) {
 		bool major = false;
-		struct page *page =
-			shmem_get_page(q, inode, index, GFP_HIGHUSER_MOVABLE, &major);
+		struct page *page = shmem_get_page(q, inode, index, GFP_HIGHUSER_MOVABLE, &major);
 
 		if (IS_ERR(page))
 			return page;

@@ -23,7 +23,7 @@
 
 #define MAX_WRITEBACK_PAGES 1024
 /* Pages in flight of one device (64 bios): what Linux's request queue holds. */
-#define BDI_INFLIGHT (64UL * QUIRE_BIO_MAX_PAGES)
+#define BDI_INFLIGHT	   (64UL * QUIRE_BIO_MAX_PAGES)
 #define BANDWIDTH_INTERVAL (200 * NSEC_PER_MSEC)
 #define BANDWIDTH_PERIOD   (3 * NSEC_PER_SEC)
 
@@ -110,8 +110,8 @@ static void write_page_to_bio(struct quire *q, struct inode *inode, struct page 
 		end_page_writeback(q, page);
 		return;
 	}
-	if (bio && (bio->nr_pages == QUIRE_BIO_MAX_PAGES ||
-		    bio->page_offset + bio->nr_pages != block)) {
+	if (bio &&
+	    (bio->nr_pages == QUIRE_BIO_MAX_PAGES || bio->page_offset + bio->nr_pages != block)) {
 		submit_write(q, bdi, biop);
 		bio = NULL;
 	}
@@ -167,8 +167,8 @@ int do_writepages(struct quire *q, struct inode *inode, struct writeback_control
 		unsigned int nr;
 
 		spin_lock(q, &m->i_pages_lock);
-		nr = xa_gang(&m->i_pages, index, end, (void **)pages, indices,
-			     QUIRE_BIO_MAX_PAGES, PAGECACHE_TAG_DIRTY);
+		nr = xa_gang(&m->i_pages, index, end, (void **)pages, indices, QUIRE_BIO_MAX_PAGES,
+			     PAGECACHE_TAG_DIRTY);
 		for (unsigned int i = 0; i < nr; i++)
 			get_page(pages[i]);
 		spin_unlock(q, &m->i_pages_lock);
@@ -243,8 +243,7 @@ static bool inode_begin_sync(struct quire *q, struct backing_dev *bdi, struct in
 	return ok;
 }
 
-static void inode_end_sync(struct quire *q, struct backing_dev *bdi, struct inode *inode,
-			   bool more)
+static void inode_end_sync(struct quire *q, struct backing_dev *bdi, struct inode *inode, bool more)
 {
 	struct address_space *m = &inode->i_data;
 
@@ -384,8 +383,7 @@ void bdi_start_flusher(struct quire *q, struct backing_dev *bdi)
 	char name[48];
 
 	text_format(name, sizeof(name), "kworker/u%u:0-flush-%s", 2 * q->nr_cpus, bdi->name);
-	bdi->has_flusher =
-		q->port->thread_start && !kthread_run(q, name, wb_workfn, bdi, -1);
+	bdi->has_flusher = q->port->thread_start && !kthread_run(q, name, wb_workfn, bdi, -1);
 }
 
 /* ---- fsync, sync ----------------------------------------------------------- */
