@@ -5,7 +5,7 @@
  * A scenario's memory is described, not stored: a descriptor names a kind and
  * a seed, and content_fill() writes the page that it stands for.  Where
  * content matters (zswap's compression) the real LZ4 works on those bytes.  A
- * kind has CONTENT_VARIANTS bodies, and the full seed stands in the first
+ * kind has CONTENT_VARIANTS bodies, and the full seed stands in the last
  * word, so the length measured for one variant is right for all its pages to
  * within a token of LZ4's; that makes a page cost a table look-up.
  *
@@ -57,14 +57,23 @@ static void fill_text(struct prng *prng, u8 *page)
 	size_t at = 0;
 
 	while (at < PAGE_SIZE) {
-		u64 what = prng_below(prng, 8);
+		u64 what = prng_below(prng, 10);
 
-		if (what < 5) {
+		if (what < 2 && at > 64) {
+			/* Lines are like the lines before them. */
+			size_t from = prng_below(prng, at - 48);
+			size_t len = prng_range(prng, 12, 48);
+
+			while (len-- && at < PAGE_SIZE)
+				page[at++] = page[from++];
+			continue;
+		}
+		if (what < 7) {
 			const char *w = words[skewed_below(prng, ARRAY_SIZE(words))];
 
 			while (*w && at < PAGE_SIZE)
 				page[at++] = (u8)*w++;
-		} else if (what < 7) {
+		} else if (what < 9) {
 			unsigned int digits = (unsigned int)prng_range(prng, 2, 9);
 
 			while (digits-- && at < PAGE_SIZE)
@@ -92,12 +101,12 @@ static void fill_heap(struct prng *prng, u8 *page)
 
 		if (at % 64 == 0)
 			word = vtable + 0x40 * skewed_below(prng, 4);
-		else if (what < 35)
+		else if (what < 45)
 			word = 0;
-		else if (what < 60)
-			word = skewed_below(prng, 256);
-		else if (what < 85)
-			word = arena + 16 * prng_below(prng, 1 << 16);
+		else if (what < 70)
+			word = skewed_below(prng, 64);
+		else if (what < 94)
+			word = arena + 16 * prng_below(prng, 1 << 14);
 		else
 			word = prng_u64(prng) >> (8 * prng_below(prng, 7));
 		memcpy(page + at, &word, 8);
@@ -166,7 +175,7 @@ void content_fill(u64 content, u8 page[PAGE_SIZE])
 		kind = CONTENT_KIND_RANDOM;
 	prng_seed(&prng, ((u64)kind << 32) | (seed % CONTENT_VARIANTS));
 	fill[kind](&prng, page);
-	memcpy(page, &seed, 8);
+	memcpy(page + PAGE_SIZE - 8, &seed, 8);
 }
 
 size_t content_compressed_len(struct content_lengths *lengths, u64 content)

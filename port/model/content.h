@@ -34,7 +34,7 @@ int content_kind_of(const char *name);
 
 /*
  * The bytes that a descriptor stands for.  Pages of one kind whose seeds are
- * equal modulo CONTENT_VARIANTS differ in their first 8 bytes only: the seed.
+ * equal modulo CONTENT_VARIANTS differ in 8 bytes only: the seed, in the last word.
  */
 void content_fill(u64 content, u8 page[PAGE_SIZE]);
 

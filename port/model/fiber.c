@@ -140,7 +140,6 @@ bool coro_init(struct stack_cache *cache, struct coro *c, void (*entry)(void *),
 	*c = (struct coro){.stack = stack, .stack_bytes = STACK_BYTES};
 	/* coro_start must see a stack aligned to 16 after its address is popped. */
 	top = (u64 *)(stack + STACK_BYTES) - 2;
-	*--top = 0;
 	*--top = (u64)coro_start;
 	*--top = 0;	     /* rbp */
 	*--top = (u64)entry; /* rbx */

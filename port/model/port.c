@@ -126,6 +126,7 @@ const struct quire_port_ops model_port_ops = {
 	.submit = port_submit,
 	.compress = port_compress,
 	.decompress = port_decompress,
+	.compressed_bytes_kept = sizeof(u64),
 	.tlb_flush = port_tlb_flush,
 	.kill = port_kill,
 	.log = port_log,
