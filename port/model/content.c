@@ -10,7 +10,7 @@
  * within a token of LZ4's; that makes a page cost a table look-up.
  *
  * The generators are made to compress as memory of such programs does under
- * LZ4: text to about half, heap to about a third, code to about two thirds.
+ * LZ4: text to about half, heap to two fifths, code to about two thirds.
  */
 #include "port/model/content.h"
 #include "base/string.h"
