@@ -19,6 +19,7 @@
 #include "node/vmstat_items.h"
 
 #define MAX_ORDER	   11 /* orders 0 .. 10 */
+#define MAX_ORDER_NR_PAGES (1UL << (MAX_ORDER - 1))
 #define pageblock_order	   9
 #define pageblock_nr_pages (1UL << pageblock_order)
 #define PAGE_ALLOC_COSTLY_ORDER 3
@@ -66,7 +67,7 @@ static inline bool is_active_lru(int lru)
 
 struct free_area {
 	struct list_head free_list[MIGRATE_TYPES];
-	unsigned long nr_free; /* blocks, of all types */
+	unsigned long nr_free; /* blocks, of all types; of the highest order virgin ones too */
 };
 
 struct per_cpu_pages {
@@ -95,6 +96,12 @@ struct zone {
 	unsigned long managed_pages; /* given to the buddy */
 	unsigned long spanned_pages; /* with holes */
 	unsigned long present_pages; /* without */
+
+	/* Free blocks of the highest order that nothing has touched since boot:
+	 * those of boot's free ranges from virgin_pfn on.  They count in nr_free
+	 * but are on no list; page/buddy.c puts them there one by one. */
+	u64 virgin_pfn;
+	unsigned long nr_virgin;
 
 	struct free_area free_area[MAX_ORDER];
 	struct spinlock lock;

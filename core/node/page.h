@@ -20,7 +20,9 @@
  *
  * PG_virgin is Quire's own: the head of a free block of the highest order
  * whose other descriptors have not been written yet.  They are set up when the
- * block is first taken (page/buddy.c), so boot touches one descriptor in 1,024.
+ * block is first taken.  The heads themselves are written one at a time, as
+ * the lists run dry (zone->virgin_pfn), so boot touches next to nothing of the
+ * map.  Frames that boot took keep a descriptor of zeros.
  */
 #ifndef QUIRE_NODE_PAGE_H
 #define QUIRE_NODE_PAGE_H

@@ -20,13 +20,18 @@
  * pageblocks one of which must not be mixed; nr_free counts the lists,
  * NR_FREE_PAGES their pages.
  *
- * PG_virgin: at boot only the first descriptor of a free block of the highest
- * order is written.  The others are when the block is first taken off its list
- * (materialise()), which is also before anyone could look at them: a block of
- * the highest order has no buddy to be joined with.
+ * Virgin blocks: at boot the blocks of the highest order, nearly all of memory,
+ * are only counted (zone->nr_virgin).  As long as there are any, the movable
+ * list of that order is never left empty: when its last block goes, the next
+ * virgin one is put there, so whoever finds a list empty can believe it, and
+ * the order is that of a list that boot had filled.  Such a block has PG_virgin
+ * and one written descriptor; the others follow when it is taken off the list
+ * (materialise()), before anyone could look at them: a block of the highest
+ * order has no buddy to be joined with.
  *
  * Lock: zone->lock, which the callers hold.  Follows Linux's page_alloc.c.
  */
+#include "node/memblock.h"
 #include "page/internal.h"
 
 #define HIGHEST_ORDER (MAX_ORDER - 1)
@@ -78,9 +83,47 @@ static void add_to_free_list(struct page *page, struct zone *zone, unsigned int 
 	area->nr_free++;
 }
 
-static void move_to_free_list(struct page *page, struct zone *zone, unsigned int order, int mt)
+/* Is the block at pfn one that boot gave, whole, to the zone? */
+static bool boot_block(const struct quire *q, const struct zone *zone, u64 pfn)
+{
+	struct memblock_region gap;
+
+	return memblock_next_free(q->node->memblock, pfn << PAGE_SHIFT, &gap) &&
+	       gap.base <= pfn << PAGE_SHIFT && gap.nid == zone_to_nid(zone) &&
+	       zone_spans_pfn(zone, pfn + MAX_ORDER_NR_PAGES - 1) &&
+	       gap.base + gap.size >= (pfn + MAX_ORDER_NR_PAGES) << PAGE_SHIFT;
+}
+
+/* Puts the next virgin block at the end of its list; there must be one. */
+static void write_virgin_head(const struct quire *q, struct zone *zone)
+{
+	u64 pfn = zone->virgin_pfn;
+	struct page *page;
+
+	while (!boot_block(q, zone, pfn))
+		pfn += MAX_ORDER_NR_PAGES;
+	zone->virgin_pfn = pfn + MAX_ORDER_NR_PAGES;
+	zone->nr_virgin--;
+	page = pfn_to_page(q, pfn);
+	init_single_page(page, page_place(zone) | BIT(PG_virgin));
+	page->private = HIGHEST_ORDER;
+	__SetPageType(page, PG_buddy);
+	list_add_tail(&page->lru, &zone->free_area[HIGHEST_ORDER].free_list[MIGRATE_MOVABLE]);
+}
+
+static void refill_virgin(const struct quire *q, struct zone *zone)
+{
+	if (list_empty(&zone->free_area[HIGHEST_ORDER].free_list[MIGRATE_MOVABLE]) &&
+	    zone->nr_virgin)
+		write_virgin_head(q, zone);
+}
+
+static void move_to_free_list(const struct quire *q, struct page *page, struct zone *zone,
+			      unsigned int order, int mt)
 {
 	list_move_tail(&page->lru, &zone->free_area[order].free_list[mt]);
+	if (order == HIGHEST_ORDER)
+		refill_virgin(q, zone);
 }
 
 /* Writes the descriptors of a virgin block. */
@@ -93,14 +136,18 @@ static void materialise(struct page *page)
 		init_single_page(page + i, place);
 }
 
-static void del_page_from_free_list(struct page *page, struct zone *zone, unsigned int order)
+static void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
+				    unsigned int order)
 {
 	list_del(&page->lru);
 	__ClearPageType(page, PG_buddy);
 	page->private = 0;
 	zone->free_area[order].nr_free--;
-	if (unlikely(page->flags & BIT(PG_virgin)))
-		materialise(page);
+	if (order == HIGHEST_ORDER) {
+		if (page->flags & BIT(PG_virgin))
+			materialise(page);
+		refill_virgin(q, zone);
+	}
 }
 
 /* ---- giving back ------------------------------------------------------------ */
@@ -156,7 +203,7 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 							!migratetype_is_mergeable(buddy_mt)))
 				break;
 		}
-		del_page_from_free_list(buddy, zone, order);
+		del_page_from_free_list(q, buddy, zone, order);
 		if (buddy_pfn < pfn) {
 			page = buddy;
 			pfn = buddy_pfn;
@@ -167,13 +214,14 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 			 (fpi_flags & FPI_TO_TAIL) || buddy_merge_likely(q, page, pfn, order));
 }
 
-void __free_virgin_block(struct quire *q, struct zone *zone, u64 pfn, int migratetype)
+void __free_virgin_blocks(struct quire *q, struct zone *zone, unsigned long nr)
 {
-	struct page *page = pfn_to_page(q, pfn);
-
-	init_single_page(page, page_place(zone) | BIT(PG_virgin));
-	mod_zone_page_state(zone, NR_FREE_PAGES, 1L << HIGHEST_ORDER);
-	add_to_free_list(page, zone, HIGHEST_ORDER, migratetype, true);
+	if (!zone->virgin_pfn)
+		zone->virgin_pfn = ALIGN(zone->zone_start_pfn, MAX_ORDER_NR_PAGES);
+	zone->nr_virgin += nr;
+	zone->free_area[HIGHEST_ORDER].nr_free += nr;
+	mod_zone_page_state(zone, NR_FREE_PAGES, (long)(nr * MAX_ORDER_NR_PAGES));
+	refill_virgin(q, zone);
 }
 
 /* ---- taking ----------------------------------------------------------------- */
@@ -191,7 +239,6 @@ static void expand(struct zone *zone, struct page *page, unsigned int low, unsig
 struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
 				int migratetype)
 {
-	(void)q;
 	for (unsigned int o = order; o < MAX_ORDER; o++) {
 		struct list_head *list = &zone->free_area[o].free_list[migratetype];
 		struct page *page;
@@ -199,7 +246,7 @@ struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int
 		if (list_empty(list))
 			continue;
 		page = list_first_entry(list, struct page, lru);
-		del_page_from_free_list(page, zone, o);
+		del_page_from_free_list(q, page, zone, o);
 		expand(zone, page, order, o, migratetype);
 		set_pcppage_migratetype(page, migratetype);
 		return page;
@@ -222,7 +269,7 @@ static int move_freepages(struct quire *q, struct zone *zone, u64 start, u64 end
 			pfn++;
 			continue;
 		}
-		move_to_free_list(page, zone, buddy_order(page), mt);
+		move_to_free_list(q, page, zone, buddy_order(page), mt);
 		moved += 1 << buddy_order(page);
 		pfn += 1UL << buddy_order(page);
 	}
@@ -315,7 +362,7 @@ static void steal_suitable_fallback(struct quire *q, struct zone *zone, struct p
 		set_pfnblock_migratetype(zone, pfn, start_mt);
 	return;
 single_page:
-	move_to_free_list(page, zone, order, start_mt);
+	move_to_free_list(q, page, zone, order, start_mt);
 }
 
 /*
@@ -486,6 +533,8 @@ bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)
 	if (!zone || end > zone_end_pfn(zone) || end <= pfn)
 		return false;
 	spin_lock(q, &zone->lock);
+	while (zone->nr_virgin && zone->virgin_pfn < end)
+		write_virgin_head(q, zone);
 	for (u64 p = pfn; p < end && ok;) {
 		page = free_block_of(q, zone, p);
 		ok = page != NULL;
@@ -499,7 +548,7 @@ bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)
 		page = free_block_of(q, zone, p);
 		order = buddy_order(page);
 		head = page_to_pfn(q, page);
-		del_page_from_free_list(page, zone, order);
+		del_page_from_free_list(q, page, zone, order);
 		carve(q, zone, head, order, pfn, end, pfnblock_migratetype(zone, head));
 		p = head + (1UL << order);
 	}

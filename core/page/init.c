@@ -6,7 +6,7 @@
  * per-CPU lists, the pageblocks' types.  memblock_free_all() then gives each
  * free range to its zone in the largest aligned blocks, lowest address first
  * on the lists.  Blocks of the highest order stay virgin (page/buddy.c), so the
- * boot of 128 GB writes 32,768 descriptors and not 33 million.
+ * boot of 128 GB writes some hundred descriptors and not 33 million.
  *
  * Frames that boot took keep a descriptor of zeros: not PG_buddy, so they are
  * never joined with, and no one frees them.
@@ -54,27 +54,34 @@ int page_init_early(struct quire *q)
 }
 
 /* Gives [start, end) of one zone to its lists. */
-static void free_zone_range(struct quire *q, struct zone *zone, u64 start, u64 end)
+static void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end)
 {
 	unsigned long place = page_place(zone);
 
-	zone->managed_pages += end - start;
-	q->node->totalram_pages += end - start;
 	while (start < end) {
 		unsigned int order = min_t(unsigned int, MAX_ORDER - 1, __builtin_ctzl(start));
 		struct page *page = pfn_to_page(q, start);
 
 		while (start + (1UL << order) > end)
 			order--;
-		if (order == MAX_ORDER - 1) {
-			__free_virgin_block(q, zone, start, MIGRATE_MOVABLE);
-		} else {
-			for (unsigned long i = 0; i < 1UL << order; i++)
-				init_single_page(page + i, place);
-			__free_one_page(q, page, start, zone, order, MIGRATE_MOVABLE, FPI_TO_TAIL);
-		}
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			init_single_page(page + i, place);
+		__free_one_page(q, page, start, zone, order, MIGRATE_MOVABLE, FPI_TO_TAIL);
 		start += 1UL << order;
 	}
+}
+
+/* A range is whole blocks of the highest order between two ragged edges. */
+static void free_zone_range(struct quire *q, struct zone *zone, u64 start, u64 end)
+{
+	u64 first = min(ALIGN(start, MAX_ORDER_NR_PAGES), end);
+	u64 last = max(first, ALIGN_DOWN(end, MAX_ORDER_NR_PAGES));
+
+	zone->managed_pages += end - start;
+	q->node->totalram_pages += end - start;
+	free_edge(q, zone, start, first);
+	__free_virgin_blocks(q, zone, (last - first) / MAX_ORDER_NR_PAGES);
+	free_edge(q, zone, last, end);
 }
 
 static void free_range(struct quire *q, const struct memblock_region *gap)

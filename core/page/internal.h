@@ -66,8 +66,8 @@ void init_free_lists(struct zone *zone);
 void init_single_page(struct page *page, unsigned long place);
 void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *zone,
 		     unsigned int order, int migratetype, unsigned int fpi_flags);
-/* Boot: a block of the highest order whose descriptors stay unwritten. */
-void __free_virgin_block(struct quire *q, struct zone *zone, u64 pfn, int migratetype);
+/* Boot: nr blocks of the highest order whose descriptors stay unwritten. */
+void __free_virgin_blocks(struct quire *q, struct zone *zone, unsigned long nr);
 /* 2^order pages of a type, stealing from others if it must; NULL: none. */
 struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
 		       unsigned int alloc_flags);
