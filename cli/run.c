@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quire run: a scenario from its first instant to its last, with a line of
+ * progress, and the story at the end.  quire check: the file alone.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "machine/machine.h"
+
+static const char run_help[] =
+	"usage: quire run [OPTIONS] SCENARIO\n\n"
+	"Boots the machine of a scenario, runs it to its end and tells what happened.\n\n"
+	"  --until TIME    stop at a time of the night (02:58) or after a time (3h)\n"
+	"  --seed N        another seed than the file's\n"
+	"  --events FILE   write the event log, one line an event\n"
+	"  --tree DIR      write /proc and /sys as they are at the end\n"
+	"  --verify        prove the machine consistent at the end\n"
+	"  --quiet         no progress, no story\n\n"
+	"Examples:\n"
+	"  quire run examples/three-am.yaml\n"
+	"  quire run --until 02:58 --tree /tmp/before examples/three-am.yaml\n";
+
+static const char check_help[] = "usage: quire check SCENARIO...\n\n"
+				 "Reads scenario files and reports every fault; runs nothing.\n\n"
+				 "Example:\n  quire check examples/three-am.yaml\n";
+
+struct run_options {
+	const char *path, *until, *events, *tree;
+	unsigned long long seed;
+	bool has_seed, verify, quiet;
+};
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* One line, redrawn; where there is no terminal, a line a tenth of the way. */
+static void progress(struct machine *m, u64 ns, void *ctx)
+{
+	int *tenth = ctx;
+	u64 length = machine_length(m);
+	unsigned int done = (unsigned int)(ns * 40 / length);
+	unsigned long free = global_zone_page_state(machine_quire(m), NR_FREE_PAGES) >> 8;
+	const struct event *events;
+	size_t nr = machine_events(m, &events);
+	char clock[16];
+
+	machine_clock_text(m, ns, clock);
+	if (isatty(2)) {
+		fprintf(stderr, "\r\033[K%.5s [%.*s%*s] %6lu MB free  %.50s", clock, (int)done,
+			"########################################", (int)(40 - done), "", free,
+			nr ? events[nr - 1].text : "");
+	} else if ((int)(ns * 10 / length) > *tenth) {
+		*tenth = (int)(ns * 10 / length);
+		fprintf(stderr, "%.5s  %d%%  %lu MB free\n", clock, *tenth * 10, free);
+	}
+}
+
+static void print_broken(void *ctx, const char *line)
+{
+	(void)ctx;
+	fprintf(stderr, "quire: broken: %s\n", line);
+}
+
+static int finish(struct machine *m, const struct run_options *o)
+{
+	u64 broken = 0;
+
+	if (o->events) {
+		FILE *f = fopen(o->events, "w");
+
+		if (f)
+			machine_write_events(m, f);
+		if (!f || fclose(f)) {
+			fprintf(stderr, "quire: %s: can't be written: %s\n", o->events, strerror(errno));
+			return 1;
+		}
+	}
+	if (o->tree && machine_dump_tree(m, o->tree, stderr))
+		return 1;
+	if (o->verify)
+		broken = quire_verify(machine_quire(m), print_broken, NULL);
+	if (o->verify && !broken)
+		fprintf(stderr, "quire: verified: all structures are consistent\n");
+	return broken ? 1 : 0;
+}
+
+static int run(const struct run_options *o)
+{
+	struct scenario *s = scenario_load(o->path, stderr);
+	struct machine *m;
+	double began = seconds(), booted;
+	u64 until;
+	int tenth = 0, status;
+
+	if (!s)
+		return 2;
+	until = s->length.v;
+	if (o->has_seed)
+		s->seed = o->seed;
+	if (o->until && !scenario_instant(s, o->until, &until)) {
+		fprintf(stderr, "quire: --until %s: neither a time of the night nor a time after its start\n",
+			o->until);
+		scenario_free(s);
+		return 2;
+	}
+	m = machine_boot(s, stderr);
+	if (!m) {
+		scenario_free(s);
+		return 1;
+	}
+	booted = seconds();
+	machine_run_until(m, until, o->quiet ? NULL : progress, &tenth);
+	if (!o->quiet) {
+		if (isatty(2))
+			fprintf(stderr, "\r\033[K");
+		machine_story(m, stdout, isatty(1) && !getenv("NO_COLOR"));
+		printf("\n(booted in %.2f s, ran in %.1f s)\n", booted - began, seconds() - booted);
+	}
+	status = finish(m, o);
+	machine_destroy(m);
+	scenario_free(s);
+	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"until", required_argument, NULL, 'u'}, {"seed", required_argument, NULL, 's'},
+		{"events", required_argument, NULL, 'e'}, {"tree", required_argument, NULL, 't'},
+		{"verify", no_argument, NULL, 'v'},	  {"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},	  {0},
+	};
+	struct run_options o = {0};
+	char *end;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'u':
+			o.until = optarg;
+			break;
+		case 's':
+			o.seed = strtoull(optarg, &end, 0);
+			o.has_seed = true;
+			if (*end || end == optarg) {
+				fprintf(stderr, "quire: --seed %s: not a number\n", optarg);
+				return 2;
+			}
+			break;
+		case 'e':
+			o.events = optarg;
+			break;
+		case 't':
+			o.tree = optarg;
+			break;
+		case 'v':
+			o.verify = true;
+			break;
+		case 'q':
+			o.quiet = true;
+			break;
+		case 'h':
+			fputs(run_help, stdout);
+			return 0;
+		default:
+			fputs(run_help, stderr);
+			return 2;
+		}
+	}
+	if (optind + 1 != argc) {
+		fputs(run_help, stderr);
+		return 2;
+	}
+	o.path = argv[optind];
+	return run(&o);
+}
+
+int cmd_check(int argc, char **argv)
+{
+	int status = 0;
+
+	if (argc < 2 || !strcmp(argv[1], "--help")) {
+		fputs(check_help, argc < 2 ? stderr : stdout);
+		return argc < 2 ? 2 : 0;
+	}
+	for (int i = 1; i < argc; i++) {
+		struct scenario *s = scenario_load(argv[i], stderr);
+
+		if (!s) {
+			status = 2;
+			continue;
+		}
+		printf("%s: fine: %s, %u kinds of process\n", argv[i], s->name, s->processes_count);
+		scenario_free(s);
+	}
+	return status;
+}
