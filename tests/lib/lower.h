@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lower floors alone (nodes, pages, slab, vmalloc, groups) on a port that
+ * does nothing: for the tests of those floors, which then need none of what
+ * stands on them.  One thread; the test says on which CPU it is and what time
+ * it is.
+ */
+#ifndef QUIRE_TESTS_LOWER_H
+#define QUIRE_TESTS_LOWER_H
+
+#include <setjmp.h>
+
+#include "group/memcontrol.h"
+
+struct lower {
+	struct quire *q;
+	struct quire_hot hot;
+	struct quire_context ctx; /* set .cpu to be on another CPU */
+	u64 now;		  /* ns */
+	/* panics: see lower_panics() */
+	jmp_buf panic_to;
+	bool panic_expected;
+	char panic[256];
+	/* what quire_verify() said, a line each */
+	char report[8192];
+	/* fault injection: page allocations that go through before one fails;
+	 * negative: none fails */
+	long fail_after;
+	unsigned long nr_failed;
+	size_t physmap_bytes, vmemmap_bytes, content_bytes;
+};
+
+/* nodes of mib MiB and cpus CPUs each, 1 to 64 of them. */
+struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus);
+/* Verifies, fails the test if anything is broken, and frees all. */
+void lower_end(struct lower *l);
+/* How many invariants are broken; the lines are in l->report. */
+u64 lower_verify(struct lower *l);
+/* Fails the test unless verify reports a line that contains text. */
+void lower_expect_broken(struct lower *l, const char *text);
+
+/* Whether stmt stops the machine; the message is in l->panic. */
+#define lower_panics(l, stmt)                                 \
+	({                                                    \
+		(l)->panic_expected = true;                   \
+		bool __panicked = setjmp((l)->panic_to) != 0; \
+		if (!__panicked) {                            \
+			stmt;                                 \
+		}                                             \
+		(l)->panic_expected = false;                  \
+		__panicked;                                   \
+	})
+
+#endif
