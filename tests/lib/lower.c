@@ -2,6 +2,7 @@
 /*
  * The lower floors alone: see lower.h.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -124,7 +125,7 @@ struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus
 	l->hot.content = reserve(l->content_bytes);
 	l->hot.current = &l->ctx;
 	l->fail_after = -1;
-	q = l->q = calloc(1, quire_sizeof());
+	q = l->q = calloc(1, sizeof(*q));
 	*q = (struct quire){
 		.hot = &l->hot,
 		.mem_map = reserve(l->vmemmap_bytes),

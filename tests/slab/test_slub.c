@@ -3,6 +3,7 @@
  * SLUB: Linux's numbers, objects and their bytes, what a CPU and a node keep,
  * memory that runs out, and every invariant broken once.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -518,7 +519,7 @@ static void run_random(u64 seed)
 
 	prng_seed(&rng, seed);
 	for (unsigned int i = 0; sizes[i]; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "random-%u", sizes[i]);
 		caches[i] = kmem_cache_create(q, name, sizes[i], 0, 0, NULL);

@@ -3,6 +3,7 @@
  * vmalloc: places, bytes, what failing leaves behind, random ranges beside a
  * naive model, and every invariant broken once.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
