@@ -327,7 +327,7 @@ static void process_turn(struct process *p)
 	if (p->dies)
 		next = min(next, p->dies);
 	if (next > now)
-		sleep_ns(p->m->q, next - now);
+		model_sleep(p->m->model, next - now);
 	now = model_now(p->m->model);
 	for (u32 i = 0; i < p->spec->work_count && !p->dies; i++) {
 		const struct scn_work *w = &p->spec->work[i];
@@ -370,7 +370,7 @@ static void process_main(void *arg)
 			process_touch(p, r, 0, p->touch >> PAGE_SHIFT, true);
 	} else if (!p->leader && !p->dies) {
 		if (p->starts > model_now(m->model))
-			sleep_ns(m->q, p->starts - model_now(m->model));
+			model_sleep(m->model, p->starts - model_now(m->model));
 		if (!process_setup(p) && !fatal_signal_pending(task))
 			event_add(m, EV_EXIT, "%s (%d) could not start: no memory", p->spec->name,
 				  task->pid);
@@ -475,7 +475,7 @@ static void wait_for_parent(struct machine *m, const struct scn_process *spec)
 	struct process *parent = spec->parent ? find_process(m, spec->parent) : NULL;
 
 	while (parent && !parent->started)
-		sleep_ns(m->q, 1000000);
+		model_sleep(m->model, 1000000);
 }
 
 void processes_start(void *machine)
