@@ -8,24 +8,28 @@
 
 #include "space/sched.h"
 
-#define SWAP_CLUSTER_MAX 32UL
-#define DEF_PRIORITY	 12
+#define SWAP_CLUSTER_MAX    32UL
+#define DEF_PRIORITY	    12
 #define MAX_RECLAIM_RETRIES 16
 
 struct scan_control {
 	unsigned long nr_to_reclaim;
 	const nodemask_t *nodemask;
 	struct mem_cgroup *target_mem_cgroup; /* NULL: the machine */
-	unsigned long anon_cost, file_cost;
-	bool may_deactivate_anon, may_deactivate_file, force_deactivate;
+	unsigned long anon_cost, file_cost;   /* what reclaim of each kind has cost lately */
+	bool may_deactivate_anon, may_deactivate_file; /* the active list is too long, or stale */
+	bool force_deactivate;	 /* second try: shrink active lists in any case */
+	bool skipped_deactivate; /* there was something left to deactivate */
 	bool may_writepage, may_unmap, may_swap;
-	bool memcg_low_reclaim, memcg_low_skipped;
-	bool cache_trim_mode, file_is_tiny;
+	bool memcg_low_reclaim, memcg_low_skipped; /* memory.low is ignored; it held us back */
+	bool cache_trim_mode; /* plenty of cold cache: leave anonymous pages alone */
+	bool file_is_tiny;    /* next to no cache: leave it alone */
 	int order, priority, reclaim_idx;
 	gfp_t gfp_mask;
 	unsigned long nr_scanned, nr_reclaimed;
 	struct {
-		unsigned int dirty, unqueued_dirty, congested, writeback, immediate, file_taken, taken;
+		unsigned int dirty, unqueued_dirty, congested, writeback, immediate, file_taken,
+			taken;
 	} nr;
 };
 
@@ -42,6 +46,11 @@ int reclaim_init(struct quire *q); /* registers with page, group and cache; star
 unsigned long shrink_slab(struct quire *q, gfp_t gfp, unsigned int nid, struct mem_cgroup *memcg,
 			  int priority);
 void drop_slab(struct quire *q);
+/* Pages that reclaim could look at: inactive and active, anonymous ones only
+ * while there is swap. */
+unsigned long zone_reclaimable_pages(const struct quire *q, const struct zone *zone);
+/* Is some zone up to highest_zoneidx above its high watermark? */
+bool pgdat_balanced(const struct pglist_data *pgdat, int order, int highest_zoneidx);
 /* Nodes whose kswapd has given up (MAX_RECLAIM_RETRIES failures). */
 bool pgdat_all_unreclaimable(const struct pglist_data *pgdat);
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of reclaim share among themselves.
+ *
+ *	direct.c		try_to_free_pages() and a group's reclaim: priorities
+ *	kswapd.c		the same, in the background, a thread a node
+ *	  vmscan.c		shrink_node(): groups, how much of which list
+ *	    lru_scan.c		one list: isolate, put back, age
+ *	      shrink_page_list.c	the isolated pages, one by one
+ *	    shrink_slab.c	caches of objects
+ *	workingset.c		what comes back too soon
+ *
+ * Lock: pgdat->lru_lock, held only while pages go on and off the lists.
+ */
+#ifndef QUIRE_RECLAIM_INTERNAL_H
+#define QUIRE_RECLAIM_INTERNAL_H
+
+#include "reclaim/vmscan.h"
+
+/* CPU time of a scanned page, for ports that charge it. */
+#define ISOLATE_PAGE_NS 25
+#define SHRINK_PAGE_NS	200
+#define AGE_PAGE_NS	100
+
+/* What shrink_page_list() saw, for throttling and balance. */
+struct reclaim_stat {
+	unsigned int nr_dirty, nr_unqueued_dirty, nr_congested, nr_writeback, nr_immediate;
+	unsigned int nr_pageout;
+	unsigned int nr_activate[2]; /* anon, file */
+	unsigned int nr_ref_keep, nr_unmap_fail;
+};
+
+static inline bool cgroup_reclaim(const struct scan_control *sc)
+{
+	return sc->target_mem_cgroup != NULL;
+}
+
+static inline bool current_is_kswapd(struct quire *q)
+{
+	return (current_context(q)->flags & PF_KSWAPD) != 0;
+}
+
+/* The root group's pages carry NULL, and so do its lruvecs. */
+static inline struct mem_cgroup *memcg_or_root(const struct quire *q, struct mem_cgroup *memcg)
+{
+	return memcg == q->group->root ? NULL : memcg;
+}
+
+static inline struct lruvec *target_lruvec(struct quire *q, const struct scan_control *sc,
+					   struct pglist_data *pgdat)
+{
+	return mem_cgroup_lruvec(q, memcg_or_root(q, sc->target_mem_cgroup), pgdat);
+}
+
+/* NULL after the root's. */
+static inline struct lruvec *parent_lruvec(struct quire *q, struct lruvec *lruvec)
+{
+	if (!lruvec->memcg)
+		return NULL;
+	return mem_cgroup_lruvec(q, memcg_or_root(q, lruvec->memcg->parent), lruvec->pgdat);
+}
+
+/* Take one page off or back on its list; lru_lock held. */
+static inline struct page *lru_to_page(struct list_head *head)
+{
+	return list_entry(head->prev, struct page, lru);
+}
+
+/* A page that no reclaimer could free: mlocked, or of a mapping that says so. */
+bool page_evictable(const struct page *page);
+
+/* shrink_page_list.c: pages freed; what stays is left on the list. */
+unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
+			       struct scan_control *sc, struct reclaim_stat *stat);
+
+/* lru_scan.c */
+unsigned long lruvec_lru_size(const struct lruvec *lruvec, int lru, int zone_idx);
+unsigned long lruvec_page_state(struct quire *q, struct lruvec *lruvec, enum node_stat_item item);
+bool inactive_is_low(struct quire *q, struct lruvec *lruvec, int inactive_lru);
+unsigned long shrink_inactive_list(struct quire *q, unsigned long nr_to_scan, struct lruvec *lruvec,
+				   struct scan_control *sc, int lru);
+void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec *lruvec,
+			struct scan_control *sc, int lru);
+
+/* vmscan.c */
+void shrink_node(struct quire *q, struct pglist_data *pgdat, struct scan_control *sc);
+bool can_reclaim_anon_pages(const struct quire *q, const struct mem_cgroup *memcg);
+bool can_age_anon_pages(const struct quire *q);
+void snapshot_refaults(struct quire *q, struct mem_cgroup *memcg, struct pglist_data *pgdat);
+
+/* throttle.c */
+void reclaim_throttle(struct quire *q, struct pglist_data *pgdat,
+		      enum vmscan_throttle_state reason);
+bool allow_direct_reclaim(struct quire *q, struct pglist_data *pgdat);
+/* True if the caller is being killed and need not reclaim. */
+bool throttle_direct_reclaim(struct quire *q, gfp_t gfp, struct zonelist *zonelist,
+			     const nodemask_t *nodemask);
+
+/* kswapd.c */
+int kswapd_run(struct quire *q, unsigned int nid);
+void wakeup_kswapd(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int order,
+		   int highest_zoneidx);
+
+/* direct.c */
+unsigned long try_to_free_pages(struct quire *q, struct alloc_context *ac);
+unsigned long try_to_free_mem_cgroup_pages(struct quire *q, struct mem_cgroup *memcg,
+					   unsigned long nr_pages, gfp_t gfp);
+
+/* workingset.c */
+void *workingset_eviction(struct quire *q, struct page *page, struct mem_cgroup *target);
+void workingset_refault(struct quire *q, struct page *page, void *shadow);
+void workingset_activation(struct quire *q, struct page *page);
+void workingset_age_nonresident(struct quire *q, struct lruvec *lruvec, unsigned long nr_pages);
+void lru_note_cost(struct quire *q, struct lruvec *lruvec, bool file, unsigned int nr_pages);
+
+#endif
