@@ -5,9 +5,17 @@
 #ifndef QUIRE_OOM_OOM_H
 #define QUIRE_OOM_OOM_H
 
+#include "base/text.h"
 #include "reclaim/vmscan.h"
 
-enum oom_constraint { CONSTRAINT_NONE, CONSTRAINT_CPUSET, CONSTRAINT_MEMORY_POLICY, CONSTRAINT_MEMCG };
+#define OOM_ABORT ((struct task *)-1L)
+
+enum oom_constraint {
+	CONSTRAINT_NONE,
+	CONSTRAINT_CPUSET,
+	CONSTRAINT_MEMORY_POLICY,
+	CONSTRAINT_MEMCG
+};
 
 struct oom_control {
 	struct zonelist *zonelist;
@@ -16,7 +24,7 @@ struct oom_control {
 	gfp_t gfp_mask;
 	int order; /* -1: sysrq */
 	unsigned long totalpages;
-	struct task *chosen;
+	struct task *chosen; /* with a reference; OOM_ABORT: one is dying already */
 	long chosen_points;
 	enum oom_constraint constraint;
 };
@@ -27,8 +35,12 @@ struct oom_floor {
 	struct list_head reaper_list;
 	struct mutex oom_lock;
 	unsigned long nr_kills;
+	/* Reports are limited to 10 in 5 seconds. */
+	u64 report_window; /* ns: when the window began */
+	unsigned int nr_reports, nr_suppressed;
 	/* Told of each kill, for the machine's story; NULL: nobody. */
-	void (*on_kill)(struct quire *q, struct task *victim, const struct oom_control *oc, void *ctx);
+	void (*on_kill)(struct quire *q, struct task *victim, const struct oom_control *oc,
+			void *ctx);
 	void *on_kill_ctx;
 };
 
@@ -39,7 +51,18 @@ long oom_badness(struct quire *q, struct task *p, unsigned long totalpages);
 /* /proc/PID/oom_score: 0 .. 2000. */
 long oom_score(struct quire *q, struct task *p);
 bool out_of_memory(struct quire *q, struct oom_control *oc);
+/* Killed by the OOM killer and not yet gone. */
+bool tsk_is_oom_victim(const struct task *task);
+/* Will it free its memory soon without being killed? */
+bool task_will_free_mem(struct quire *q, struct task *task);
+/* Is memcg ancestor or below it?  NULL is the root. */
+bool mem_cgroup_is_descendant(const struct quire *q, const struct mem_cgroup *memcg,
+			      const struct mem_cgroup *ancestor);
 /* Mem-Info and what follows, as it stands in a report. */
 void show_mem(struct quire *q, const nodemask_t *nodemask);
+/* The same, only zones up to highest_zoneidx. */
+void __show_mem(struct quire *q, const nodemask_t *nodemask, int highest_zoneidx);
+/* What memory.stat says: the part of it that Quire keeps. */
+void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);
 
 #endif

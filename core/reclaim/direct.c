@@ -10,8 +10,8 @@
  * tried before giving up: active lists that need not have been shrunk, and
  * groups' memory.low.
  *
- * The time spent is pressure: it counts as a stall (PSI) and in
- * reclaim->stall_ns.
+ * The time spent is pressure: it counts in reclaim->stall_ns and as a stall
+ * (PSI; for a group its charge sees to that).
  */
 #include "reclaim/internal.h"
 
@@ -124,14 +124,12 @@ static unsigned long reclaim_stalled(struct quire *q, struct zonelist *zonelist,
 	unsigned long slab = context->reclaimed_slab, nr_reclaimed;
 	u64 start = quire_clock(q);
 
-	psi_stall_enter(q, PSI_MEM);
 	context->flags |= PF_MEMALLOC;
 	context->reclaimed_slab = 0;
 	nr_reclaimed = do_try_to_free_pages(q, zonelist, sc);
 	/* It may have moved to another CPU, but the context is its own. */
 	context->reclaimed_slab = slab;
 	context->flags = (context->flags & ~PF_MEMALLOC) | memalloc;
-	psi_stall_leave(q, PSI_MEM);
 	(void)HOT_ADD(&q->reclaim->stall_ns, quire_clock(q) - start);
 	(void)HOT_ADD(&q->reclaim->nr_direct_stalls, 1);
 	return nr_reclaimed;
@@ -151,11 +149,15 @@ unsigned long try_to_free_pages(struct quire *q, struct alloc_context *ac)
 		.may_unmap = true,
 		.may_swap = true,
 	};
+	unsigned long nr_reclaimed;
 
 	/* Killed while it waited: say that there was progress, and let it die. */
 	if (throttle_direct_reclaim(q, gfp, ac->zonelist, ac->nodemask))
 		return 1;
-	return reclaim_stalled(q, ac->zonelist, &sc);
+	psi_stall_enter(q, PSI_MEM);
+	nr_reclaimed = reclaim_stalled(q, ac->zonelist, &sc);
+	psi_stall_leave(q, PSI_MEM);
+	return nr_reclaimed;
 }
 
 unsigned long try_to_free_mem_cgroup_pages(struct quire *q, struct mem_cgroup *memcg,

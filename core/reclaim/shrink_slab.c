@@ -9,9 +9,8 @@
  * the next call's, so small caches feel pressure too.
  *
  * Shrinkers are the machine's: a group's reclaim leaves them alone, since they
- * would free others' objects (docs/differences.md).  A shrinker keeps one list
- * for all nodes, so its deferred work is kept with node 0, as Linux does for
- * shrinkers that know no nodes.
+ * would free others' objects (docs/differences.md).  A shrinker is asked about
+ * one node at a time, and its deferred work is that node's.
  *
  * Locks: none; shrinkers are registered while the machine is set up, and their
  * functions may sleep.
@@ -30,8 +29,8 @@ static unsigned long do_shrink_slab(struct quire *q, struct shrinker *s, struct 
 	freeable = s->count_objects(q, s, sc);
 	if (!freeable || freeable == SHRINK_EMPTY)
 		return 0;
-	deferred = HOT_LOAD(&s->nr_deferred[0]);
-	HOT_STORE(&s->nr_deferred[0], 0);
+	deferred = HOT_LOAD(&s->nr_deferred[sc->nid]);
+	HOT_STORE(&s->nr_deferred[sc->nid], 0);
 	if (s->seeks)
 		delta = (freeable >> priority) * 4 / (unsigned long)s->seeks;
 	else
@@ -59,7 +58,7 @@ static unsigned long do_shrink_slab(struct quire *q, struct shrinker *s, struct 
 	}
 	next = (long)delta + deferred - (long)scanned;
 	next = min(max(next, 0L), (long)(2 * freeable));
-	(void)HOT_ADD(&s->nr_deferred[0], next);
+	(void)HOT_ADD(&s->nr_deferred[sc->nid], next);
 	return freed;
 }
 

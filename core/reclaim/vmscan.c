@@ -64,37 +64,6 @@ void snapshot_refaults(struct quire *q, struct mem_cgroup *memcg, struct pglist_
 	lruvec->refaults[1] = lruvec_page_state(q, lruvec, WORKINGSET_ACTIVATE_FILE);
 }
 
-/* ---- protection --------------------------------------------------------------- */
-
-static long protected_usage(const struct page_counter *c, bool low)
-{
-	return min(HOT_LOAD(&c->usage), low ? c->low : c->min);
-}
-
-/*
- * What of a group's memory.min or memory.low is in effect when root is
- * reclaimed from: its own, but no more than its share of its parent's when the
- * siblings together claim more than the parent has.
- */
-static long effective_protection(const struct mem_cgroup *root, const struct mem_cgroup *memcg,
-				 bool low)
-{
-	const struct mem_cgroup *parent = memcg->parent, *sibling;
-	long protected, of_parent, siblings = 0;
-
-	if (memcg == root || !parent || !(low ? memcg->memory.low : memcg->memory.min))
-		return 0;
-	if (parent == root || !parent->parent)
-		return low ? memcg->memory.low : memcg->memory.min;
-	protected = protected_usage(&memcg->memory, low);
-	of_parent = effective_protection(root, parent, low);
-	list_for_each_entry (sibling, &parent->children, sibling)
-		siblings += protected_usage(&sibling->memory, low);
-	if (siblings <= of_parent)
-		return protected;
-	return (long)((u64) protected * (u64)of_parent / (u64)siblings);
-}
-
 /* ---- how much of which list ------------------------------------------------------ */
 
 /* How many of size pages may be looked at, protection considered. */
@@ -106,8 +75,8 @@ static unsigned long unprotected_pages(struct quire *q, struct mem_cgroup *memcg
 
 	if (!memcg || memcg == root)
 		return size;
-	emin = (unsigned long)effective_protection(root, memcg, false);
-	elow = (unsigned long)effective_protection(root, memcg, true);
+	emin = (unsigned long)memcg->memory.emin;
+	elow = (unsigned long)memcg->memory.elow;
 	if (!emin && !elow)
 		return size;
 	protection = emin;
@@ -296,31 +265,22 @@ static void prepare_scan_count(struct quire *q, struct pglist_data *pgdat, struc
 			   node_page_state(pgdat, NR_INACTIVE_ANON) >> sc->priority;
 }
 
-/* An event of a group is one of its ancestors' too. */
-static void memcg_memory_event(struct mem_cgroup *memcg, enum memcg_event event)
-{
-	for (; memcg && memcg->parent; memcg = memcg->parent)
-		(void)HOT_ADD(&memcg->events[event], 1);
-}
-
 /* Is the group within its protection?  memory.low gives way on the second try. */
-static bool memcg_is_protected(struct quire *q, struct mem_cgroup *memcg, struct scan_control *sc)
+static bool memcg_is_protected(struct quire *q, struct mem_cgroup *root, struct mem_cgroup *memcg,
+			       struct scan_control *sc)
 {
-	const struct mem_cgroup *root =
-		sc->target_mem_cgroup ? sc->target_mem_cgroup : q->group->root;
-	long usage = HOT_LOAD(&memcg->memory.usage);
-
-	if (memcg == root || memcg == q->group->root)
+	if (memcg == root)
 		return false;
-	if (memcg->memory.min && usage <= effective_protection(root, memcg, false))
+	mem_cgroup_calculate_protection(q, root, memcg);
+	if (mem_cgroup_below_min(memcg))
 		return true;
-	if (memcg->memory.low && usage <= effective_protection(root, memcg, true)) {
-		if (!sc->memcg_low_reclaim) {
-			sc->memcg_low_skipped = true;
-			return true;
-		}
-		memcg_memory_event(memcg, MEMCG_LOW);
+	if (!mem_cgroup_below_low(memcg))
+		return false;
+	if (!sc->memcg_low_reclaim) {
+		sc->memcg_low_skipped = true;
+		return true;
 	}
+	memcg_memory_event(memcg, MEMCG_LOW);
 	return false;
 }
 
@@ -331,7 +291,7 @@ static void shrink_node_memcgs(struct quire *q, struct pglist_data *pgdat, struc
 
 	for (; memcg; memcg = mem_cgroup_iter(q, root, memcg)) {
 		cond_resched(q);
-		if (memcg_is_protected(q, memcg, sc))
+		if (memcg_is_protected(q, root, memcg, sc))
 			continue;
 		shrink_lruvec(q, mem_cgroup_lruvec(q, memcg_or_root(q, memcg), pgdat), sc);
 		shrink_slab(q, sc->gfp_mask, pgdat->node_id, memcg_or_root(q, memcg), sc->priority);
@@ -376,6 +336,11 @@ void shrink_node(struct quire *q, struct pglist_data *pgdat, struct scan_control
 		HOT_STORE(&pgdat->kswapd_failures, 0);
 }
 
+static unsigned long reclaimable_pages(struct quire *q, struct zone *zone)
+{
+	return zone_reclaimable_pages(q, zone);
+}
+
 int reclaim_init(struct quire *q)
 {
 	struct reclaim_floor *reclaim = kzalloc(q, sizeof(*reclaim), GFP_KERNEL);
@@ -387,6 +352,7 @@ int reclaim_init(struct quire *q)
 	q->reclaim = reclaim;
 	q->page->ops.wakeup_kswapd = wakeup_kswapd;
 	q->page->ops.try_to_free_pages = try_to_free_pages;
+	q->page->ops.zone_reclaimable_pages = reclaimable_pages;
 	q->group->ops.try_to_free_mem_cgroup_pages = try_to_free_mem_cgroup_pages;
 	q->cache->ops.workingset_refault = workingset_refault;
 	q->cache->ops.workingset_activation = workingset_activation;

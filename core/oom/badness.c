@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is to be killed: points, constraints, selection (the first half of
+ * Linux's oom_kill.c).
+ *
+ * The idea: a process has as many points as killing it would free pages:
+ * resident, swapped and page tables.  oom_score_adj moves that by thousandths
+ * of all the memory that the failed request could have had, so 500 makes a
+ * process look half the machine larger, and -999 leaves it a target only when
+ * next to nothing else is.  -1000 is never killed, nor are init, kernel
+ * threads, and whose memory was taken already.
+ *
+ * If a process that was killed before is still there, nobody is chosen: it
+ * will free its memory, or the reaper marks it MMF_OOM_SKIP.
+ *
+ * Lock: tasklist_lock while processes are looked at; nothing sleeps under it.
+ */
+#include "oom/internal.h"
+
+bool oom_unkillable_task(const struct quire *q, const struct task *p)
+{
+	return is_global_init(q, p) || (p->flags & PF_KTHREAD);
+}
+
+bool process_shares_mm(const struct task *p, const struct mm_struct *mm)
+{
+	const struct task *leader = p->group_leader ? p->group_leader : p, *t;
+
+	if (leader->mm)
+		return leader->mm == mm;
+	list_for_each_entry (t, &leader->thread_group, thread_group)
+		if (t->mm)
+			return t->mm == mm;
+	return false;
+}
+
+struct task *find_task_mm(struct task *p)
+{
+	struct task *t;
+
+	if (p->mm)
+		return p;
+	/* A circle through the leader and its threads: each of them links to
+	 * the rest. */
+	list_for_each_entry (t, &p->thread_group, thread_group)
+		if (t->mm)
+			return t;
+	return NULL;
+}
+
+bool tsk_is_oom_victim(const struct task *task)
+{
+	return task->signal && task->signal->oom_mm;
+}
+
+/* Under tasklist_lock. */
+static long __oom_badness(struct quire *q, struct task *p, unsigned long totalpages)
+{
+	const struct task *t;
+	long points, adj;
+
+	if (oom_unkillable_task(q, p))
+		return LONG_MIN;
+	t = find_task_mm(p);
+	if (!t)
+		return LONG_MIN;
+	adj = t->signal->oom_score_adj;
+	if (adj == OOM_SCORE_ADJ_MIN || (t->mm->flags & BIT(MMF_OOM_SKIP)))
+		return LONG_MIN;
+	points = (long)(get_mm_rss(t->mm) + get_mm_counter(t->mm, MM_SWAPENTS)) +
+		 t->mm->pgtables_bytes / (long)PAGE_SIZE;
+	return points + adj * (long)(totalpages / 1000);
+}
+
+long oom_badness(struct quire *q, struct task *p, unsigned long totalpages)
+{
+	long points;
+
+	spin_lock(q, &q->space->tasklist_lock);
+	points = __oom_badness(q, p, totalpages);
+	spin_unlock(q, &q->space->tasklist_lock);
+	return points;
+}
+
+long oom_score(struct quire *q, struct task *p)
+{
+	unsigned long totalpages =
+		q->node->totalram_pages + (q->swap ? q->swap->total_swap_pages : 0);
+	long badness = oom_badness(q, p, totalpages);
+
+	/* 0 .. 2000 of old, so that what reads it keeps its scale. */
+	if (badness == LONG_MIN || !totalpages)
+		return 0;
+	return max(0L, (1000 + badness * 1000 / (long)totalpages) * 2 / 3);
+}
+
+/* May the process have memory on the nodes that the request is bound to? */
+bool oom_cpuset_eligible(const struct task *p, const struct oom_control *oc)
+{
+	if (!oc->nodemask || p->policy.mode != MPOL_BIND)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(oc->nodemask->bits); i++)
+		if (oc->nodemask->bits[i] & p->policy.nodes.bits[i])
+			return true;
+	return false;
+}
+
+static unsigned long mem_cgroup_get_max(const struct quire *q, const struct mem_cgroup *memcg)
+{
+	unsigned long max_pages = (unsigned long)memcg->memory.max;
+	unsigned long swap = q->swap ? q->swap->total_swap_pages : 0;
+
+	if (q->reclaim->swappiness)
+		max_pages += min((unsigned long)memcg->swap.max, swap);
+	return max_pages;
+}
+
+/* How much memory the request could have had at all. */
+enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc)
+{
+	unsigned long swap = q->swap ? q->swap->total_swap_pages : 0;
+	bool subset = true;
+
+	if (is_memcg_oom(oc)) {
+		oc->totalpages = max(mem_cgroup_get_max(q, oc->memcg), 1UL);
+		return CONSTRAINT_MEMCG;
+	}
+	oc->totalpages = q->node->totalram_pages + swap;
+	if (!oc->zonelist || (oc->gfp_mask & __GFP_THISNODE) || !oc->nodemask)
+		return CONSTRAINT_NONE;
+	for_each_node (q, nid) {
+		if (NODE_DATA(q, nid)->node_present_pages && !node_isset(oc->nodemask, nid))
+			subset = false;
+	}
+	if (subset)
+		return CONSTRAINT_NONE;
+	oc->totalpages = swap;
+	for_each_node (q, nid) {
+		if (node_isset(oc->nodemask, nid))
+			oc->totalpages += NODE_DATA(q, nid)->node_present_pages;
+	}
+	return CONSTRAINT_MEMORY_POLICY;
+}
+
+bool mem_cgroup_is_descendant(const struct quire *q, const struct mem_cgroup *memcg,
+			      const struct mem_cgroup *ancestor)
+{
+	if (!ancestor || ancestor == q->group->root)
+		return true;
+	for (; memcg; memcg = memcg->parent)
+		if (memcg == ancestor)
+			return true;
+	return false;
+}
+
+/* One candidate.  True: stop, somebody is dying already. */
+static bool oom_evaluate_task(struct quire *q, struct task *p, struct oom_control *oc)
+{
+	long points;
+
+	if (oom_unkillable_task(q, p))
+		return false;
+	if (!is_memcg_oom(oc) && !oom_cpuset_eligible(p, oc))
+		return false;
+	if (!is_sysrq_oom(oc) && tsk_is_oom_victim(p))
+		return !(p->signal->oom_mm->flags & BIT(MMF_OOM_SKIP));
+	points = __oom_badness(q, p, oc->totalpages);
+	if (points == LONG_MIN || points < oc->chosen_points)
+		return false;
+	oc->chosen = p;
+	oc->chosen_points = points;
+	return false;
+}
+
+void select_bad_process(struct quire *q, struct oom_control *oc)
+{
+	struct task *p;
+
+	oc->chosen = NULL;
+	oc->chosen_points = LONG_MIN;
+	spin_lock(q, &q->space->tasklist_lock);
+	for_each_process(q, p)
+	{
+		if (is_memcg_oom(oc) && !mem_cgroup_is_descendant(q, p->memcg, oc->memcg))
+			continue;
+		if (oom_evaluate_task(q, p, oc)) {
+			oc->chosen = OOM_ABORT;
+			break;
+		}
+	}
+	if (oc->chosen && oc->chosen != OOM_ABORT)
+		get_task(oc->chosen);
+	spin_unlock(q, &q->space->tasklist_lock);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the OOM killer share.
+ */
+#ifndef QUIRE_OOM_INTERNAL_H
+#define QUIRE_OOM_INTERNAL_H
+
+#include "oom/oom.h"
+
+static inline bool is_memcg_oom(const struct oom_control *oc)
+{
+	return oc->memcg != NULL;
+}
+
+static inline bool is_sysrq_oom(const struct oom_control *oc)
+{
+	return oc->order == -1;
+}
+
+static inline bool is_global_init(const struct quire *q, const struct task *p)
+{
+	return p->tgid == 1 || p == q->space->init_task;
+}
+
+/* badness.c */
+bool oom_unkillable_task(const struct quire *q, const struct task *p);
+bool process_shares_mm(const struct task *p, const struct mm_struct *mm);
+/* A thread of the process that still has the memory; NULL: none has. */
+struct task *find_task_mm(struct task *p);
+bool oom_cpuset_eligible(const struct task *p, const struct oom_control *oc);
+/* Sets constraint and totalpages. */
+enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc);
+/* Sets chosen (with a reference), OOM_ABORT or NULL. */
+void select_bad_process(struct quire *q, struct oom_control *oc);
+
+/* report.c */
+void dump_header(struct quire *q, const struct oom_control *oc, struct task *victim);
+
+/* reaper.c */
+int oom_reaper_init(struct quire *q);
+void queue_oom_reaper(struct quire *q, struct task *task);
+
+#endif

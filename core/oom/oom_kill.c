@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kill (the second half of Linux's oom_kill.c).
+ *
+ * The idea: reclaim has found nothing and the request may not fail, so one
+ * process goes, all its threads and everybody who shares its address space,
+ * so that the memory really becomes free.  It may use the reserves meanwhile
+ * (tif_memdie), and if it does not get out within two seconds the reaper takes
+ * its pages.  A group with memory.oom.group dies as a whole.
+ *
+ * A request that fails while a victim is still dying kills nobody else: it
+ * waits a tick and tries again.
+ *
+ * Locks: oom_lock (sleeping) makes kills one after another; tasklist_lock is
+ * taken for each look at the list and never held while a signal is sent.
+ *
+ * Differs from Linux's: there are no cpusets, and the failed request waits for
+ * one tick after a kill instead of spinning through reclaim.
+ */
+#include "base/printk.h"
+#include "oom/internal.h"
+
+#define JIFFY_NS	(4 * NSEC_PER_MSEC)
+#define REPORT_INTERVAL (5 * NSEC_PER_SEC)
+#define REPORT_BURST	10
+
+/* On its way out already, with all its threads. */
+static bool __task_will_free_mem(const struct task *p)
+{
+	if (p->signal->group_exit)
+		return true;
+	return p->signal->nr_threads <= 1 && (p->flags & PF_EXITING);
+}
+
+bool task_will_free_mem(struct quire *q, struct task *task)
+{
+	struct mm_struct *mm = task->mm;
+	bool will = true;
+	struct task *p;
+
+	if (!mm || !__task_will_free_mem(task) || (mm->flags & BIT(MMF_OOM_SKIP)))
+		return false;
+	if (mm->mm_users <= 1)
+		return true;
+	/* Others who share the memory must be dying too. */
+	spin_lock(q, &q->space->tasklist_lock);
+	for_each_process(q, p)
+	{
+		if (!process_shares_mm(p, mm) || p->signal == task->signal)
+			continue;
+		if (!__task_will_free_mem(p)) {
+			will = false;
+			break;
+		}
+	}
+	spin_unlock(q, &q->space->tasklist_lock);
+	return will;
+}
+
+/* It may use the reserves now, and its mm is remembered until it is gone. */
+static void mark_oom_victim(struct task *task)
+{
+	struct mm_struct *mm = task->mm;
+
+	if (task->tif_memdie)
+		return;
+	task->tif_memdie = true;
+	if (!task->signal->oom_mm) {
+		mmgrab(mm);
+		task->signal->oom_mm = mm;
+	}
+}
+
+/* Another process with the same mm that has not been sent the signal yet, with
+ * a reference; NULL: none is left. */
+static struct task *next_sharer(struct quire *q, struct task *victim, struct mm_struct *mm,
+				bool *can_reap)
+{
+	struct task *p, *found = NULL;
+
+	spin_lock(q, &q->space->tasklist_lock);
+	for_each_process(q, p)
+	{
+		if (!process_shares_mm(p, mm) || p->signal == victim->signal)
+			continue;
+		if (is_global_init(q, p)) {
+			*can_reap = false;
+			mm->flags |= BIT(MMF_OOM_SKIP);
+			continue;
+		}
+		if ((p->flags & PF_KTHREAD) || p->sigkill_pending)
+			continue;
+		get_task(p);
+		found = p;
+		break;
+	}
+	spin_unlock(q, &q->space->tasklist_lock);
+	return found;
+}
+
+/* Takes over the caller's reference to p. */
+static void __oom_kill_process(struct quire *q, struct task *p, const struct oom_control *oc,
+			       const char *message)
+{
+	struct task *victim = p, *sharer;
+	struct mm_struct *mm = NULL;
+	bool can_reap = true;
+
+	spin_lock(q, &q->space->tasklist_lock);
+	victim = find_task_mm(p);
+	if (victim) {
+		get_task(victim);
+		mm = victim->mm;
+		mmgrab(mm);
+	}
+	spin_unlock(q, &q->space->tasklist_lock);
+	if (!victim) {
+		pr_info(q, "%s: OOM victim %d (%s) is already exiting. Skip killing the task",
+			message, p->pid, p->comm);
+		put_task(q, p);
+		return;
+	}
+	count_vm_event(q, OOM_KILL);
+	if (mm->memcg)
+		memcg_memory_event(mm->memcg, MEMCG_OOM_KILL);
+	q->oom->nr_kills++;
+	pr_err(q,
+	       "%s: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, "
+	       "shmem-rss:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d",
+	       message, victim->pid, victim->comm, mm->total_vm << 2,
+	       get_mm_counter(mm, MM_ANONPAGES) << 2, get_mm_counter(mm, MM_FILEPAGES) << 2,
+	       get_mm_counter(mm, MM_SHMEMPAGES) << 2, victim->uid,
+	       (unsigned long)mm->pgtables_bytes >> 10, victim->signal->oom_score_adj);
+	mark_oom_victim(victim);
+	if (q->oom->on_kill)
+		q->oom->on_kill(q, victim, oc, q->oom->on_kill_ctx);
+	send_signal(q, victim, SIGKILL);
+	while ((sharer = next_sharer(q, victim, mm, &can_reap))) {
+		send_signal(q, sharer, SIGKILL);
+		sharer->sigkill_pending = true;
+		put_task(q, sharer);
+	}
+	if (can_reap)
+		queue_oom_reaper(q, victim);
+	mmdrop(q, mm);
+	put_task(q, victim);
+	put_task(q, p);
+}
+
+/* The highest group from the victim's up to the one in need that is to die as
+ * a whole, or NULL. */
+static struct mem_cgroup *mem_cgroup_get_oom_group(const struct quire *q, const struct task *victim,
+						   struct mem_cgroup *domain)
+{
+	struct mem_cgroup *memcg = victim->memcg, *group = NULL;
+
+	if (!domain)
+		domain = q->group->root;
+	if (!mem_cgroup_is_descendant(q, memcg, domain))
+		return NULL;
+	for (; memcg && memcg != q->group->root; memcg = memcg->parent) {
+		if (memcg->oom_group)
+			group = memcg;
+		if (memcg == domain)
+			break;
+	}
+	return group;
+}
+
+/* A process of the group that may be killed and was not, with a reference. */
+static struct task *next_member(struct quire *q, const struct mem_cgroup *group)
+{
+	struct task *p, *found = NULL;
+
+	spin_lock(q, &q->space->tasklist_lock);
+	for_each_process(q, p)
+	{
+		if (!p->memcg || !mem_cgroup_is_descendant(q, p->memcg, group))
+			continue;
+		if (oom_unkillable_task(q, p) || tsk_is_oom_victim(p) || !find_task_mm(p) ||
+		    p->signal->oom_score_adj == OOM_SCORE_ADJ_MIN)
+			continue;
+		get_task(p);
+		found = p;
+		break;
+	}
+	spin_unlock(q, &q->space->tasklist_lock);
+	return found;
+}
+
+static void kill_group(struct quire *q, struct mem_cgroup *group, const struct oom_control *oc,
+		       const char *message)
+{
+	char path[256];
+	struct text t;
+	struct task *p;
+
+	memcg_memory_event(group, MEMCG_OOM_GROUP_KILL);
+	text_init(&t, path, sizeof(path));
+	mem_cgroup_path(q, group, &t);
+	pr_info(q, "Tasks in %s are going to be killed due to memory.oom.group set", path);
+	while ((p = next_member(q, group)))
+		__oom_kill_process(q, p, oc, message);
+}
+
+static bool report_allowed(struct quire *q)
+{
+	struct oom_floor *oom = q->oom;
+	u64 now = quire_clock(q);
+
+	if (!oom->report_window || now - oom->report_window > REPORT_INTERVAL) {
+		if (oom->nr_suppressed)
+			pr_warn(q, "oom_kill_process: %u callbacks suppressed", oom->nr_suppressed);
+		oom->report_window = now ? now : 1;
+		oom->nr_reports = 0;
+		oom->nr_suppressed = 0;
+	}
+	if (oom->nr_reports++ < REPORT_BURST)
+		return true;
+	oom->nr_suppressed++;
+	return false;
+}
+
+/* Kills oc->chosen, whose reference goes. */
+static void oom_kill_process(struct quire *q, struct oom_control *oc, const char *message)
+{
+	struct task *victim = oc->chosen;
+	struct mem_cgroup *group;
+
+	/* Dying without our help: no alarm, only what it needs to get out. */
+	if (task_will_free_mem(q, victim)) {
+		mark_oom_victim(victim);
+		queue_oom_reaper(q, victim);
+		put_task(q, victim);
+		return;
+	}
+	if (report_allowed(q))
+		dump_header(q, oc, victim);
+	/* Before the victim leaves its group. */
+	group = mem_cgroup_get_oom_group(q, victim, oc->memcg);
+	if (group)
+		mem_cgroup_get(group);
+	__oom_kill_process(q, victim, oc, message);
+	if (group) {
+		kill_group(q, group, oc, message);
+		mem_cgroup_put(q, group);
+	}
+}
+
+static void check_panic_on_oom(struct quire *q, const struct oom_control *oc)
+{
+	int panic_on_oom = q->oom->sysctl_panic_on_oom;
+
+	if (!panic_on_oom || is_sysrq_oom(oc))
+		return;
+	/* 1: not when only a policy or a group is short. */
+	if (panic_on_oom != 2 && oc->constraint != CONSTRAINT_NONE)
+		return;
+	dump_header(q, oc, NULL);
+	quire_panic(q, "Out of memory: %s panic_on_oom is enabled",
+		    panic_on_oom == 2 ? "compulsory" : "system-wide");
+}
+
+/* May the task that allocates be the one, as the sysctl asks? */
+static bool kill_allocating_task(struct quire *q, struct task *task, const struct oom_control *oc)
+{
+	return q->oom->sysctl_oom_kill_allocating_task && !is_memcg_oom(oc) && task && task->mm &&
+	       !oom_unkillable_task(q, task) && oom_cpuset_eligible(task, oc) &&
+	       task->signal->oom_score_adj != OOM_SCORE_ADJ_MIN;
+}
+
+/*
+ * Frees memory by killing.  The caller holds oom_lock.  True if somebody was
+ * killed or is dying: try again.  False: nobody can be.  A machine (not a
+ * group) without anybody to kill stops: quire_panic().
+ */
+bool out_of_memory(struct quire *q, struct oom_control *oc)
+{
+	struct task *task = current_task(q);
+
+	if (task && task_will_free_mem(q, task)) {
+		mark_oom_victim(task);
+		queue_oom_reaper(q, task);
+		return true;
+	}
+	/* What a request without __GFP_FS lacks, reclaim was not allowed to
+	 * get: others' requests may do better. */
+	if (!(oc->gfp_mask & __GFP_FS) && !is_memcg_oom(oc))
+		return true;
+	oc->constraint = constrained_alloc(q, oc);
+	if (oc->constraint != CONSTRAINT_MEMORY_POLICY)
+		oc->nodemask = NULL;
+	check_panic_on_oom(q, oc);
+	if (kill_allocating_task(q, task, oc)) {
+		get_task(task);
+		oc->chosen = task;
+		oom_kill_process(q, oc, "Out of memory (oom_kill_allocating_task)");
+		return true;
+	}
+	select_bad_process(q, oc);
+	if (!oc->chosen) {
+		dump_header(q, oc, NULL);
+		pr_warn(q, "Out of memory and no killable processes...");
+		if (!is_sysrq_oom(oc) && !is_memcg_oom(oc))
+			quire_panic(q, "System is deadlocked on memory");
+		return false;
+	}
+	if (oc->chosen != OOM_ABORT)
+		oom_kill_process(
+			q, oc, is_memcg_oom(oc) ? "Memory cgroup out of memory" : "Out of memory");
+	return true;
+}
+
+/* The victim needs the processor more than we do. */
+static void let_victim_die(struct quire *q)
+{
+	struct task *task = current_task(q);
+
+	if (!task || !fatal_signal_pending(task))
+		sleep_ns(q, JIFFY_NS);
+}
+
+/* For the page allocator. */
+static bool page_out_of_memory(struct quire *q, struct alloc_context *ac)
+{
+	struct oom_control oc = {
+		.zonelist = ac->zonelist,
+		.nodemask = ac->nodemask,
+		.gfp_mask = ac->gfp,
+		.order = (int)ac->order,
+	};
+	bool ret;
+
+	/* Somebody is killing: that may be all it takes. */
+	if (!mutex_trylock(q, &q->oom->oom_lock)) {
+		let_victim_die(q);
+		return true;
+	}
+	ret = out_of_memory(q, &oc);
+	mutex_unlock(q, &q->oom->oom_lock);
+	if (ret)
+		let_victim_die(q);
+	return ret;
+}
+
+/* For a group at its limit. */
+static bool mem_cgroup_out_of_memory(struct quire *q, struct mem_cgroup *memcg, gfp_t gfp,
+				     unsigned int order)
+{
+	struct oom_control oc = {.memcg = memcg, .gfp_mask = gfp, .order = (int)order};
+	struct task *task = current_task(q);
+	bool ret = true;
+
+	mutex_lock(q, &q->oom->oom_lock);
+	/* Room enough, or about to die: somebody was faster. */
+	if (mem_cgroup_margin(memcg) < 1L << order && !(task && fatal_signal_pending(task)))
+		ret = out_of_memory(q, &oc);
+	mutex_unlock(q, &q->oom->oom_lock);
+	if (ret && mem_cgroup_margin(memcg) < 1L << order)
+		let_victim_die(q);
+	return ret;
+}
+
+int oom_init(struct quire *q)
+{
+	struct oom_floor *oom = kzalloc(q, sizeof(*oom), GFP_KERNEL);
+
+	if (!oom)
+		return -ENOMEM;
+	oom->sysctl_oom_dump_tasks = 1;
+	INIT_LIST_HEAD(&oom->reaper_list);
+	mutex_init(&oom->oom_lock);
+	q->oom = oom;
+	q->page->ops.out_of_memory = page_out_of_memory;
+	q->page->ops.show_mem = show_mem;
+	q->group->ops.mem_cgroup_out_of_memory = mem_cgroup_out_of_memory;
+	return oom_reaper_init(q);
+}
