@@ -108,7 +108,8 @@ static bool isolate_page(struct quire *q, struct lruvec *lruvec, struct page *pa
 {
 	if (!sc->may_unmap && page_mapped(page))
 		return false;
-	if (!get_page_unless_zero(page))
+	/* Huge pages stay until there is someone to split them. */
+	if (PageHead(page) || !get_page_unless_zero(page))
 		return false;
 	del_page_from_lru_list(q, lruvec, page);
 	ClearPageLRU(page);

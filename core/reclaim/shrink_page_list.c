@@ -285,7 +285,8 @@ static void activate_isolated(struct quire *q, struct page *page, struct reclaim
 /* A page that nobody can find: everything that its use left goes. */
 static void release_frozen(struct quire *q, struct page *page)
 {
-	mem_cgroup_uncharge(q, page);
+	if (page->memcg)
+		mem_cgroup_uncharge(q, page);
 	page->mapping = NULL;
 	page->flags &= ~(BIT(NR_PAGEFLAGS) - 1);
 }
