@@ -14,9 +14,9 @@
 
 struct task;
 
-#define TASK_SIZE	  0x00007ffffffff000UL
-#define STACK_TOP	  TASK_SIZE
-#define DEFAULT_STACK_LIMIT (8UL << 20)
+#define TASK_SIZE	      0x00007ffffffff000UL
+#define STACK_TOP	      TASK_SIZE
+#define DEFAULT_STACK_LIMIT   (8UL << 20)
 #define DEFAULT_MAX_MAP_COUNT 65530
 
 #define VM_READ	     0x00000001UL
@@ -36,27 +36,28 @@ struct task;
 #define VM_NORESERVE 0x00200000UL
 #define VM_STACK     VM_GROWSDOWN
 
-#define PROT_READ  0x1
-#define PROT_WRITE 0x2
-#define PROT_EXEC  0x4
-#define MAP_SHARED	   0x01
-#define MAP_PRIVATE	   0x02
-#define MAP_FIXED	   0x10
-#define MAP_ANONYMOUS	   0x20
-#define MAP_GROWSDOWN	   0x0100
-#define MAP_LOCKED	   0x2000
-#define MAP_NORESERVE	   0x4000
-#define MAP_POPULATE	   0x8000
+#define PROT_READ     0x1
+#define PROT_WRITE    0x2
+#define PROT_EXEC     0x4
+#define MAP_SHARED    0x01
+#define MAP_PRIVATE   0x02
+#define MAP_FIXED     0x10
+#define MAP_ANONYMOUS 0x20
+#define MAP_GROWSDOWN 0x0100
+#define MAP_LOCKED    0x2000
+#define MAP_NORESERVE 0x4000
+#define MAP_POPULATE  0x8000
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
-#define MMF_OOM_SKIP	21 /* nothing of interest is left: not a victim */
-#define MMF_OOM_VICTIM	25
+#define MMF_OOM_SKIP	    21 /* nothing of interest is left: not a victim */
+#define MMF_UNSTABLE	    22 /* the reaper took frames: faults end in SIGBUS */
+#define MMF_OOM_VICTIM	    25
 #define MMF_OOM_REAP_QUEUED 26
 
 struct anon_vma {
 	struct anon_vma *root, *parent;
-	struct spinlock lock;	  /* the root's is used */
+	struct spinlock lock; /* the root's is used */
 	unsigned int refcount;
 	unsigned int num_children, num_active_vmas;
 	struct list_head chains; /* anon_vma_chain.same_anon_vma */
@@ -72,7 +73,9 @@ struct vm_area_struct {
 	u64 vm_start, vm_end; /* bytes, [start, end) */
 	struct mm_struct *vm_mm;
 	struct rb_node vm_rb;
-	u64 rb_subtree_gap; /* largest free gap below, in this subtree */
+	u64 rb_subtree_gap; /* largest vm_gap in this subtree */
+	u64 vm_gap;	    /* free bytes between the VMA below and this one */
+	struct vm_area_struct *vm_prev, *vm_next; /* by address */
 	unsigned long vm_flags;
 	unsigned long vm_pgoff; /* pages: offset in the file, or linear page number */
 	struct file *vm_file;	/* NULL: anonymous */
@@ -85,6 +88,7 @@ struct vm_area_struct {
 struct mm_struct {
 	struct rb_root mm_rb;
 	struct vm_area_struct *mmap_cache; /* the last one found */
+	struct list_head mm_list;	   /* space->mms */
 	u64 pgd_pfn;
 	u64 highest_vm_end, mmap_base;
 	int map_count;
@@ -113,7 +117,7 @@ void mmdrop(struct quire *q, struct mm_struct *mm);
 /* The VMA that holds addr or the first above it; NULL. Caller holds mmap_lock. */
 struct vm_area_struct *find_vma(struct mm_struct *mm, u64 addr);
 struct vm_area_struct *vma_next(struct vm_area_struct *vma);
-#define for_each_vma(mm, vma)                                                            \
+#define for_each_vma(mm, vma) \
 	for (struct vm_area_struct *vma = find_vma(mm, 0); vma; vma = vma_next(vma))
 
 /*
@@ -148,7 +152,9 @@ int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
 unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, unsigned int flags);
 
 /* rmap */
-void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr);
+void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma,
+			    u64 addr);
+void page_add_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr);
 void page_add_file_rmap(struct quire *q, struct page *page);
 void page_remove_rmap(struct quire *q, struct page *page);
 /* Accessed bits taken from all mappings of a page (and cleared): how many
@@ -183,6 +189,12 @@ static inline int mm_counter(const struct page *page)
 	if (PageAnon(page))
 		return MM_ANONPAGES;
 	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
+/* Page number of addr in what the VMA maps: page->index of the page there. */
+static inline unsigned long linear_page_index(const struct vm_area_struct *vma, u64 addr)
+{
+	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 }
 
 /* CommitLimit in pages by Linux's vm_commit_limit(). */

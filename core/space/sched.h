@@ -27,9 +27,9 @@ enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, EXIT_Z
 struct signal_struct {
 	unsigned int refs, nr_threads;
 	short oom_score_adj, oom_score_adj_min;
-	bool group_exit;       /* SIGKILL or exit_group: all threads are to die */
+	bool group_exit; /* SIGKILL or exit_group: all threads are to die */
 	int exit_code;
-	struct mm_struct *oom_mm; /* set once it is an OOM victim */
+	struct mm_struct *oom_mm;	/* set once it is an OOM victim */
 	unsigned long min_flt, maj_flt; /* of threads that have exited */
 	unsigned long cmin_flt, cmaj_flt;
 	u64 utime, stime;
@@ -63,25 +63,25 @@ struct task {
 	struct mm_struct *mm; /* NULL: kernel thread, or exited */
 	struct signal_struct *signal;
 	void *sighand, *files, *fs, *cred, *pid_struct; /* real objects of their slabs */
-	u64 stack;	      /* kernel stack, vmalloc'ed */
+	u64 stack;					/* kernel stack, vmalloc'ed */
 	unsigned int uid, gid;
 	int nice, rt_priority;
 	unsigned long min_flt, maj_flt;
-	u64 utime, stime;      /* ns */
-	u64 start_time;	       /* ns since boot */
-	unsigned int cpu;      /* where it last ran */
-	int node;	       /* pinned to a node, or -1 */
+	u64 utime, stime; /* ns */
+	u64 start_time;	  /* ns since boot */
+	unsigned int cpu; /* where it last ran */
+	int node;	  /* pinned to a node, or -1 */
 	unsigned long nvcsw, nivcsw;
-	bool tif_memdie;       /* may use the reserves: an OOM victim */
+	bool tif_memdie; /* may use the reserves: an OOM victim */
 	bool sigkill_pending;
 	int exit_code;
 	struct mem_cgroup *memcg; /* NULL: the root */
 	struct mempolicy policy;
 	unsigned int in_stall[NR_PSI_RESOURCES];
-	struct list_head oom_reaper_list; /* on oom->reaper_list, with a reference */
-	u64 oom_reaper_at;		  /* ns: not to be reaped before */
+	struct list_head oom_reaper_list;   /* on oom->reaper_list, with a reference */
+	u64 oom_reaper_at;		    /* ns: not to be reaped before */
 	struct quire_wait_queue *exit_wait; /* woken when it becomes a zombie; may be NULL */
-	void *port_private;    /* the fiber or thread */
+	void *port_private;		    /* the fiber or thread */
 };
 
 struct space_pressure_ops {
@@ -96,6 +96,9 @@ struct space_floor {
 	int last_pid, pid_max;
 	unsigned int nr_processes, nr_threads;
 	unsigned long total_forks;
+	struct list_head mms; /* every mm_struct, oldest first; tasklist_lock */
+	u64 next_context_id;
+	struct task *swapper;	/* pid 0: parent of the first two, on no list */
 	struct task *init_task; /* pid 1 */
 	struct task *kthreadd;	/* pid 2 */
 	struct kmem_cache *task_cachep, *mm_cachep, *vma_cachep, *anon_vma_cachep,
@@ -106,6 +109,7 @@ struct space_floor {
 	int overcommit_memory, overcommit_ratio;
 	unsigned long overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
 	int max_map_count;
+	unsigned int max_threads;
 	long vm_committed_as; /* pages */
 };
 
@@ -127,9 +131,14 @@ struct task *create_kthread_task(struct quire *q, const char *name);
  * arguments (NUL-separated).  0 or -ENOMEM; the old space is left. */
 int exec_mmap(struct quire *q, struct task *task, const char *comm, const char *cmdline,
 	      unsigned int cmdline_len);
+/* The same with a program: its text is text_bytes of exe, privately mapped. */
+int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const char *cmdline,
+		   unsigned int cmdline_len, struct file *exe, u64 text_bytes);
 /* The running or given task ends: memory and files go, it becomes a zombie
  * (or is reaped at once when its parent is init).  May sleep. */
 void do_exit(struct quire *q, struct task *task, int code);
+/* The same for a whole process: the other threads are sent SIGKILL. */
+void do_group_exit(struct quire *q, struct task *task, int code);
 /* The parent collects a zombie: its task structure goes. */
 void release_task(struct quire *q, struct task *task);
 struct task *find_task_by_pid(struct quire *q, int pid);
@@ -139,12 +148,15 @@ void put_task(struct quire *q, struct task *task);
 void send_signal(struct quire *q, struct task *task, int sig);
 bool fatal_signal_pending(const struct task *task);
 void set_task_comm(struct task *task, const char *comm);
+/* The NUMA policy of the task's later allocations; -EINVAL for an empty or
+ * impossible set of nodes. */
+int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *policy);
 /* Moves a process into a control group (its later charges go there). */
 int task_set_memcg(struct quire *q, struct task *task, struct mem_cgroup *memcg);
 
 #define for_each_process(q, p) list_for_each_entry (p, &(q)->space->tasks, tasks)
-#define for_each_thread(leader, t)                                                       \
-	for (struct task *t = (leader), *__first = NULL; t != __first;                   \
+#define for_each_thread(leader, t)                                     \
+	for (struct task *t = (leader), *__first = NULL; t != __first; \
 	     __first = (leader), t = list_next_entry(t, thread_group))
 
 #endif

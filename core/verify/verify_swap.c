@@ -64,47 +64,16 @@ static void walk_table(struct found *f, u64 table_pfn, int level)
 	}
 }
 
-/* The first task that has an address space is the one that has it walked. */
-static bool mm_seen_before(struct quire *q, const struct task *leader, const struct task *task)
-{
-	struct task *p;
-
-	for_each_process(q, p)
-	{
-		for_each_thread(p, t)
-		{
-			if (t == task)
-				return false;
-			if (t->mm == task->mm)
-				return true;
-			/* Of other processes one thread with an mm is enough. */
-			if (p != leader && t->mm)
-				break;
-		}
-	}
-	return false;
-}
-
 static void find_in_tables(struct found *f)
 {
-	struct quire *q = f->q;
-	struct task *p;
+	struct mm_struct *mm;
 
-	if (!q->space)
+	if (!f->q->space)
 		return;
-	for_each_process(q, p)
-	{
-		const struct mm_struct *last = NULL;
-
-		for_each_thread(p, t)
-		{
-			if (!t->mm || t->mm == last || !get_mm_counter(t->mm, MM_SWAPENTS))
-				continue;
-			last = t->mm;
-			if (!mm_seen_before(q, p, t))
-				walk_table(f, t->mm->pgd_pfn, PT_LEVELS);
-		}
-	}
+	/* Also those whose tasks are gone and that are being torn down. */
+	list_for_each_entry (mm, &f->q->space->mms, mm_list)
+		if (get_mm_counter(mm, MM_SWAPENTS))
+			walk_table(f, mm->pgd_pfn, PT_LEVELS);
 }
 
 static void find_in_shmem(struct found *f)

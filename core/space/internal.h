@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of space/ share among themselves.
+ */
+#ifndef QUIRE_SPACE_INTERNAL_H
+#define QUIRE_SPACE_INTERNAL_H
+
+#include "space/sched.h"
+
+#define STACK_GUARD_GAP (256UL << PAGE_SHIFT)
+#define MMAP_MIN_ADDR	65536UL
+#define THREAD_SIZE	(16UL << 10)
+#define RESERVED_PIDS	300
+#define PID_MAX_DEFAULT 32768
+#define PIDS_PER_CPU	1024
+#define PID_MAX_LIMIT	(4 << 20)
+#define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
+
+/* vma.c: the tree of an address space; the caller holds mmap_lock. */
+struct vm_area_struct *vm_area_alloc(struct quire *q, struct mm_struct *mm);
+struct vm_area_struct *vm_area_dup(struct quire *q, const struct vm_area_struct *orig);
+/* Drops the file and gives the object back; the VMA is linked nowhere. */
+void vm_area_free(struct quire *q, struct vm_area_struct *vma);
+void vma_link(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma);
+void vma_unlink(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma);
+void vma_set_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end,
+		   unsigned long pgoff);
+int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma, u64 addr,
+	      bool new_below);
+/* Joins a VMA with its neighbours where they fit: the one that remains. */
+struct vm_area_struct *vma_merge_around(struct quire *q, struct mm_struct *mm,
+					struct vm_area_struct *vma);
+/* Lets a neighbour grow over the free range [start, end), which then needs no
+ * VMA of its own; NULL if none fits. */
+struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
+				     unsigned long flags, struct file *file, unsigned long pgoff,
+				     const char *name);
+struct vm_area_struct *find_vma_prev(struct mm_struct *mm, u64 addr, struct vm_area_struct **prev);
+u64 unmapped_area_topdown(struct mm_struct *mm, u64 len, u64 low, u64 high);
+
+static inline unsigned long vma_pages(const struct vm_area_struct *vma)
+{
+	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
+}
+
+/* Where others must keep away from: the stack has a guard below it. */
+static inline u64 vm_start_gap(const struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_GROWSDOWN))
+		return vma->vm_start;
+	return vma->vm_start > STACK_GUARD_GAP ? vma->vm_start - STACK_GUARD_GAP : 0;
+}
+
+static inline struct address_space *vma_mapping(const struct vm_area_struct *vma)
+{
+	return vma->vm_file ? &vma->vm_file->f_inode->i_data : NULL;
+}
+
+/* mmap.c */
+int vm_enough_memory(struct quire *q, const struct mm_struct *mm, unsigned long pages);
+void vm_unacct_memory(struct quire *q, unsigned long pages);
+void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages);
+void exit_mmap(struct quire *q, struct mm_struct *mm);
+int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma, u64 addr);
+
+/* memory.c */
+u64 vm_page_prot(const struct vm_area_struct *vma);
+/* Brings [start, end) in as if touched; stops at the first failure. */
+void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
+
+/* zap.c */
+void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end);
+void free_pgtables(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
+void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigned long start,
+			 unsigned long nr);
+void free_swap_cache(struct quire *q, struct page *page);
+/* The table of the last level that holds *addr, or of the first address above
+ * it below end that has one (*addr moves there); NULL if there is none. */
+pte_t *next_pte_table(const struct quire *q, u64 root_pfn, u64 *addr, u64 end);
+
+static inline u64 pmd_addr_end(u64 addr, u64 end)
+{
+	u64 next = (addr + PMD_SIZE) & ~(PMD_SIZE - 1);
+
+	return next < end ? next : end;
+}
+
+static inline void update_hiwater_rss(struct mm_struct *mm)
+{
+	unsigned long rss = get_mm_rss(mm);
+
+	if (mm->hiwater_rss < rss)
+		mm->hiwater_rss = rss;
+}
+
+static inline void update_hiwater_vm(struct mm_struct *mm)
+{
+	if (mm->hiwater_vm < mm->total_vm)
+		mm->hiwater_vm = mm->total_vm;
+}
+
+static inline void flush_tlb(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+{
+	if (q->port->tlb_flush)
+		q->port->tlb_flush(q->port_ctx, mm, start, end);
+}
+
+/* anon_vma.c */
+int anon_vma_prepare(struct quire *q, struct vm_area_struct *vma) __must_check;
+int anon_vma_clone(struct quire *q, struct vm_area_struct *dst, struct vm_area_struct *src);
+int anon_vma_fork(struct quire *q, struct vm_area_struct *vma, struct vm_area_struct *pvma);
+void unlink_anon_vmas(struct quire *q, struct vm_area_struct *vma);
+
+static inline struct anon_vma *page_anon_vma(const struct page *page)
+{
+	return (struct anon_vma *)((unsigned long)page->mapping & ~PAGE_MAPPING_ANON);
+}
+
+/* rmap.c */
+bool page_mkclean(struct quire *q, struct page *page);
+
+/* mempolicy.c */
+struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
+			     u64 addr);
+unsigned int mempolicy_node(struct quire *q, const nodemask_t **nodemask);
+
+/* fork.c */
+struct task *create_task(struct quire *q, struct task *parent, unsigned int clone_flags,
+			 bool kthread);
+void free_task_stack(struct quire *q, struct task *task);
+/* What several tasks share (files, fs, sighand, cred) begins with a count. */
+struct shared_object {
+	unsigned int count;
+};
+void put_shared(struct quire *q, struct kmem_cache *cachep, void **object);
+
+/* task.c; the caller holds tasklist_lock */
+int alloc_pid(struct quire *q);
+void attach_pid(struct quire *q, struct task *task);
+void detach_pid(struct quire *q, struct task *task);
+
+static inline struct mem_cgroup *task_memcg(const struct task *task)
+{
+	return task ? task->memcg : NULL;
+}
+
+#endif

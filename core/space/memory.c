@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page faults.
+ *
+ *	entry	access	area		what happens
+ *	none	read	anonymous	the zero page, special: not counted
+ *	none	write	anonymous	a new page, zeroed
+ *	none	read	file		the cache's page, and cached ones around it
+ *	none	write	file, private	a copy of the cache's page
+ *	none	write	file, shared	the cache's page, made dirty
+ *	swap	any	anonymous	read back, then as below
+ *	present	write	shared		made dirty and writable
+ *	present	write	private		ours alone: writable; else a copy
+ *
+ * Everything that may sleep (frames, tables, charges, the disk) comes first;
+ * then page_table_lock is taken once, the entry looked at again, and if another
+ * thread was quicker the work is dropped: the processor will try again.
+ *
+ * Locks: mmap_lock for reading over the fault.  A cache page is locked while
+ * it is mapped, so it is not truncated under our hands.
+ *
+ * Differs from Linux: no PG_anon_exclusive; a page is ours alone when nobody
+ * else has a reference (docs/differences.md).
+ */
+#include "space/internal.h"
+
+#define FAULT_AROUND_PAGES 16
+#define FAULT_NS	   500 /* entry, walk, entry set, exit */
+#define FAULT_CLEAR_NS	   150 /* clearing or copying a frame */
+#define FAULT_MAP_NS	   30  /* one more entry of a fault-around */
+
+struct vm_fault {
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	struct task *task;
+	u64 addr; /* of the page */
+	bool write;
+	pte_t *ptep;
+	pte_t orig;
+	struct file *dirtied; /* the writer pays for it once mmap_lock is dropped */
+};
+
+u64 vm_page_prot(const struct vm_area_struct *vma)
+{
+	u64 prot = _PAGE_USER | _PAGE_ACCESSED;
+
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+		return _PAGE_PROTNONE | _PAGE_ACCESSED | _PAGE_NX;
+	prot |= _PAGE_PRESENT;
+	if (!(vma->vm_flags & VM_EXEC))
+		prot |= _PAGE_NX;
+	/* Files that are written back want to hear of each first write. */
+	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) &&
+	    vma_mapping(vma)->swap_backed)
+		prot |= _PAGE_RW;
+	return prot;
+}
+
+static u64 write_prot(const struct vm_fault *vmf)
+{
+	return vm_page_prot(vmf->vma) | _PAGE_DIRTY |
+	       (vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0);
+}
+
+/* The lock, if the entry is still what it was. */
+static bool pte_lock_same(struct quire *q, struct vm_fault *vmf)
+{
+	spin_lock(q, &vmf->mm->page_table_lock);
+	if (likely(HOT_LOAD(vmf->ptep) == vmf->orig))
+		return true;
+	spin_unlock(q, &vmf->mm->page_table_lock);
+	return false;
+}
+
+static void pte_unlock(struct quire *q, struct vm_fault *vmf)
+{
+	spin_unlock(q, &vmf->mm->page_table_lock);
+}
+
+/* A frame charged to the address space's group, or NULL. */
+static struct page *new_user_page(struct quire *q, struct vm_fault *vmf)
+{
+	struct page *page = alloc_user_page(q, vmf->task, vmf->vma, vmf->addr);
+
+	if (unlikely(!page))
+		return NULL;
+	if (vmf->mm->memcg && mem_cgroup_charge(q, page, vmf->mm->memcg, GFP_KERNEL)) {
+		__free_pages(q, page, 0);
+		return NULL;
+	}
+	page->flags |= BIT(PG_uptodate);
+	charge_ns(q, FAULT_CLEAR_NS);
+	return page;
+}
+
+/* Under the lock: a new anonymous page takes its place. */
+static void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot)
+{
+	page_add_new_anon_rmap(q, page, vmf->vma, vmf->addr);
+	add_mm_counter(vmf->mm, MM_ANONPAGES, 1);
+	lru_cache_add(q, page);
+	set_pte(q, vmf->ptep, mk_pte(page_to_pfn(q, page), prot));
+}
+
+static void mlock_if_wanted(struct quire *q, struct vm_fault *vmf, struct page *page)
+{
+	if (unlikely(vmf->vma->vm_flags & VM_LOCKED))
+		mlock_page(q, page);
+}
+
+static unsigned int do_anonymous_page(struct quire *q, struct vm_fault *vmf)
+{
+	struct page *page;
+
+	if (!vmf->write) {
+		if (!pte_lock_same(q, vmf))
+			return 0;
+		set_pte(q, vmf->ptep,
+			mk_pte(page_to_pfn(q, q->space->zero_page),
+			       vm_page_prot(vmf->vma) | _PAGE_SPECIAL));
+		pte_unlock(q, vmf);
+		return 0;
+	}
+	if (unlikely(anon_vma_prepare(q, vmf->vma)))
+		return VM_FAULT_OOM;
+	page = new_user_page(q, vmf);
+	if (unlikely(!page))
+		return VM_FAULT_OOM;
+	hot_clear_page(q->hot, page_to_pfn(q, page));
+	if (unlikely(!pte_lock_same(q, vmf))) {
+		put_page(q, page);
+		return 0;
+	}
+	if (unlikely(vmf->mm->flags & BIT(MMF_UNSTABLE))) {
+		pte_unlock(q, vmf);
+		put_page(q, page);
+		return VM_FAULT_SIGBUS;
+	}
+	map_new_anon(q, vmf, page, write_prot(vmf));
+	pte_unlock(q, vmf);
+	mlock_if_wanted(q, vmf, page);
+	return 0;
+}
+
+/* ---- files ----------------------------------------------------------------------- */
+
+static bool may_map_around(const struct page *page, const struct address_space *mapping)
+{
+	return !PageLocked(page) && PageUptodate(page) && !PageReadahead(page) &&
+	       page->mapping == mapping;
+}
+
+/*
+ * Maps the cached pages of the aligned window of 16 around the fault, as far
+ * as they lie in the area, the table and the file.  True if the faulting one
+ * was among them.  Linux: do_fault_around(), filemap_map_pages().
+ */
+static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct address_space *mapping = vma_mapping(vma);
+	u64 window = FAULT_AROUND_PAGES << PAGE_SHIFT, prot = vm_page_prot(vma);
+	u64 from = max(ALIGN_DOWN(vmf->addr, window), vma->vm_start);
+	u64 to = min(ALIGN_DOWN(vmf->addr, window) + window, vma->vm_end);
+	unsigned long first = linear_page_index(vma, from), last, indices[FAULT_AROUND_PAGES];
+	unsigned long eof = DIV_ROUND_UP(mapping->host->i_size, PAGE_SIZE), mapped = 0;
+	void *found[FAULT_AROUND_PAGES];
+	unsigned int n;
+	bool hit = false;
+
+	last = min(first + ((to - from) >> PAGE_SHIFT), eof);
+	if (first >= last)
+		return false;
+	spin_lock(q, &vmf->mm->page_table_lock);
+	spin_lock(q, &mapping->i_pages_lock);
+	n = xa_gang(&mapping->i_pages, first, last - 1, found, indices, FAULT_AROUND_PAGES,
+		    XA_PRESENT);
+	for (unsigned int i = 0; i < n; i++) {
+		u64 addr = from + ((indices[i] - first) << PAGE_SHIFT);
+		pte_t *ptep = vmf->ptep + (s64)((s64)(addr - vmf->addr) >> PAGE_SHIFT);
+		struct page *page = found[i];
+
+		if (xa_is_value(page) || !pte_none(*ptep) || !may_map_around(page, mapping))
+			continue;
+		get_page(page);
+		page_add_file_rmap(q, page);
+		set_pte(q, ptep, mk_pte(page_to_pfn(q, page), prot));
+		mapped++;
+		hit |= addr == vmf->addr;
+	}
+	spin_unlock(q, &mapping->i_pages_lock);
+	if (mapped)
+		add_mm_counter(vmf->mm, mapping->swap_backed ? MM_SHMEMPAGES : MM_FILEPAGES,
+			       (long)mapped);
+	spin_unlock(q, &vmf->mm->page_table_lock);
+	charge_ns(q, mapped * FAULT_MAP_NS);
+	return hit;
+}
+
+/* The cache's page, locked and with a reference. */
+static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep)
+{
+	struct address_space *mapping = vma_mapping(vmf->vma);
+	unsigned long index = linear_page_index(vmf->vma, vmf->addr);
+	bool major = false;
+	struct page *page;
+
+	if (index >= DIV_ROUND_UP(mapping->host->i_size, PAGE_SIZE))
+		return VM_FAULT_SIGBUS;
+	if (mapping->swap_backed)
+		page = shmem_get_page(q, mapping->host, index, GFP_HIGHUSER_MOVABLE, &major);
+	else
+		page = filemap_get_page(q, mapping, index, GFP_HIGHUSER_MOVABLE, &major);
+	if (IS_ERR(page))
+		return PTR_ERR(page) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	if (major) {
+		count_vm_event(q, PGMAJFAULT);
+		count_memcg_events(q, vmf->mm->memcg, PGMAJFAULT, 1);
+	}
+	lock_page(q, page);
+	if (unlikely(page->mapping != mapping)) { /* truncated meanwhile: again */
+		unlock_page(q, page);
+		put_page(q, page);
+		page = NULL;
+	}
+	*pagep = page;
+	return major ? VM_FAULT_MAJOR : 0;
+}
+
+/* A shared page was made dirty: the task is to be held back for it, later. */
+static void note_dirtied(struct vm_fault *vmf)
+{
+	if (vma_mapping(vmf->vma)->swap_backed)
+		return;
+	vmf->dirtied = vmf->vma->vm_file;
+	(void)HOT_ADD(&vmf->dirtied->f_count, 1);
+}
+
+static void map_file_page(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot)
+{
+	page_add_file_rmap(q, page);
+	add_mm_counter(vmf->mm, mm_counter(page), 1);
+	set_pte(q, vmf->ptep, mk_pte(page_to_pfn(q, page), prot));
+}
+
+/* Read of either kind, write to a shared file: the page itself is mapped. */
+static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
+{
+	struct page *page = NULL;
+	unsigned int ret;
+
+	if (!vmf->write && do_fault_around(q, vmf))
+		return 0;
+	ret = fault_get_page(q, vmf, &page);
+	if (!page)
+		return ret;
+	if (vmf->write && set_page_dirty(q, page))
+		note_dirtied(vmf);
+	if (pte_lock_same(q, vmf)) {
+		map_file_page(q, vmf, page, vmf->write ? write_prot(vmf) : vm_page_prot(vmf->vma));
+		pte_unlock(q, vmf);
+		mlock_if_wanted(q, vmf, page);
+		unlock_page(q, page); /* the reference is the entry's now */
+		return ret;
+	}
+	unlock_page(q, page);
+	put_page(q, page);
+	return ret;
+}
+
+static unsigned int do_cow_fault(struct quire *q, struct vm_fault *vmf)
+{
+	struct page *page = NULL, *copy;
+	unsigned int ret;
+
+	if (anon_vma_prepare(q, vmf->vma))
+		return VM_FAULT_OOM;
+	copy = new_user_page(q, vmf);
+	if (!copy)
+		return VM_FAULT_OOM;
+	ret = fault_get_page(q, vmf, &page);
+	if (!page) {
+		put_page(q, copy);
+		return ret;
+	}
+	hot_copy_page(q->hot, page_to_pfn(q, copy), page_to_pfn(q, page));
+	if (pte_lock_same(q, vmf)) {
+		map_new_anon(q, vmf, copy, write_prot(vmf));
+		pte_unlock(q, vmf);
+		mlock_if_wanted(q, vmf, copy);
+	} else {
+		put_page(q, copy);
+	}
+	unlock_page(q, page);
+	put_page(q, page);
+	return ret;
+}
+
+/* ---- copy on write --------------------------------------------------------------- */
+
+/* Under the lock: the page is ours alone, or shared by right. */
+static unsigned int wp_page_reuse(struct quire *q, struct vm_fault *vmf)
+{
+	count_vm_event(q, PGREUSE);
+	set_pte(q, vmf->ptep,
+		vmf->orig | _PAGE_DIRTY | _PAGE_ACCESSED |
+			(vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
+	pte_unlock(q, vmf);
+	return 0;
+}
+
+static unsigned int wp_page_shared(struct quire *q, struct vm_fault *vmf, struct page *page)
+{
+	get_page(page);
+	pte_unlock(q, vmf);
+	lock_page(q, page);
+	if (page->mapping == vma_mapping(vmf->vma)) {
+		if (set_page_dirty(q, page))
+			note_dirtied(vmf);
+		if (pte_lock_same(q, vmf))
+			(void)wp_page_reuse(q, vmf);
+	}
+	unlock_page(q, page);
+	put_page(q, page);
+	return 0;
+}
+
+/* old: NULL for the zero page; else the caller's reference on it is used up. */
+static unsigned int wp_page_copy(struct quire *q, struct vm_fault *vmf, struct page *old)
+{
+	unsigned int ret = VM_FAULT_OOM;
+	struct page *copy;
+
+	if (anon_vma_prepare(q, vmf->vma))
+		goto out;
+	copy = new_user_page(q, vmf);
+	if (!copy)
+		goto out;
+	ret = 0;
+	if (old)
+		hot_copy_page(q->hot, page_to_pfn(q, copy), page_to_pfn(q, old));
+	else
+		hot_clear_page(q->hot, page_to_pfn(q, copy));
+	if (!pte_lock_same(q, vmf)) {
+		put_page(q, copy);
+		goto out;
+	}
+	if (old) {
+		add_mm_counter(vmf->mm, mm_counter(old), -1);
+		page_remove_rmap(q, old);
+	}
+	map_new_anon(q, vmf, copy, write_prot(vmf));
+	flush_tlb(q, vmf->mm, vmf->addr, vmf->addr + PAGE_SIZE);
+	pte_unlock(q, vmf);
+	mlock_if_wanted(q, vmf, copy);
+	if (old) {
+		if (vmf->vma->vm_flags & VM_LOCKED && PageMlocked(old))
+			munlock_page(q, old);
+		free_swap_cache(q, old);
+		put_page(q, old); /* the entry's */
+	}
+out:
+	if (old)
+		put_page(q, old);
+	return ret;
+}
+
+/* Nobody but our entry and the swap cache refers to an anonymous page: the
+ * cache's part goes, the page moves to our anon_vma. */
+static bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page)
+{
+	bool ours;
+
+	if (page_ref_count(page) > 3)
+		return false;
+	if (!PageLRU(page))
+		lru_add_drain(q); /* a batch may hold a reference */
+	if (page_ref_count(page) > 1 + PageSwapCache(page) || !trylock_page(page))
+		return false;
+	if (PageSwapCache(page))
+		(void)try_to_free_swap(q, page);
+	ours = page_ref_count(page) == 1;
+	if (ours && vmf->vma->anon_vma)
+		page->mapping = (struct address_space *)((unsigned long)vmf->vma->anon_vma |
+							 PAGE_MAPPING_ANON);
+	unlock_page(q, page);
+	return ours;
+}
+
+/* A write to a present entry that does not allow it; the lock is held. */
+static unsigned int do_wp_page(struct quire *q, struct vm_fault *vmf)
+{
+	struct page *page;
+
+	if (pte_special(vmf->orig)) {
+		pte_unlock(q, vmf);
+		return wp_page_copy(q, vmf, NULL);
+	}
+	page = pfn_to_page(q, pte_pfn(vmf->orig));
+	if (vmf->vma->vm_flags & VM_SHARED)
+		return wp_page_shared(q, vmf, page);
+	if (PageAnon(page) && reuse_anon_page(q, vmf, page))
+		return wp_page_reuse(q, vmf);
+	get_page(page);
+	pte_unlock(q, vmf);
+	return wp_page_copy(q, vmf, page);
+}
+
+/* ---- swap ------------------------------------------------------------------------ */
+
+static bool should_try_to_free_swap(const struct quire *q, const struct vm_fault *vmf,
+				    const struct page *page)
+{
+	if (!PageSwapCache(page))
+		return false;
+	if (vm_swap_full(q) || (vmf->vma->vm_flags & VM_LOCKED) || PageMlocked(page))
+		return true;
+	/* A write will want it for itself: cache and we are the only ones. */
+	return vmf->write && page_ref_count(page) == 2;
+}
+
+/* The page of an entry, with a reference, not locked; major if it was not in
+ * the swap cache. */
+static struct page *swapin_page(struct quire *q, struct vm_fault *vmf, swp_entry_t entry,
+				unsigned int *ret)
+{
+	struct page *page = lookup_swap_cache(q, entry);
+	bool major = false;
+
+	if (page)
+		return page;
+	page = swapin_readahead(q, entry, GFP_HIGHUSER_MOVABLE, &major);
+	if (!page)
+		return NULL;
+	*ret |= VM_FAULT_MAJOR;
+	count_vm_event(q, PGMAJFAULT);
+	count_memcg_events(q, vmf->mm->memcg, PGMAJFAULT, 1);
+	return page;
+}
+
+/* Under the lock, with the page locked: the entry becomes the page's. */
+static void map_swapped_page(struct quire *q, struct vm_fault *vmf, struct page *page,
+			     swp_entry_t entry)
+{
+	bool exclusive = swap_count(q, entry) == 1 && !page_mapped(page);
+	u64 prot = vm_page_prot(vmf->vma);
+
+	swap_free(q, entry);
+	if (should_try_to_free_swap(q, vmf, page))
+		(void)try_to_free_swap(q, page);
+	add_mm_counter(vmf->mm, MM_ANONPAGES, 1);
+	add_mm_counter(vmf->mm, MM_SWAPENTS, -1);
+	if (vmf->write && (exclusive || page_ref_count(page) == 1)) {
+		prot = write_prot(vmf);
+		vmf->write = false;
+	}
+	page_add_anon_rmap(q, page, vmf->vma, vmf->addr);
+	vmf->orig = mk_pte(page_to_pfn(q, page), prot);
+	set_pte(q, vmf->ptep, vmf->orig);
+}
+
+static unsigned int do_swap_page(struct quire *q, struct vm_fault *vmf)
+{
+	swp_entry_t entry = pte_to_swp_entry(vmf->orig);
+	unsigned int ret = 0;
+	struct page *page;
+
+	/* Its chains come with the entry; only an odd capture lacks them. */
+	if (anon_vma_prepare(q, vmf->vma))
+		return VM_FAULT_OOM;
+	page = swapin_page(q, vmf, entry, &ret);
+	if (!page) /* gone meanwhile, or no memory */
+		return HOT_LOAD(vmf->ptep) == vmf->orig ? VM_FAULT_OOM : 0;
+	lock_page(q, page);
+	if (!PageSwapCache(page) || page->private != entry.val)
+		goto out; /* it was freed or moved on: again */
+	if (!PageUptodate(page)) {
+		ret |= VM_FAULT_SIGBUS;
+		goto out;
+	}
+	if (!pte_lock_same(q, vmf))
+		goto out;
+	map_swapped_page(q, vmf, page, entry);
+	pte_unlock(q, vmf);
+	mlock_if_wanted(q, vmf, page);
+	unlock_page(q, page);
+	if (vmf->write) { /* others may see it: now as any write to a shared page */
+		if (pte_lock_same(q, vmf))
+			ret |= do_wp_page(q, vmf);
+	}
+	return ret;
+out:
+	unlock_page(q, page);
+	put_page(q, page);
+	return ret;
+}
+
+/* ---- dispatch -------------------------------------------------------------------- */
+
+static unsigned int handle_pte_fault(struct quire *q, struct vm_fault *vmf)
+{
+	if (likely(pte_none(vmf->orig))) {
+		if (likely(!vmf->vma->vm_file))
+			return do_anonymous_page(q, vmf);
+		if (vmf->write && !(vmf->vma->vm_flags & VM_SHARED))
+			return do_cow_fault(q, vmf);
+		return do_map_fault(q, vmf);
+	}
+	if (!pte_present(vmf->orig))
+		return do_swap_page(q, vmf);
+	if (!vmf->write || pte_write(vmf->orig))
+		return 0; /* another thread was quicker */
+	if (!pte_lock_same(q, vmf))
+		return 0;
+	return do_wp_page(q, vmf);
+}
+
+/* One page of an area that allows the access.  mmap_lock is held. */
+static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct vm_area_struct *vma,
+				    u64 addr, bool write, struct file **dirtied)
+{
+	struct vm_fault vmf = {.mm = vma->vm_mm,
+			       .vma = vma,
+			       .task = task,
+			       .addr = addr & PAGE_MASK,
+			       .write = write};
+	unsigned int made = 0, ret;
+
+	count_vm_event(q, PGFAULT);
+	count_memcg_events(q, vmf.mm->memcg, PGFAULT, 1);
+	charge_ns(q, FAULT_NS);
+	vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 1, GFP_KERNEL, &made);
+	if (made)
+		(void)HOT_ADD(&vmf.mm->pgtables_bytes, (long)made * (long)PAGE_SIZE);
+	if (unlikely(!vmf.ptep))
+		return VM_FAULT_OOM;
+	vmf.orig = HOT_LOAD(vmf.ptep);
+	ret = handle_pte_fault(q, &vmf);
+	*dirtied = vmf.dirtied;
+	return ret;
+}
+
+/* After mmap_lock: holds the writer of a shared file back. */
+static void throttle_dirtier(struct quire *q, struct file *file)
+{
+	balance_dirty_pages_ratelimited(q, &file->f_inode->i_data, 1);
+	fput(q, file);
+}
+
+static bool access_error(const struct vm_area_struct *vma, bool write)
+{
+	return !(vma->vm_flags & (write ? VM_WRITE : VM_ACCESS_FLAGS));
+}
+
+unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, unsigned int flags)
+{
+	struct mm_struct *mm = task->mm;
+	bool write = flags & FAULT_FLAG_WRITE;
+	unsigned int ret = VM_FAULT_SIGSEGV;
+	struct vm_area_struct *vma;
+	struct file *dirtied = NULL;
+
+	if (unlikely(!mm || addr >= TASK_SIZE)) {
+		send_signal(q, task, SIGSEGV);
+		return ret;
+	}
+	down_read(q, &mm->mmap_lock);
+	vma = find_vma(mm, addr);
+	if (unlikely(!vma || (vma->vm_start > addr && expand_stack(q, task, vma, addr)) ||
+		     access_error(vma, write)))
+		goto out;
+	ret = handle_mm_fault(q, task, vma, addr, write, &dirtied);
+out:
+	up_read(q, &mm->mmap_lock);
+	if (unlikely(dirtied))
+		throttle_dirtier(q, dirtied);
+	if (unlikely(ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS))) {
+		if (!fatal_signal_pending(task))
+			send_signal(q, task, ret & VM_FAULT_SIGSEGV ? SIGSEGV : SIGBUS);
+		return ret;
+	}
+	if (unlikely(ret & VM_FAULT_OOM))
+		return ret;
+	if (ret & VM_FAULT_MAJOR)
+		task->maj_flt++;
+	else
+		task->min_flt++;
+	return ret;
+}
+
+/* MAP_POPULATE and mlock: writable private areas are made writable at once. */
+void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+{
+	struct task *task = current_task(q);
+
+	while (start < end) {
+		struct vm_area_struct *vma;
+		unsigned int ret = VM_FAULT_SIGSEGV;
+		struct file *dirtied = NULL;
+		bool write;
+
+		down_read(q, &mm->mmap_lock);
+		vma = find_vma(mm, start);
+		if (vma && vma->vm_start < end && (vma->vm_flags & VM_ACCESS_FLAGS)) {
+			pte_t *ptep;
+
+			start = max(start, vma->vm_start);
+			write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+			ptep = pt_walk(q, mm->pgd_pfn, start, 1);
+			if (ptep && pte_present(*ptep) && (!write || pte_write(*ptep)))
+				ret = 0;
+			else
+				ret = handle_mm_fault(q, task, vma, start, write, &dirtied);
+		}
+		up_read(q, &mm->mmap_lock);
+		if (dirtied)
+			throttle_dirtier(q, dirtied);
+		if (ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM))
+			break;
+		start += PAGE_SIZE;
+	}
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The NUMA policy of a task: on which node its memory comes to lie (Linux's
+ * mempolicy.c; policies of single areas are not kept).
+ *
+ *	default, local	the node the task runs on
+ *	preferred	one node first, then by distance
+ *	bind		only the nodes of a set, the nearest first
+ *	interleave	a set's nodes in turn: by address for user pages, so that
+ *			a page comes to lie where it lay before it was swapped
+ *			out, and by a counter for the kernel's
+ */
+#include "space/internal.h"
+
+static unsigned int nodes_weight(const struct quire *q, const nodemask_t *nodes)
+{
+	unsigned int n = 0;
+
+	for_each_node (q, nid)
+		n += node_isset(nodes, nid);
+	return n;
+}
+
+static unsigned int nth_node(const struct quire *q, const nodemask_t *nodes, unsigned long n)
+{
+	for_each_node (q, nid)
+		if (node_isset(nodes, nid) && n-- == 0)
+			return nid;
+	return 0;
+}
+
+int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *policy)
+{
+	bool wants_nodes = policy->mode == MPOL_BIND || policy->mode == MPOL_INTERLEAVE;
+
+	if (policy->mode > MPOL_LOCAL || (wants_nodes && !nodes_weight(q, &policy->nodes)) ||
+	    (policy->mode == MPOL_PREFERRED && policy->preferred >= q->nr_nodes))
+		return -EINVAL;
+	task->policy = *policy;
+	task->policy.il_next = 0;
+	return 0;
+}
+
+static struct page *alloc_interleaved(struct quire *q, const struct mempolicy *pol,
+				      struct vm_area_struct *vma, u64 addr)
+{
+	unsigned int weight = nodes_weight(q, &pol->nodes);
+	unsigned int nid = nth_node(q, &pol->nodes, linear_page_index(vma, addr) % weight);
+	struct page *page = __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, nid, NULL);
+
+	if (page && page_to_nid(page) == nid)
+		page_zone(q, page)->pageset[smp_processor_id(q)].numa_event[NUMA_INTERLEAVE_HIT]++;
+	return page;
+}
+
+/* A frame for a user's page; its content is whatever was there. */
+struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
+			     u64 addr)
+{
+	const struct mempolicy *pol = task ? &task->policy : NULL;
+
+	if (likely(!pol || pol->mode == MPOL_DEFAULT || pol->mode == MPOL_LOCAL))
+		return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, numa_node_id(q), NULL);
+	if (pol->mode == MPOL_INTERLEAVE)
+		return alloc_interleaved(q, pol, vma, addr);
+	if (pol->mode == MPOL_BIND)
+		return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, numa_node_id(q), &pol->nodes);
+	return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, pol->preferred, NULL);
+}
+
+/* The page floor asks for the running task's policy. */
+unsigned int mempolicy_node(struct quire *q, const nodemask_t **nodemask)
+{
+	struct task *task = current_task(q);
+
+	*nodemask = NULL;
+	if (!task)
+		return numa_node_id(q);
+	switch (task->policy.mode) {
+	case MPOL_PREFERRED:
+		return task->policy.preferred;
+	case MPOL_BIND:
+		*nodemask = &task->policy.nodes;
+		return numa_node_id(q);
+	case MPOL_INTERLEAVE:
+		return nth_node(q, &task->policy.nodes,
+				task->policy.il_next++ % nodes_weight(q, &task->policy.nodes));
+	default:
+		return numa_node_id(q);
+	}
+}

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmap, munmap, brk, mprotect, mlock, madvise, the stack's growth, and how
+ * much memory may be promised (Linux's mmap.c, mprotect.c, mlock.c, util.c).
+ *
+ * Each call takes mmap_lock for writing, makes what can fail first, and leaves
+ * areas and counts as they were when it does fail.
+ *
+ * Promises: writable private areas are VM_ACCOUNT and counted in
+ * vm_committed_as when they come to be; vm_enough_memory() decides by
+ * overcommit_memory: 0 refuses what is plainly too much, 1 nothing, 2 what
+ * exceeds CommitLimit.
+ */
+#include "space/internal.h"
+
+/* ---- promises -------------------------------------------------------------------- */
+
+unsigned long vm_commit_limit(const struct quire *q)
+{
+	const struct space_floor *sp = q->space;
+	unsigned long allowed = sp->overcommit_kbytes >> (PAGE_SHIFT - 10);
+
+	if (!allowed)
+		allowed = q->node->totalram_pages * (unsigned long)sp->overcommit_ratio / 100;
+	return allowed + q->swap->total_swap_pages;
+}
+
+static bool promise_fits(const struct quire *q, const struct mm_struct *mm, unsigned long pages)
+{
+	const struct space_floor *sp = q->space;
+	long allowed;
+
+	if (sp->overcommit_memory == 1)
+		return true;
+	if (sp->overcommit_memory == 0)
+		return pages <= q->node->totalram_pages + q->swap->total_swap_pages;
+	allowed = (long)vm_commit_limit(q) - (long)(sp->admin_reserve_kbytes >> (PAGE_SHIFT - 10));
+	if (mm)
+		allowed -=
+			(long)min(mm->total_vm / 32, sp->user_reserve_kbytes >> (PAGE_SHIFT - 10));
+	return sp->vm_committed_as + (long)pages < allowed;
+}
+
+/* Promises pages to an address space: 0 or -ENOMEM. */
+int vm_enough_memory(struct quire *q, const struct mm_struct *mm, unsigned long pages)
+{
+	if (!promise_fits(q, mm, pages))
+		return -ENOMEM;
+	(void)HOT_ADD(&q->space->vm_committed_as, (long)pages);
+	return 0;
+}
+
+void vm_unacct_memory(struct quire *q, unsigned long pages)
+{
+	(void)HOT_SUB(&q->space->vm_committed_as, (long)pages);
+}
+
+/* Linux's accountable_mapping(): private and writable. */
+static bool accountable(const struct quire *q, unsigned long flags)
+{
+	if ((flags & VM_NORESERVE) && q->space->overcommit_memory != 2)
+		return false;
+	return (flags & (VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+
+void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages)
+{
+	mm->total_vm += (unsigned long)pages;
+	if ((flags & (VM_EXEC | VM_WRITE | VM_STACK)) == VM_EXEC)
+		mm->exec_vm += (unsigned long)pages;
+	else if (flags & VM_STACK)
+		mm->stack_vm += (unsigned long)pages;
+	else if ((flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE)
+		mm->data_vm += (unsigned long)pages;
+	if (flags & VM_LOCKED)
+		mm->locked_vm += (unsigned long)pages;
+}
+
+/* ---- munmap ---------------------------------------------------------------------- */
+
+/* Cuts areas so that [start, end) begins and ends between areas. */
+static int split_at_ends(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start), *last = find_vma(mm, end);
+	int cuts = (vma && vma->vm_start < start) + (last && last->vm_start < end);
+	int err;
+
+	if (mm->map_count + cuts > q->space->max_map_count)
+		return -ENOMEM;
+	if (vma && vma->vm_start < start) {
+		err = split_vma(q, mm, vma, start, true);
+		if (err)
+			return err;
+	}
+	last = find_vma(mm, end);
+	if (last && last->vm_start < end)
+		return split_vma(q, mm, last, end, true);
+	return 0;
+}
+
+/* An area that stands by itself goes with all it maps. */
+static void remove_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	unmap_page_range(q, vma, vma->vm_start, vma->vm_end);
+	if (vma->vm_flags & VM_ACCOUNT)
+		vm_unacct_memory(q, vma_pages(vma));
+	update_hiwater_vm(mm);
+	vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
+	unlink_anon_vmas(q, vma);
+	vma_unlink(q, mm, vma);
+	vm_area_free(q, vma);
+}
+
+/* mmap_lock is held for writing. */
+static int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start), *next;
+	int err;
+
+	if (!vma || vma->vm_start >= end)
+		return 0;
+	err = split_at_ends(q, mm, start, end);
+	if (err)
+		return err;
+	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = next) {
+		next = vma->vm_next;
+		remove_vma(q, mm, vma);
+	}
+	free_pgtables(q, mm, start, end);
+	return 0;
+}
+
+static bool bad_range(u64 start, u64 len)
+{
+	return !IS_ALIGNED(start, PAGE_SIZE) || !len || start >= TASK_SIZE ||
+	       PAGE_ALIGN(len) > TASK_SIZE - start;
+}
+
+int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
+{
+	int err;
+
+	if (bad_range(start, len))
+		return -EINVAL;
+	down_write(q, &mm->mmap_lock);
+	err = munmap_locked(q, mm, start, start + PAGE_ALIGN(len));
+	up_write(q, &mm->mmap_lock);
+	return err;
+}
+
+/* The last user is gone: everything goes. */
+void exit_mmap(struct quire *q, struct mm_struct *mm)
+{
+	struct vm_area_struct *vma, *next;
+
+	down_write(q, &mm->mmap_lock); /* the reaper may be at it */
+	for (vma = find_vma(mm, 0); vma; vma = next) {
+		next = vma->vm_next;
+		remove_vma(q, mm, vma);
+	}
+	free_pgtables(q, mm, 0, TASK_SIZE);
+	(void)HOT_OR(&mm->flags, BIT(MMF_OOM_SKIP));
+	up_write(q, &mm->mmap_lock);
+}
+
+/* ---- mmap ------------------------------------------------------------------------ */
+
+static u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags)
+{
+	struct vm_area_struct *vma;
+
+	if (len > TASK_SIZE)
+		return (u64)-ENOMEM;
+	if (flags & MAP_FIXED)
+		return IS_ALIGNED(addr, PAGE_SIZE) && addr <= TASK_SIZE - len ? addr : (u64)-EINVAL;
+	addr = PAGE_ALIGN(addr);
+	if (addr >= MMAP_MIN_ADDR && addr <= TASK_SIZE - len) {
+		vma = find_vma(mm, addr);
+		if ((!vma || addr + len <= vm_start_gap(vma)))
+			return addr;
+	}
+	addr = unmapped_area_topdown(mm, len, MMAP_MIN_ADDR, mm->mmap_base);
+	if (!addr)
+		addr = unmapped_area_topdown(mm, len, MMAP_MIN_ADDR, TASK_SIZE);
+	return addr ? addr : (u64)-ENOMEM;
+}
+
+static long calc_vm_flags(const struct quire *q, int prot, int flags, const struct file *file)
+{
+	long vm = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+
+	vm |= (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	      (prot & PROT_EXEC ? VM_EXEC : 0);
+	if (flags & MAP_LOCKED)
+		vm |= VM_LOCKED;
+	if (flags & MAP_GROWSDOWN)
+		vm |= VM_GROWSDOWN;
+	if ((flags & MAP_NORESERVE) && q->space->overcommit_memory != 2)
+		vm |= VM_NORESERVE;
+	switch (flags & (MAP_SHARED | MAP_PRIVATE)) {
+	case MAP_SHARED:
+		vm |= VM_SHARED | VM_MAYSHARE;
+		if (file && !file->writable) {
+			if (prot & PROT_WRITE)
+				return -EACCES;
+			vm &= ~(long)(VM_MAYWRITE | VM_SHARED);
+		}
+		return vm;
+	case MAP_PRIVATE:
+		return vm;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* mmap_lock is held for writing; the range is free.  The file's reference is
+ * the caller's; an area takes its own. */
+static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
+		       unsigned long flags, struct file *file, unsigned long pgoff,
+		       const char *name)
+{
+	bool account = accountable(q, flags);
+	unsigned long pages = len >> PAGE_SHIFT;
+	struct vm_area_struct *vma = NULL;
+
+	if (account)
+		flags |= VM_ACCOUNT;
+	if (account && vm_enough_memory(q, mm, pages))
+		return -ENOMEM;
+	if (vma_merge_new(q, mm, addr, addr + len, flags, file, pgoff, name)) {
+		vm_stat_account(mm, flags, (long)pages);
+		return 0;
+	}
+	if (account) /* counted again below: allocation may sleep */
+		vm_unacct_memory(q, pages);
+	if (mm->map_count >= q->space->max_map_count)
+		return -ENOMEM;
+	vma = vm_area_alloc(q, mm);
+	if (!vma)
+		return -ENOMEM;
+	if (account && vm_enough_memory(q, mm, pages)) {
+		vm_area_free(q, vma);
+		return -ENOMEM;
+	}
+	vma->vm_start = addr;
+	vma->vm_end = addr + len;
+	vma->vm_flags = flags;
+	vma->vm_pgoff = pgoff;
+	vma->name = name;
+	vma->vm_file = file;
+	if (file)
+		(void)HOT_ADD(&file->f_count, 1);
+	vma_link(q, mm, vma);
+	vm_stat_account(mm, flags, (long)pages);
+	return 0;
+}
+
+/* A shared anonymous mapping's file, promised as a whole. */
+static struct file *shared_anon_file(struct quire *q, struct mm_struct *mm, u64 len,
+				     unsigned long vm_flags)
+{
+	if (!(vm_flags & VM_NORESERVE) && !promise_fits(q, mm, len >> PAGE_SHIFT))
+		return ERR_PTR(-ENOMEM);
+	return shmem_file_setup(q, "dev/zero", len);
+}
+
+u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, int flags,
+	    struct file *file, unsigned long pgoff)
+{
+	long vm_flags = calc_vm_flags(q, prot, flags, file);
+	struct file *shared = NULL;
+	int err = 0;
+
+	len = PAGE_ALIGN(len);
+	if (!len || vm_flags < 0)
+		return len ? (u64)vm_flags : (u64)-EINVAL;
+	if (!file && (vm_flags & VM_SHARED)) {
+		shared = file = shared_anon_file(q, mm, len, (unsigned long)vm_flags);
+		if (IS_ERR_OR_NULL(file))
+			return (u64)-ENOMEM;
+		file->writable = true;
+		pgoff = 0;
+	}
+	down_write(q, &mm->mmap_lock);
+	addr = get_unmapped_area(mm, addr, len, flags);
+	if (!IS_ERR_VALUE(addr) && (flags & MAP_FIXED))
+		err = munmap_locked(q, mm, addr, addr + len);
+	if (!IS_ERR_VALUE(addr) && !err) {
+		if (!file)
+			pgoff = addr >> PAGE_SHIFT;
+		err = mmap_region(q, mm, addr, len, (unsigned long)vm_flags, file, pgoff, NULL);
+	}
+	up_write(q, &mm->mmap_lock);
+	if (shared)
+		fput(q, shared);
+	if (err)
+		return (u64)err;
+	if (!IS_ERR_VALUE(addr) && (flags & (MAP_POPULATE | MAP_LOCKED)))
+		populate_range(q, mm, addr, addr + len);
+	return addr;
+}
+
+/* Grows or shrinks the heap; the new end, or the old one when it can't. */
+u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
+{
+	u64 old, new = PAGE_ALIGN(brk);
+	struct vm_area_struct *next;
+	int err = 0;
+
+	down_write(q, &mm->mmap_lock);
+	old = PAGE_ALIGN(mm->brk);
+	if (brk < mm->start_brk || new > TASK_SIZE)
+		goto out;
+	if (new < old) {
+		err = munmap_locked(q, mm, new, old);
+	} else if (new > old) {
+		next = find_vma(mm, old);
+		if (next && new + PAGE_SIZE > vm_start_gap(next))
+			goto out;
+		err = mmap_region(q, mm, old, new - old,
+				  VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC, NULL,
+				  old >> PAGE_SHIFT, "[heap]");
+	}
+	if (!err)
+		mm->brk = brk;
+out:
+	brk = mm->brk;
+	up_write(q, &mm->mmap_lock);
+	return brk;
+}
+
+/* ---- the stack ------------------------------------------------------------------- */
+
+/*
+ * A fault below the stack: it grows down to addr, if its limit, the guard of
+ * 256 pages to what lies below and the promises allow.  mmap_lock is held for
+ * reading, so page_table_lock keeps two threads apart.  Linux:
+ * expand_downwards(), acct_stack_growth().
+ */
+int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma, u64 addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_area_struct *prev = vma->vm_prev;
+	unsigned long grow;
+
+	addr &= PAGE_MASK;
+	if (!(vma->vm_flags & VM_GROWSDOWN) || addr < MMAP_MIN_ADDR)
+		return -ENOMEM;
+	if (vma->vm_end - addr > task->signal->rlimit_stack)
+		return -ENOMEM;
+	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
+	    addr - prev->vm_end < STACK_GUARD_GAP)
+		return -ENOMEM;
+	if (prev && prev->vm_end > addr)
+		return -ENOMEM;
+	if (anon_vma_prepare(q, vma))
+		return -ENOMEM;
+	if (addr >= vma->vm_start)
+		return 0; /* another thread was quicker */
+	grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+	if (vm_enough_memory(q, mm, grow))
+		return -ENOMEM;
+	vma_set_range(q, vma, addr, vma->vm_end, vma->vm_pgoff - grow);
+	vm_stat_account(mm, vma->vm_flags, (long)grow);
+	return 0;
+}
+
+/* ---- mprotect, mlock, madvise ---------------------------------------------------- */
+
+/* Present entries of a range get the area's new protection.  Writing becomes
+ * possible again through a fault, as in Linux. */
+static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
+{
+	u64 prot = vm_page_prot(vma), addr = start;
+	u64 keep = PTE_PFN_MASK | _PAGE_DIRTY | _PAGE_ACCESSED | _PAGE_SPECIAL;
+	pte_t *ptep;
+
+	spin_lock(q, &vma->vm_mm->page_table_lock);
+	if (vma->vm_flags & VM_WRITE)
+		keep |= _PAGE_RW; /* what could be written still can */
+	while ((ptep = next_pte_table(q, vma->vm_mm->pgd_pfn, &addr, end)) != NULL)
+		for (u64 stop = pmd_addr_end(addr, end); addr < stop; addr += PAGE_SIZE, ptep++)
+			if (!pte_none(*ptep) && pte_present(*ptep))
+				set_pte(q, ptep, (*ptep & keep) | (prot & ~_PAGE_ACCESSED));
+	flush_tlb(q, vma->vm_mm, start, end);
+	spin_unlock(q, &vma->vm_mm->page_table_lock);
+}
+
+/* mlock: entries that exist now become, or cease to be, unevictable. */
+static void mlock_present(struct quire *q, struct vm_area_struct *vma, bool lock)
+{
+	u64 addr = vma->vm_start;
+	pte_t *ptep;
+
+	spin_lock(q, &vma->vm_mm->page_table_lock);
+	while ((ptep = next_pte_table(q, vma->vm_mm->pgd_pfn, &addr, vma->vm_end)) != NULL)
+		for (u64 stop = pmd_addr_end(addr, vma->vm_end); addr < stop;
+		     addr += PAGE_SIZE, ptep++) {
+			struct page *page;
+
+			if (pte_none(*ptep) || !pte_present(*ptep) || pte_special(*ptep))
+				continue;
+			page = pfn_to_page(q, pte_pfn(*ptep));
+			if (lock && !PageMlocked(page))
+				mlock_page(q, page);
+			else if (!lock && PageMlocked(page))
+				munlock_page(q, page);
+		}
+	spin_unlock(q, &vma->vm_mm->page_table_lock);
+}
+
+/* A whole area takes new flags, with what hangs on them. */
+static int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
+			 unsigned long flags)
+{
+	unsigned long old = vma->vm_flags;
+
+	if ((flags & VM_WRITE) && !(old & VM_ACCOUNT) && accountable(q, flags)) {
+		if (vm_enough_memory(q, mm, vma_pages(vma)))
+			return -ENOMEM;
+		flags |= VM_ACCOUNT;
+	}
+	vm_stat_account(mm, old, -(long)vma_pages(vma));
+	vm_stat_account(mm, flags, (long)vma_pages(vma));
+	vma->vm_flags = flags;
+	if ((old ^ flags) & VM_ACCESS_FLAGS)
+		change_protection(q, vma, vma->vm_start, vma->vm_end);
+	if ((old ^ flags) & VM_LOCKED)
+		mlock_present(q, vma, flags & VM_LOCKED);
+	return 0;
+}
+
+/* Applies (flags & ~clear) | set to [start, end); -ENOMEM also for a hole. */
+static int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
+			unsigned long clear, unsigned long set)
+{
+	struct vm_area_struct *vma;
+	u64 at = start;
+	int err;
+
+	for (vma = find_vma(mm, start); at < end; vma = vma->vm_next) {
+		if (!vma || vma->vm_start > at)
+			return -ENOMEM;
+		if ((set & VM_WRITE) && !(vma->vm_flags & VM_MAYWRITE))
+			return -EACCES;
+		at = vma->vm_end;
+	}
+	err = split_at_ends(q, mm, start, end);
+	for (at = start; !err && at < end;) {
+		vma = find_vma(mm, at);
+		at = vma->vm_end;
+		err = set_vma_flags(q, mm, vma, (vma->vm_flags & ~clear) | set);
+	}
+	for (at = start; at < end; at = vma->vm_end)
+		vma = vma_merge_around(q, mm, find_vma(mm, at));
+	return err;
+}
+
+int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int prot)
+{
+	unsigned long set = (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+			    (prot & PROT_EXEC ? VM_EXEC : 0);
+	int err;
+
+	if (bad_range(start, len))
+		return -EINVAL;
+	down_write(q, &mm->mmap_lock);
+	err = change_range(q, mm, start, start + PAGE_ALIGN(len), VM_ACCESS_FLAGS, set);
+	up_write(q, &mm->mmap_lock);
+	return err;
+}
+
+int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock)
+{
+	int err;
+
+	if (bad_range(start, len))
+		return -EINVAL;
+	lru_add_drain(q); /* what is still in our batch can be moved */
+	down_write(q, &mm->mmap_lock);
+	err = change_range(q, mm, start, start + PAGE_ALIGN(len), VM_LOCKED, lock ? VM_LOCKED : 0);
+	up_write(q, &mm->mmap_lock);
+	if (!err && lock)
+		populate_range(q, mm, start, start + PAGE_ALIGN(len));
+	return err;
+}
+
+int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
+{
+	u64 end = start + PAGE_ALIGN(len), at = start;
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	if (bad_range(start, len))
+		return -EINVAL;
+	down_read(q, &mm->mmap_lock);
+	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = vma->vm_next) {
+		if (vma->vm_start > at)
+			err = -ENOMEM; /* a hole; the rest is done all the same */
+		if (vma->vm_flags & VM_LOCKED) {
+			err = -EINVAL;
+			break;
+		}
+		unmap_page_range(q, vma, max(vma->vm_start, start), min(vma->vm_end, end));
+		at = vma->vm_end;
+	}
+	if (!err && at < end)
+		err = -ENOMEM;
+	up_read(q, &mm->mmap_lock);
+	return err;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a page to the entries that map it.
+ *
+ * An anonymous page's areas are its anon_vma's chains, a file page's those of
+ * its mapping; in each the address follows from page->index.  A walk looks at
+ * the area's range first, then down the tables, and ends when as many entries
+ * have been seen as the page has: a page of a buffer pool that two of two
+ * hundred backends map costs two walks down and some comparisons.
+ *
+ * Locks: the anon_vma's root or i_mmap_lock over the walk; page_table_lock over
+ * each entry.  The caller holds the page lock for try_to_unmap() and
+ * page_mkclean().  Linux keeps a file's areas in an interval tree; here they
+ * are a list (docs/differences.md).
+ */
+#include "space/internal.h"
+
+/* ---- counting -------------------------------------------------------------------- */
+
+/* The first mapping of a page nobody else can see yet. */
+void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma,
+			    u64 addr)
+{
+	VM_BUG_ON(q, !vma->anon_vma || page_mapped(page));
+	page->_mapcount = 0;
+	page->mapping = (struct address_space *)((unsigned long)vma->anon_vma | PAGE_MAPPING_ANON);
+	page->index = linear_page_index(vma, addr);
+	page->flags |= BIT(PG_swapbacked);
+	mod_lruvec_page_state(q, page, NR_ANON_MAPPED, 1);
+}
+
+/* A page of the swap cache comes back; our own entry has been given up. */
+void page_add_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr)
+{
+	if (HOT_ADD(&page->_mapcount, 1))
+		return;
+	if (!PageAnon(page)) {
+		struct anon_vma *av = vma->anon_vma;
+
+		/* Not known to be ours alone: the root's areas are all that
+		 * can ever map it. */
+		if (PageSwapCache(page) && swap_count(q, (swp_entry_t){page->private}) > 0)
+			av = av->root;
+		page->mapping = (struct address_space *)((unsigned long)av | PAGE_MAPPING_ANON);
+		page->index = linear_page_index(vma, addr);
+	}
+	mod_lruvec_page_state(q, page, NR_ANON_MAPPED, 1);
+}
+
+void page_add_file_rmap(struct quire *q, struct page *page)
+{
+	if (HOT_ADD(&page->_mapcount, 1) == 0)
+		mod_lruvec_page_state(q, page, NR_FILE_MAPPED, 1);
+}
+
+void page_remove_rmap(struct quire *q, struct page *page)
+{
+	if (HOT_SUB(&page->_mapcount, 1) >= 0)
+		return;
+	mod_lruvec_page_state(q, page, PageAnon(page) ? NR_ANON_MAPPED : NR_FILE_MAPPED, -1);
+}
+
+/* ---- the walk -------------------------------------------------------------------- */
+
+struct rmap_walk {
+	/* Sees one entry, under page_table_lock.  False ends the walk. */
+	bool (*one)(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr,
+		    pte_t *ptep, struct rmap_walk *walk);
+	/* Areas to pass over; NULL: none. */
+	bool (*skip)(struct vm_area_struct *vma, struct rmap_walk *walk);
+	int left; /* entries not yet seen */
+	struct mem_cgroup *memcg;
+	unsigned long vm_flags;
+	int referenced;
+	bool dirty, failed;
+};
+
+/* False ends the walk. */
+static bool rmap_visit(struct quire *q, struct page *page, struct vm_area_struct *vma,
+		       struct rmap_walk *walk)
+{
+	u64 addr = vma->vm_start + ((page->index - vma->vm_pgoff) << PAGE_SHIFT);
+	struct mm_struct *mm = vma->vm_mm;
+	bool go_on = true;
+	pte_t *ptep;
+
+	if (page->index < vma->vm_pgoff || addr >= vma->vm_end)
+		return true;
+	if (walk->skip && walk->skip(vma, walk))
+		return true;
+	spin_lock(q, &mm->page_table_lock);
+	ptep = pt_walk(q, mm->pgd_pfn, addr, 1);
+	if (ptep && pte_present(*ptep) && !pte_special(*ptep) &&
+	    pte_pfn(*ptep) == page_to_pfn(q, page)) {
+		walk->left--;
+		go_on = walk->one(q, page, vma, addr, ptep, walk);
+	}
+	spin_unlock(q, &mm->page_table_lock);
+	return go_on && walk->left > 0;
+}
+
+static void rmap_walk(struct quire *q, struct page *page, struct rmap_walk *walk)
+{
+	walk->left = page_mapcount(page);
+	if (walk->left <= 0)
+		return;
+	if (PageAnon(page)) {
+		struct anon_vma *av = page_anon_vma(page);
+		struct anon_vma_chain *avc;
+
+		/* Mapped, so an area is chained to it: it can't go. */
+		spin_lock(q, &av->root->lock);
+		list_for_each_entry (avc, &av->chains, same_anon_vma)
+			if (!rmap_visit(q, page, avc->vma, walk))
+				break;
+		spin_unlock(q, &av->root->lock);
+	} else if (page->mapping) {
+		struct address_space *mapping = page->mapping;
+		struct vm_area_struct *vma;
+
+		spin_lock(q, &mapping->i_mmap_lock);
+		list_for_each_entry (vma, &mapping->i_mmap, shared_node)
+			if (!rmap_visit(q, page, vma, walk))
+				break;
+		spin_unlock(q, &mapping->i_mmap_lock);
+	}
+}
+
+/* ---- page_referenced ------------------------------------------------------------- */
+
+static bool referenced_one(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr,
+			   pte_t *ptep, struct rmap_walk *walk)
+{
+	(void)q;
+	(void)page;
+	(void)addr;
+	if (vma->vm_flags & VM_LOCKED) {
+		walk->vm_flags |= VM_LOCKED;
+		return false;
+	}
+	if (!pte_young(*ptep))
+		return true;
+	/* No flush: as on x86, a stale translation only costs an accessed bit. */
+	(void)HOT_AND(ptep, ~_PAGE_ACCESSED);
+	if (!(vma->vm_flags & VM_SEQ_READ)) {
+		walk->referenced++;
+		walk->vm_flags |= vma->vm_flags & ~VM_LOCKED;
+	}
+	return true;
+}
+
+static bool outside_memcg(struct vm_area_struct *vma, struct rmap_walk *walk)
+{
+	const struct mem_cgroup *memcg = vma->vm_mm->memcg;
+
+	while (memcg && memcg != walk->memcg)
+		memcg = memcg->parent;
+	return !memcg;
+}
+
+int page_referenced(struct quire *q, struct page *page, struct mem_cgroup *memcg,
+		    unsigned long *vm_flags)
+{
+	struct rmap_walk walk = {.one = referenced_one, .memcg = memcg};
+
+	if (memcg && memcg->parent)
+		walk.skip = outside_memcg;
+	rmap_walk(q, page, &walk);
+	*vm_flags = walk.vm_flags;
+	return walk.referenced;
+}
+
+/* ---- try_to_unmap ---------------------------------------------------------------- */
+
+static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr,
+		      pte_t *ptep, struct rmap_walk *walk)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	pte_t pte = *ptep, left = 0;
+
+	if (vma->vm_flags & VM_LOCKED) {
+		walk->failed = true;
+		return false;
+	}
+	if (PageAnon(page)) {
+		swp_entry_t entry = {page->private};
+
+		if (!PageSwapCache(page) || swap_duplicate(q, entry) < 0) {
+			walk->failed = true;
+			return false;
+		}
+		left = swp_entry_to_pte(entry);
+	}
+	update_hiwater_rss(mm);
+	set_pte(q, ptep, left);
+	flush_tlb(q, mm, addr, addr + PAGE_SIZE);
+	walk->dirty |= pte_dirty(pte);
+	add_mm_counter(mm, mm_counter(page), -1);
+	if (left)
+		add_mm_counter(mm, MM_SWAPENTS, 1);
+	page_remove_rmap(q, page);
+	put_page(q, page); /* never the last: the caller has one */
+	return true;
+}
+
+bool try_to_unmap(struct quire *q, struct page *page)
+{
+	struct rmap_walk walk = {.one = unmap_one};
+
+	rmap_walk(q, page, &walk);
+	if (walk.dirty) {
+		if (PageAnon(page))
+			SetPageDirty(page);
+		else
+			(void)set_page_dirty(q, page);
+	}
+	return !walk.failed && !page_mapped(page);
+}
+
+/* ---- page_mkclean ---------------------------------------------------------------- */
+
+static bool mkclean_one(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr,
+			pte_t *ptep, struct rmap_walk *walk)
+{
+	pte_t pte = *ptep;
+
+	(void)page;
+	if (!pte_dirty(pte) && !pte_write(pte))
+		return true;
+	walk->dirty |= pte_dirty(pte);
+	set_pte(q, ptep, pte & ~(_PAGE_DIRTY | _PAGE_RW));
+	flush_tlb(q, vma->vm_mm, addr, addr + PAGE_SIZE);
+	return true;
+}
+
+static bool not_shared(struct vm_area_struct *vma, struct rmap_walk *walk)
+{
+	(void)walk;
+	return !(vma->vm_flags & VM_SHARED);
+}
+
+/*
+ * Writeback begins: the next write to the page must fault again, so that it
+ * dirties the page anew.  True if an entry was dirty.  The page is locked.
+ */
+bool page_mkclean(struct quire *q, struct page *page)
+{
+	struct rmap_walk walk = {.one = mkclean_one, .skip = not_shared};
+
+	if (PageAnon(page) || !page->mapping || !page_mapped(page))
+		return false;
+	rmap_walk(q, page, &walk);
+	return walk.dirty;
+}

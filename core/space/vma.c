@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The areas of an address space.
+ *
+ * A red-black tree by address; each area also knows its neighbours and the
+ * free gap below itself (vm_gap), and each node the largest gap in its subtree,
+ * so the highest gap of a given length is found in one descent.  This is the
+ * structure Linux had until 6.0 (6.1 keeps areas in a maple tree; what can be
+ * seen from outside is the same).
+ *
+ * Invariants: areas are ordered and apart; vm_gap = vm_start_gap(vma) - end of
+ * the one below (0 if a stack's guard reaches into it); rb_subtree_gap is the
+ * maximum over the subtree; highest_vm_end is the last area's end.
+ *
+ * Locks: mmap_lock for writing; growing a stack holds it for reading and
+ * page_table_lock.  Changes of an area's bounds also hold its reverse map's
+ * lock, so a walker there sees the old or the new bounds.
+ */
+#include "space/internal.h"
+
+_Static_assert(sizeof(struct vm_area_struct) <= SLAB_SIZE_vm_area_struct, "fits Linux's size");
+
+#define vma_own_gap(vma) ((vma)->vm_gap)
+RB_DECLARE_CALLBACKS_MAX(static, vma_gap_callbacks, struct vm_area_struct, vm_rb, u64,
+			 rb_subtree_gap, vma_own_gap);
+
+/* An area's bounds or its lower neighbour's changed. */
+static void vma_gap_update(struct vm_area_struct *vma)
+{
+	u64 below = vma->vm_prev ? vma->vm_prev->vm_end : 0;
+	u64 start = vm_start_gap(vma);
+
+	vma->vm_gap = start > below ? start - below : 0;
+	vma_gap_callbacks.propagate(&vma->vm_rb, NULL);
+}
+
+struct vm_area_struct *vm_area_alloc(struct quire *q, struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = kmem_cache_zalloc(q, q->space->vma_cachep, GFP_KERNEL);
+
+	if (!vma)
+		return NULL;
+	vma->vm_mm = mm;
+	INIT_LIST_HEAD(&vma->anon_vma_chain);
+	INIT_LIST_HEAD(&vma->shared_node);
+	return vma;
+}
+
+/* A copy without anon_vma chains and not linked; it holds the file. */
+struct vm_area_struct *vm_area_dup(struct quire *q, const struct vm_area_struct *orig)
+{
+	struct vm_area_struct *vma = kmem_cache_alloc(q, q->space->vma_cachep, GFP_KERNEL);
+
+	if (!vma)
+		return NULL;
+	*vma = *orig;
+	INIT_LIST_HEAD(&vma->anon_vma_chain);
+	INIT_LIST_HEAD(&vma->shared_node);
+	if (vma->vm_file)
+		(void)HOT_ADD(&vma->vm_file->f_count, 1);
+	return vma;
+}
+
+void vm_area_free(struct quire *q, struct vm_area_struct *vma)
+{
+	struct file *file = vma->vm_file;
+
+	kmem_cache_free(q, q->space->vma_cachep, vma);
+	if (file)
+		fput(q, file);
+}
+
+struct vm_area_struct *find_vma(struct mm_struct *mm, u64 addr)
+{
+	struct vm_area_struct *vma = mm->mmap_cache, *found = NULL;
+	struct rb_node *node;
+
+	if (likely(vma && vma->vm_start <= addr && addr < vma->vm_end))
+		return vma;
+	for (node = mm->mm_rb.rb_node; node;) {
+		vma = rb_entry(node, struct vm_area_struct, vm_rb);
+		if (vma->vm_end > addr) {
+			found = vma;
+			if (vma->vm_start <= addr)
+				break;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	if (found && found->vm_start <= addr)
+		mm->mmap_cache = found;
+	return found;
+}
+
+struct vm_area_struct *vma_next(struct vm_area_struct *vma)
+{
+	return vma->vm_next;
+}
+
+struct vm_area_struct *find_vma_prev(struct mm_struct *mm, u64 addr, struct vm_area_struct **prev)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	if (vma)
+		*prev = vma->vm_prev;
+	else
+		*prev = rb_entry_safe(rb_last(&mm->mm_rb), struct vm_area_struct, vm_rb);
+	return vma;
+}
+
+/*
+ * The highest len free bytes within [low, high), or 0.  Right before left;
+ * subtrees without a large enough gap are not entered, nor those above high.
+ * Depth is the tree's height, at most 2 log2(max_map_count + 1) = 34.
+ */
+static u64 search_gap(const struct rb_node *node, u64 len, u64 low, u64 high)
+{
+	while (node) {
+		const struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, vm_rb);
+		u64 start = vma->vm_prev ? vma->vm_prev->vm_end : 0, end = vm_start_gap(vma);
+
+		if (vma->rb_subtree_gap < len)
+			return 0;
+		if (node->rb_right && vma->vm_end + len <= high) {
+			u64 addr = search_gap(node->rb_right, len, low, high);
+
+			if (addr)
+				return addr;
+		}
+		start = max(start, low);
+		end = min(end, high);
+		if (end > start && end - start >= len)
+			return end - len;
+		node = node->rb_left;
+	}
+	return 0;
+}
+
+u64 unmapped_area_topdown(struct mm_struct *mm, u64 len, u64 low, u64 high)
+{
+	u64 above = max(mm->highest_vm_end, low);
+
+	if (len > high || high - len < low)
+		return 0;
+	if (above <= high - len)
+		return high - len;
+	return search_gap(mm->mm_rb.rb_node, len, low, high);
+}
+
+/* ---- reverse map's locks ------------------------------------------------------ */
+
+static void vma_rmap_lock(struct quire *q, struct vm_area_struct *vma)
+{
+	if (vma->vm_file)
+		spin_lock(q, &vma_mapping(vma)->i_mmap_lock);
+	if (vma->anon_vma)
+		spin_lock(q, &vma->anon_vma->root->lock);
+}
+
+static void vma_rmap_unlock(struct quire *q, struct vm_area_struct *vma)
+{
+	if (vma->anon_vma)
+		spin_unlock(q, &vma->anon_vma->root->lock);
+	if (vma->vm_file)
+		spin_unlock(q, &vma_mapping(vma)->i_mmap_lock);
+}
+
+static bool counts_as_shared(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
+/*
+ * A shmem file is charged to the commit limit while it is mapped (Linux
+ * charges it from its making to its end; nothing else uses one here).  The
+ * check was do_mmap()'s.
+ */
+static void vma_link_file(struct quire *q, struct vm_area_struct *vma)
+{
+	struct address_space *mapping = vma_mapping(vma);
+
+	spin_lock(q, &mapping->i_mmap_lock);
+	if (mapping->swap_backed && list_empty(&mapping->i_mmap) && !(vma->vm_flags & VM_NORESERVE))
+		(void)HOT_ADD(&q->space->vm_committed_as,
+			      (long)(PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT));
+	list_add_tail(&vma->shared_node, &mapping->i_mmap);
+	mapping->i_mmap_shared += counts_as_shared(vma);
+	spin_unlock(q, &mapping->i_mmap_lock);
+}
+
+static void vma_unlink_file(struct quire *q, struct vm_area_struct *vma)
+{
+	struct address_space *mapping = vma_mapping(vma);
+
+	spin_lock(q, &mapping->i_mmap_lock);
+	list_del_init(&vma->shared_node);
+	mapping->i_mmap_shared -= counts_as_shared(vma);
+	if (mapping->swap_backed && list_empty(&mapping->i_mmap) && !(vma->vm_flags & VM_NORESERVE))
+		vm_unacct_memory(q, PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT);
+	spin_unlock(q, &mapping->i_mmap_lock);
+}
+
+/* ---- link, unlink, bounds ------------------------------------------------------- */
+
+void vma_link(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct rb_node **link = &mm->mm_rb.rb_node, *parent = NULL;
+	struct vm_area_struct *prev = NULL, *next = NULL;
+
+	while (*link) {
+		struct vm_area_struct *at = rb_entry(*link, struct vm_area_struct, vm_rb);
+
+		parent = *link;
+		if (vma->vm_start < at->vm_start) {
+			next = at;
+			link = &parent->rb_left;
+		} else {
+			prev = at;
+			link = &parent->rb_right;
+		}
+	}
+	VM_BUG_ON(q, prev && prev->vm_end > vma->vm_start);
+	VM_BUG_ON(q, next && next->vm_start < vma->vm_end);
+	vma->vm_prev = prev;
+	vma->vm_next = next;
+	vma->vm_gap = vma->rb_subtree_gap = 0;
+	rb_link_node(&vma->vm_rb, parent, link);
+	vma_gap_update(vma);
+	rb_insert_augmented(&vma->vm_rb, &mm->mm_rb, &vma_gap_callbacks);
+	if (prev)
+		prev->vm_next = vma;
+	if (next) {
+		next->vm_prev = vma;
+		vma_gap_update(next);
+	} else {
+		mm->highest_vm_end = vma->vm_end;
+	}
+	mm->map_count++;
+	if (vma->vm_file)
+		vma_link_file(q, vma);
+}
+
+void vma_unlink(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *prev = vma->vm_prev, *next = vma->vm_next;
+
+	rb_erase_augmented(&vma->vm_rb, &mm->mm_rb, &vma_gap_callbacks);
+	if (prev)
+		prev->vm_next = next;
+	if (next) {
+		next->vm_prev = prev;
+		vma_gap_update(next);
+	} else {
+		mm->highest_vm_end = prev ? prev->vm_end : 0;
+	}
+	if (mm->mmap_cache == vma)
+		mm->mmap_cache = NULL;
+	mm->map_count--;
+	if (vma->vm_file)
+		vma_unlink_file(q, vma);
+}
+
+/* New bounds within the free space around the area. */
+void vma_set_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end,
+		   unsigned long pgoff)
+{
+	vma_rmap_lock(q, vma);
+	vma->vm_start = start;
+	vma->vm_end = end;
+	vma->vm_pgoff = pgoff;
+	vma_rmap_unlock(q, vma);
+	vma_gap_update(vma);
+	if (vma->vm_next)
+		vma_gap_update(vma->vm_next);
+	else
+		vma->vm_mm->highest_vm_end = end;
+}
+
+/*
+ * Cuts an area in two at addr; the new one is the lower or the upper part.
+ * -ENOMEM changes nothing.  Linux: __split_vma().
+ */
+int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma, u64 addr,
+	      bool new_below)
+{
+	struct vm_area_struct *new = vm_area_dup(q, vma);
+	unsigned long pgoff = linear_page_index(vma, addr);
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	err = anon_vma_clone(q, new, vma);
+	if (err) {
+		vm_area_free(q, new);
+		return err;
+	}
+	if (new_below) {
+		new->vm_end = addr;
+		vma_set_range(q, vma, addr, vma->vm_end, pgoff);
+	} else {
+		new->vm_start = addr;
+		new->vm_pgoff = pgoff;
+		vma_set_range(q, vma, vma->vm_start, addr, vma->vm_pgoff);
+	}
+	vma_link(q, mm, new);
+	return 0;
+}
+
+/* ---- merging -------------------------------------------------------------------- */
+
+static bool may_merge(const struct vm_area_struct *vma, unsigned long flags,
+		      const struct file *file, const char *name)
+{
+	return vma->vm_flags == flags && vma->vm_file == file && vma->name == name &&
+	       !(flags & VM_GROWSDOWN);
+}
+
+/* Linux's is_mergeable_anon_vma(): the same, or one has none and the other has
+ * not been forked. */
+static bool anon_vmas_merge(const struct vm_area_struct *a, const struct vm_area_struct *b)
+{
+	if (a->anon_vma == b->anon_vma)
+		return true;
+	if (!a->anon_vma)
+		return list_is_singular(&b->anon_vma_chain);
+	return !b->anon_vma && list_is_singular(&a->anon_vma_chain);
+}
+
+/* Joins two adjacent areas if they fit; returns the one that remains. */
+static struct vm_area_struct *merge_pair(struct quire *q, struct mm_struct *mm,
+					 struct vm_area_struct *low, struct vm_area_struct *high)
+{
+	struct vm_area_struct *keep, *drop;
+	u64 start, end;
+	unsigned long pgoff;
+
+	if (!low || !high || low->vm_end != high->vm_start ||
+	    !may_merge(low, high->vm_flags, high->vm_file, high->name) ||
+	    low->vm_pgoff + vma_pages(low) != high->vm_pgoff || !anon_vmas_merge(low, high))
+		return NULL;
+	/* The one with an anon_vma stays, so nothing need be allocated. */
+	keep = low->anon_vma || !high->anon_vma ? low : high;
+	drop = keep == low ? high : low;
+	start = low->vm_start;
+	end = high->vm_end;
+	pgoff = low->vm_pgoff;
+	vma_unlink(q, mm, drop);
+	vma_set_range(q, keep, start, end, pgoff);
+	unlink_anon_vmas(q, drop);
+	vm_area_free(q, drop);
+	return keep;
+}
+
+struct vm_area_struct *vma_merge_around(struct quire *q, struct mm_struct *mm,
+					struct vm_area_struct *vma)
+{
+	struct vm_area_struct *merged = merge_pair(q, mm, vma->vm_prev, vma);
+
+	if (merged)
+		vma = merged;
+	merged = merge_pair(q, mm, vma, vma->vm_next);
+	return merged ? merged : vma;
+}
+
+struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
+				     unsigned long flags, struct file *file, unsigned long pgoff,
+				     const char *name)
+{
+	struct vm_area_struct *prev, *next = find_vma_prev(mm, start, &prev), *merged;
+
+	if (prev && prev->vm_end == start && may_merge(prev, flags, file, name) &&
+	    prev->vm_pgoff + vma_pages(prev) == pgoff) {
+		vma_set_range(q, prev, prev->vm_start, end, prev->vm_pgoff);
+		merged = merge_pair(q, mm, prev, next);
+		return merged ? merged : prev;
+	}
+	if (next && next->vm_start == end && may_merge(next, flags, file, name) &&
+	    next->vm_pgoff == pgoff + ((end - start) >> PAGE_SHIFT)) {
+		vma_set_range(q, next, start, next->vm_end, pgoff);
+		return next;
+	}
+	return NULL;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking mappings away: munmap, exit, MADV_DONTNEED, truncation (Linux's
+ * zap_pte_range() and mmu_gather).
+ *
+ * Entries are cleared under page_table_lock and their frames collected in a
+ * batch; the lock is dropped, translations are flushed, and only then the
+ * frames are let go.  What the hardware noted (dirty, accessed) travels in the
+ * low bits of the collected pointers, because marking a page dirty may take
+ * locks that rank below page_table_lock.
+ *
+ * At each point where it may yield, counters agree with the tables.
+ */
+#include "space/internal.h"
+
+#define ZAP_BATCH   64
+#define ZAP_DIRTY   1UL
+#define ZAP_YOUNG   2UL
+#define ZAP_PAGE_NS 60 /* CPU time of one frame's unmapping and freeing */
+
+struct zap {
+	struct mm_struct *mm;
+	u64 start, end; /* what has been cleared since the last flush */
+	bool truncate;	/* the content is being thrown away */
+	unsigned int nr;
+	long rss[NR_MM_COUNTERS];
+	unsigned long pages[ZAP_BATCH];
+};
+
+/* A page that only the swap cache still wants goes from there too. */
+void free_swap_cache(struct quire *q, struct page *page)
+{
+	if (PageSwapCache(page) && !page_mapped(page) && trylock_page(page)) {
+		(void)try_to_free_swap(q, page);
+		unlock_page(q, page);
+	}
+}
+
+static void zap_flush(struct quire *q, struct zap *zap)
+{
+	struct page *pages[ZAP_BATCH];
+
+	if (!zap->nr)
+		return;
+	flush_tlb(q, zap->mm, zap->start, zap->end);
+	for (unsigned int i = 0; i < zap->nr; i++) {
+		struct page *page = (struct page *)(zap->pages[i] & ~(ZAP_DIRTY | ZAP_YOUNG));
+
+		if (zap->pages[i] & ZAP_DIRTY)
+			(void)set_page_dirty(q, page);
+		if (zap->pages[i] & ZAP_YOUNG)
+			mark_page_accessed(q, page);
+		if (PageSwapCache(page))
+			free_swap_cache(q, page);
+		pages[i] = page;
+	}
+	charge_ns(q, (u64)zap->nr * ZAP_PAGE_NS);
+	release_pages(q, pages, zap->nr);
+	zap->nr = 0;
+	zap->start = zap->end;
+}
+
+static void zap_sync_rss(struct zap *zap)
+{
+	for (int i = 0; i < NR_MM_COUNTERS; i++) {
+		if (zap->rss[i])
+			add_mm_counter(zap->mm, i, zap->rss[i]);
+		zap->rss[i] = 0;
+	}
+}
+
+static void zap_present(struct quire *q, struct zap *zap, struct vm_area_struct *vma, pte_t pte)
+{
+	struct page *page;
+	unsigned long bits = 0;
+
+	if (pte_special(pte))
+		return;
+	page = pfn_to_page(q, pte_pfn(pte));
+	if (!PageAnon(page)) {
+		/* Truncation throws the content away. */
+		if (pte_dirty(pte) && !zap->truncate)
+			bits |= ZAP_DIRTY;
+		if (pte_young(pte) && !(vma->vm_flags & VM_SEQ_READ))
+			bits |= ZAP_YOUNG;
+	}
+	zap->rss[mm_counter(page)]--;
+	page_remove_rmap(q, page);
+	if (unlikely(vma->vm_flags & VM_LOCKED) && PageMlocked(page))
+		munlock_page(q, page);
+	zap->pages[zap->nr++] = (unsigned long)page | bits;
+}
+
+/* One table of the last level from *addr to end; stops when the batch is full. */
+static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struct *vma,
+			  pte_t *table, u64 *addr, u64 end)
+{
+	unsigned int n = (unsigned int)((end - *addr) >> PAGE_SHIFT);
+	unsigned long cleared = 0;
+	pte_t *ptep = table;
+
+	spin_lock(q, &zap->mm->page_table_lock);
+	for (; n && zap->nr < ZAP_BATCH; n--, ptep++, *addr += PAGE_SIZE) {
+		pte_t pte = *ptep;
+
+		if (pte_none(pte))
+			continue;
+		HOT_STORE(ptep, 0);
+		cleared++;
+		if (likely(pte_present(pte))) {
+			zap_present(q, zap, vma, pte);
+		} else {
+			zap->rss[MM_SWAPENTS]--;
+			free_swap_and_cache(q, pte_to_swp_entry(pte));
+		}
+	}
+	virt_to_page(q, table)->private -= cleared;
+	zap->end = *addr;
+	zap_sync_rss(zap);
+	spin_unlock(q, &zap->mm->page_table_lock);
+}
+
+pte_t *next_pte_table(const struct quire *q, u64 root_pfn, u64 *addr, u64 end)
+{
+	while (*addr < end) {
+		u64 table = root_pfn;
+		int level = PT_LEVELS;
+
+		for (; level > 1; level--) {
+			pte_t entry = pt_entries(q, table)[pt_index(*addr, level)];
+
+			if (pte_none(entry))
+				break;
+			table = pte_pfn(entry);
+		}
+		if (level == 1)
+			return pt_entries(q, table) + pt_index(*addr, 1);
+		*addr = (*addr & ~(BIT(PT_SHIFT(level)) - 1)) + BIT(PT_SHIFT(level));
+	}
+	return NULL;
+}
+
+static void zap_range(struct quire *q, struct zap *zap, struct vm_area_struct *vma, u64 addr,
+		      u64 end, bool may_yield)
+{
+	pte_t *table;
+
+	zap->start = zap->end = addr;
+	while ((table = next_pte_table(q, zap->mm->pgd_pfn, &addr, end)) != NULL) {
+		u64 stop = pmd_addr_end(addr, end);
+
+		zap_pte_table(q, zap, vma, table, &addr, stop);
+		if (zap->nr == ZAP_BATCH)
+			zap_flush(q, zap);
+		if (may_yield && addr == stop)
+			cond_resched(q);
+	}
+	zap_flush(q, zap);
+}
+
+/*
+ * Empties [start, end) of an area: entries, frames, swap slots.  The tables
+ * stay (free_pgtables()).  The caller holds mmap_lock.  May yield.
+ */
+void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
+{
+	struct zap zap = {.mm = vma->vm_mm};
+
+	update_hiwater_rss(vma->vm_mm);
+	zap_range(q, &zap, vma, start, end, true);
+}
+
+/* Gives empty tables of [start, end) back; nobody may be walking there. */
+void free_pgtables(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+{
+	unsigned int n;
+
+	spin_lock(q, &mm->page_table_lock);
+	n = pt_free_empty(q, mm->pgd_pfn, start, end);
+	mm->pgtables_bytes -= (long)n * (long)PAGE_SIZE;
+	spin_unlock(q, &mm->page_table_lock);
+}
+
+/*
+ * Truncation: pages [start, start + nr) of a mapping vanish from every address
+ * space, with private copies made of them.
+ */
+void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigned long start,
+			 unsigned long nr)
+{
+	unsigned long last = start + nr < start ? ULONG_MAX : start + nr;
+	struct vm_area_struct *vma;
+
+	spin_lock(q, &mapping->i_mmap_lock);
+	list_for_each_entry (vma, &mapping->i_mmap, shared_node) {
+		struct zap zap = {.mm = vma->vm_mm, .truncate = true};
+		unsigned long from = max(start, vma->vm_pgoff);
+		unsigned long to = min(last, vma->vm_pgoff + vma_pages(vma));
+
+		if (from >= to)
+			continue;
+		update_hiwater_rss(vma->vm_mm);
+		zap_range(q, &zap, vma, vma->vm_start + ((from - vma->vm_pgoff) << PAGE_SHIFT),
+			  vma->vm_start + ((to - vma->vm_pgoff) << PAGE_SHIFT), false);
+	}
+	spin_unlock(q, &mapping->i_mmap_lock);
+}

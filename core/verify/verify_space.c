@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces' invariants: areas are ordered and apart, their tree and gaps
+ * are right; every entry lies in an area and maps a page that belongs there;
+ * counters equal the entries; reverse maps find exactly these entries.
+ *
+ * That each frame's _mapcount is the number of its entries would need a table
+ * of counts, and verifying may not allocate.  Instead two sums are compared
+ * that are equal if and, but for a chance of 2^-128, only if it holds:
+ *
+ *	sum over entries of H(pfn)  =  sum over frames of mapcount * H(pfn)
+ *
+ * for two independent 64-bit hashes H.  One pass over all tables, one over the
+ * memory map (free blocks are passed over).  When they differ, the range of
+ * frames is halved until the frame is found.
+ *
+ * That the reverse map finds an entry follows from two facts checked at each:
+ * page->index leads back to its address, and its area is chained to the page's
+ * anon_vma, or linked to its mapping.
+ */
+#include "verify/verify.h"
+#include "space/internal.h"
+
+#define MAX_REPORTS 20 /* of one kind in one address space */
+
+struct sums {
+	u64 a, b;
+};
+
+static inline void add_hash(struct sums *s, u64 pfn, u64 times)
+{
+	u64 a = pfn, b = pfn ^ 0x5851f42d4c957f2dULL;
+
+	s->a += prng_splitmix64(&a) * times;
+	s->b += prng_splitmix64(&b) * times;
+}
+
+/* ---- areas ----------------------------------------------------------------------- */
+
+struct totals {
+	unsigned long account, file_vmas, listed_vmas;
+	struct sums entries;
+	u64 anon_mapped, file_mapped; /* frames, by the memory map */
+};
+
+static void check_chains(struct verify *v, struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct anon_vma_chain *avc;
+	bool own = !vma->anon_vma, first = true;
+	unsigned int active = 0;
+
+	if (!list_validate(&vma->anon_vma_chain)) {
+		broken(v, "space: mm %lu area 0x%lx: its chains are not a list", mm->context_id,
+		       vma->vm_start);
+		return;
+	}
+	list_for_each_entry (avc, &vma->anon_vma_chain, same_vma) {
+		if (avc->vma != vma || avc->same_anon_vma.next->prev != &avc->same_anon_vma ||
+		    list_empty(&avc->anon_vma->chains))
+			broken(v, "space: mm %lu area 0x%lx: a chain does not lead back",
+			       mm->context_id, vma->vm_start);
+		own |= avc->anon_vma == vma->anon_vma;
+	}
+	if (!own) {
+		broken(v, "space: mm %lu area 0x%lx is not chained to its anon_vma", mm->context_id,
+		       vma->vm_start);
+		return;
+	}
+	if (!vma->anon_vma)
+		return;
+	/* Whoever comes first of those that use it answers for its count. */
+	list_for_each_entry (avc, &vma->anon_vma->chains, same_anon_vma) {
+		if (avc->vma->anon_vma != vma->anon_vma)
+			continue;
+		if (!active++)
+			first = avc->vma == vma;
+	}
+	if (first && active != vma->anon_vma->num_active_vmas)
+		broken(v, "space: mm %lu area 0x%lx: anon_vma counts %u areas, %u use it",
+		       mm->context_id, vma->vm_start, vma->anon_vma->num_active_vmas, active);
+}
+
+/* The first area of a mapping's list answers for all of it. */
+static void check_i_mmap(struct verify *v, struct vm_area_struct *vma, struct totals *t)
+{
+	struct address_space *mapping = vma_mapping(vma);
+	struct vm_area_struct *other;
+	unsigned int shared = 0;
+
+	t->file_vmas++;
+	if (list_empty(&vma->shared_node) || mapping->i_mmap.next != &vma->shared_node)
+		return;
+	if (!list_validate(&mapping->i_mmap)) {
+		broken(v, "space: the areas of inode %lu are not a list", mapping->host->i_ino);
+		return;
+	}
+	list_for_each_entry (other, &mapping->i_mmap, shared_node) {
+		t->listed_vmas++;
+		shared +=
+			(other->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+		if (vma_mapping(other) != mapping)
+			broken(v, "space: area 0x%lx is on the list of another file",
+			       other->vm_start);
+	}
+	if (shared != mapping->i_mmap_shared)
+		broken(v, "space: inode %lu counts %u shared areas, has %u", mapping->host->i_ino,
+		       mapping->i_mmap_shared, shared);
+	if (mapping->swap_backed && !(vma->vm_flags & VM_NORESERVE))
+		t->account += PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT;
+}
+
+static u64 subtree_gap(const struct rb_node *node)
+{
+	return node ? rb_entry(node, struct vm_area_struct, vm_rb)->rb_subtree_gap : 0;
+}
+
+static void check_vma(struct verify *v, struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *prev = vma->vm_prev;
+	u64 below = prev ? prev->vm_end : 0, start = vm_start_gap(vma);
+	u64 gap = start > below ? start - below : 0, largest;
+
+	if (vma->vm_start >= vma->vm_end || ((vma->vm_start | vma->vm_end) & ~PAGE_MASK))
+		broken(v, "space: mm %lu area 0x%lx-0x%lx has impossible bounds", mm->context_id,
+		       vma->vm_start, vma->vm_end);
+	if (vma->vm_start < below)
+		broken(v, "space: mm %lu area 0x%lx overlaps the one before it", mm->context_id,
+		       vma->vm_start);
+	if (rb_entry_safe(rb_prev(&vma->vm_rb), struct vm_area_struct, vm_rb) != prev ||
+	    rb_entry_safe(rb_next(&vma->vm_rb), struct vm_area_struct, vm_rb) != vma->vm_next)
+		broken(v, "space: mm %lu area 0x%lx: neighbours differ from the tree",
+		       mm->context_id, vma->vm_start);
+	if (vma->vm_mm != mm)
+		broken(v, "space: mm %lu area 0x%lx belongs to another space", mm->context_id,
+		       vma->vm_start);
+	largest = max(gap, subtree_gap(vma->vm_rb.rb_left));
+	largest = max(largest, subtree_gap(vma->vm_rb.rb_right));
+	if (vma->vm_gap != gap || vma->rb_subtree_gap != largest)
+		broken(v,
+		       "space: mm %lu area 0x%lx: gap 0x%lx (0x%lx below), largest 0x%lx (0x%lx)",
+		       mm->context_id, vma->vm_start, vma->vm_gap, gap, vma->rb_subtree_gap,
+		       largest);
+}
+
+static bool check_areas(struct verify *v, struct mm_struct *mm, struct totals *t)
+{
+	struct mm_struct sum = {0};
+	u64 end = 0;
+	int n = 0;
+
+	if (!rb_validate(&mm->mm_rb)) {
+		broken(v, "space: mm %lu: the tree of areas is not a red-black tree",
+		       mm->context_id);
+		return false;
+	}
+	for (struct rb_node *node = rb_first(&mm->mm_rb); node; node = rb_next(node)) {
+		struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, vm_rb);
+
+		check_vma(v, mm, vma);
+		check_chains(v, mm, vma);
+		if (vma->vm_file)
+			check_i_mmap(v, vma, t);
+		vm_stat_account(&sum, vma->vm_flags, (long)vma_pages(vma));
+		if (vma->vm_flags & VM_ACCOUNT)
+			t->account += vma_pages(vma);
+		end = vma->vm_end;
+		n++;
+	}
+	if (n != mm->map_count)
+		broken(v, "space: mm %lu counts %d areas, has %d", mm->context_id, mm->map_count,
+		       n);
+	if (end != mm->highest_vm_end)
+		broken(v, "space: mm %lu: its areas end at 0x%lx, not 0x%lx", mm->context_id, end,
+		       mm->highest_vm_end);
+	if (sum.total_vm != mm->total_vm || sum.data_vm != mm->data_vm ||
+	    sum.exec_vm != mm->exec_vm || sum.stack_vm != mm->stack_vm ||
+	    sum.locked_vm != mm->locked_vm)
+		broken(v,
+		       "space: mm %lu: total_vm %lu data %lu exec %lu stack %lu locked %lu, its "
+		       "areas make %lu %lu %lu %lu %lu",
+		       mm->context_id, mm->total_vm, mm->data_vm, mm->exec_vm, mm->stack_vm,
+		       mm->locked_vm, sum.total_vm, sum.data_vm, sum.exec_vm, sum.stack_vm,
+		       sum.locked_vm);
+	return true;
+}
+
+/* ---- tables ---------------------------------------------------------------------- */
+
+struct walk {
+	struct verify *v;
+	struct mm_struct *mm;
+	struct vm_area_struct *vma; /* the first that ends above addr */
+	long rss[NR_MM_COUNTERS];
+	long tables;
+	unsigned int reports;
+	struct sums *entries;
+};
+
+static void bad_entry(struct walk *w, u64 addr, const char *what)
+{
+	if (w->reports++ < MAX_REPORTS)
+		broken(w->v, "space: mm %lu: the entry for 0x%lx %s", w->mm->context_id, addr,
+		       what);
+}
+
+static bool chained(const struct vm_area_struct *vma, const struct anon_vma *av)
+{
+	struct anon_vma_chain *avc;
+
+	if (likely(vma->anon_vma == av))
+		return true;
+	list_for_each_entry (avc, &vma->anon_vma_chain, same_vma)
+		if (avc->anon_vma == av)
+			return true;
+	return false;
+}
+
+static void check_present(struct walk *w, struct vm_area_struct *vma, u64 addr, pte_t pte)
+{
+	const struct quire *q = w->v->q;
+	struct page *page;
+
+	if (pte_special(pte)) {
+		if (pte_pfn(pte) != page_to_pfn(q, q->space->zero_page) || pte_write(pte))
+			bad_entry(w, addr, "is special and not the zero page, read-only");
+		return;
+	}
+	if (unlikely(pte_pfn(pte) >= q->max_pfn)) {
+		bad_entry(w, addr, "maps a frame that does not exist");
+		return;
+	}
+	page = pfn_to_page(q, pte_pfn(pte));
+	add_hash(w->entries, pte_pfn(pte), 1);
+	w->rss[mm_counter(page)]++;
+	if (pte_write(pte) && !(vma->vm_flags & VM_WRITE))
+		bad_entry(w, addr, "may be written, its area may not");
+	if (page->index != linear_page_index(vma, addr))
+		bad_entry(w, addr, "maps a page whose index leads elsewhere");
+	if (PageAnon(page)) {
+		if ((vma->vm_flags & VM_SHARED) || !chained(vma, page_anon_vma(page)))
+			bad_entry(w, addr, "maps an anonymous page that can't find it");
+	} else if (!vma->vm_file || page->mapping != vma_mapping(vma)) {
+		bad_entry(w, addr, "maps a page of another file");
+	}
+	if (unlikely(page_ref_count(page) < 1 || page_has_type(page) || PageSlab(page)))
+		bad_entry(w, addr, "maps a frame that is used for something else");
+}
+
+static void check_leaf(struct walk *w, u64 addr, pte_t pte)
+{
+	while (w->vma && w->vma->vm_end <= addr)
+		w->vma = w->vma->vm_next;
+	if (unlikely(!w->vma || w->vma->vm_start > addr)) {
+		bad_entry(w, addr, "lies in no area");
+		return;
+	}
+	if (pte_present(pte))
+		check_present(w, w->vma, addr, pte);
+	else if (w->vma->vm_flags & VM_SHARED)
+		bad_entry(w, addr, "is a swap entry in a shared area");
+	else
+		w->rss[MM_SWAPENTS]++;
+}
+
+static void check_table(struct walk *w, u64 table_pfn, int level, u64 addr)
+{
+	const struct quire *q = w->v->q;
+	const struct page *table = pfn_to_page(q, table_pfn);
+	const pte_t *entries = pt_entries(q, table_pfn);
+	unsigned long used = 0;
+
+	if (!PageTable(table)) {
+		bad_entry(w, addr, "leads to a table that is none");
+		return;
+	}
+	w->tables++;
+	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++, addr += BIT(PT_SHIFT(level))) {
+		if (pte_none(entries[i]))
+			continue;
+		used++;
+		if (level == 1)
+			check_leaf(w, addr, entries[i]);
+		else
+			check_table(w, pte_pfn(entries[i]), level - 1, addr);
+	}
+	if (used != table->private)
+		broken(w->v, "space: mm %lu: a table of level %d counts %lu entries, has %lu",
+		       w->mm->context_id, level, table->private, used);
+}
+
+static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *entries)
+{
+	static const char *const names[NR_MM_COUNTERS] = {"file", "anon", "swap", "shmem"};
+	struct walk w = {.v = v, .mm = mm, .entries = entries};
+
+	w.vma = rb_entry_safe(rb_first(&mm->mm_rb), struct vm_area_struct, vm_rb);
+	check_table(&w, mm->pgd_pfn, PT_LEVELS, 0);
+	for (int i = 0; i < NR_MM_COUNTERS; i++)
+		if (w.rss[i] != mm->rss_stat[i])
+			broken(v, "space: mm %lu counts %ld %s entries, has %ld", mm->context_id,
+			       mm->rss_stat[i], names[i], w.rss[i]);
+	/* The root counts for no one, as in Linux. */
+	if ((w.tables - 1) * (long)PAGE_SIZE != mm->pgtables_bytes)
+		broken(v, "space: mm %lu counts %ld bytes of tables, has %ld", mm->context_id,
+		       mm->pgtables_bytes, (w.tables - 1) * (long)PAGE_SIZE);
+}
+
+/* ---- the memory map -------------------------------------------------------------- */
+
+/* Sums of mapcount * H over frames [first, last]; counts mapped ones a node. */
+static void sum_mapcounts(const struct quire *q, u64 first, u64 last, struct sums *s,
+			  u64 (*mapped)[2])
+{
+	u64 pfn = first;
+
+	while (pfn <= last) {
+		const struct page *page = pfn_to_page(q, pfn);
+		int count;
+
+		if (PageBuddy(page)) {
+			pfn += 1UL << page->private;
+			continue;
+		}
+		/* Descriptors that were never written read as zero. */
+		count = page->_refcount > 0 && !PageSlab(page) ? page_mapcount(page) : 0;
+		if (count) {
+			add_hash(s, pfn, (u64)(s64)count);
+			if (mapped)
+				mapped[page_to_nid(page)][!PageAnon(page)]++;
+		}
+		pfn++;
+	}
+}
+
+/* The same sums by the entries, for the search only. */
+static void sum_table(const struct quire *q, u64 table_pfn, int level, u64 first, u64 last,
+		      struct sums *s)
+{
+	const pte_t *entries = pt_entries(q, table_pfn);
+
+	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
+		if (pte_none(entries[i]))
+			continue;
+		if (level > 1)
+			sum_table(q, pte_pfn(entries[i]), level - 1, first, last, s);
+		else if (pte_present(entries[i]) && !pte_special(entries[i]) &&
+			 pte_pfn(entries[i]) >= first && pte_pfn(entries[i]) <= last)
+			add_hash(s, pte_pfn(entries[i]), 1);
+	}
+}
+
+static bool range_differs(const struct quire *q, u64 first, u64 last)
+{
+	struct sums by_map = {0}, by_entries = {0};
+	struct mm_struct *mm;
+
+	sum_mapcounts(q, first, last, &by_map, NULL);
+	list_for_each_entry (mm, &q->space->mms, mm_list)
+		sum_table(q, mm->pgd_pfn, PT_LEVELS, first, last, &by_entries);
+	return by_map.a != by_entries.a || by_map.b != by_entries.b;
+}
+
+static void report_frame(struct verify *v, u64 first, u64 last)
+{
+	while (first < last) {
+		u64 mid = first + (last - first) / 2;
+
+		if (range_differs(v->q, first, mid))
+			last = mid;
+		else
+			first = mid + 1;
+	}
+	broken(v, "space: frame 0x%lx has a map count of %d, the tables disagree", first,
+	       page_mapcount(pfn_to_page(v->q, first)));
+}
+
+static void check_mapcounts(struct verify *v, const struct sums *entries)
+{
+	u64 mapped[QUIRE_MAX_NODES][2] = {0};
+	struct sums s = {0};
+	struct quire *q = v->q;
+
+	sum_mapcounts(q, 0, q->max_pfn - 1, &s, mapped);
+	if (s.a != entries->a || s.b != entries->b)
+		report_frame(v, 0, q->max_pfn - 1);
+	for_each_node (q, nid) {
+		u64 anon = node_page_state(NODE_DATA(q, nid), NR_ANON_MAPPED);
+		u64 file = node_page_state(NODE_DATA(q, nid), NR_FILE_MAPPED);
+
+		if (anon != mapped[nid][0] || file != mapped[nid][1])
+			broken(v,
+			       "space: node %u counts %lu anonymous and %lu file frames mapped, "
+			       "has %lu and %lu",
+			       nid, anon, file, mapped[nid][0], mapped[nid][1]);
+	}
+}
+
+void verify_space(struct verify *v)
+{
+	struct space_floor *sp = v->q->space;
+	struct totals t = {0};
+	struct mm_struct *mm;
+
+	if (!list_validate(&sp->mms)) {
+		broken(v, "space: the list of address spaces is not a list");
+		return;
+	}
+	list_for_each_entry (mm, &sp->mms, mm_list)
+		if (check_areas(v, mm, &t))
+			check_tables(v, mm, &t.entries);
+	check_mapcounts(v, &t.entries);
+	if (t.file_vmas != t.listed_vmas)
+		broken(v, "space: %lu areas map files, files list %lu", t.file_vmas, t.listed_vmas);
+	if ((long)t.account != sp->vm_committed_as)
+		broken(v, "space: %ld pages are promised, areas make %lu", sp->vm_committed_as,
+		       t.account);
+}
