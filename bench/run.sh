@@ -1,0 +1,35 @@
+#!/bin/sh
+# bench/run.sh BUILD PROGRAM...: runs the benchmarks, prints a table and writes
+# BUILD/bench.json: a list of cases, each with name, value, unit, the peer or
+# floor it was measured beside in the same run with its value, the ratio, the
+# goal and whether it was met (null where there is none).
+set -u
+build=$1
+shift
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+status=0
+for program in "$@" $(ls "$(dirname "$0")"/night*.sh 2>/dev/null); do
+	echo "  bench $program" >&2
+	case $program in
+	*.sh) sh "$program" "$build" ;;
+	*) "$program" ;;
+	esac >"$lines.one" || status=1
+	grep '^{' "$lines.one" >>"$lines"
+done
+rm -f "$lines.one"
+{
+	echo '['
+	sed '$!s/$/,/; s/^/  /' "$lines"
+	echo ']'
+} >"$build/bench.json"
+field() { sed -n "s/.*\"$1\": *\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p"; }
+printf '%-44s %12s %-8s %-22s %12s %8s %10s %s\n' case value unit beside value ratio goal met
+while read -r line; do
+	printf '%-44s %12s %-8s %-22s %12s %8s %10s %s\n' \
+		"$(echo "$line" | field name)" "$(echo "$line" | field value)" "$(echo "$line" | field unit)" \
+		"$(echo "$line" | field peer)" "$(echo "$line" | field peer_value)" \
+		"$(echo "$line" | field ratio)" "$(echo "$line" | field goal)" "$(echo "$line" | field met)"
+done <"$lines"
+echo "written to $build/bench.json"
+exit $status
