@@ -256,10 +256,10 @@ struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent,
 	if (err)
 		goto fail;
 	spin_lock(q, &g->lock);
-	if (find_child(parent, name, len)) {
+	if (parent->offline || find_child(parent, name, len)) {
 		free_id(g, memcg);
 		spin_unlock(q, &g->lock);
-		err = -EEXIST;
+		err = parent->offline ? -EINVAL : -EEXIST;
 		goto fail;
 	}
 	mem_cgroup_get(parent);
@@ -286,7 +286,7 @@ int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg)
 	else if (memcg->nr_tasks)
 		err = -EBUSY;
 	list_for_each_entry (child, &memcg->children, sibling)
-		if (!child->offline)
+		if (!child->offline && !err)
 			err = -EBUSY;
 	if (!err)
 		memcg->offline = true;
