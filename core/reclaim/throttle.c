@@ -37,7 +37,7 @@ static bool skip_throttle_noprogress(struct quire *q, struct pglist_data *pgdat)
 
 void reclaim_throttle(struct quire *q, struct pglist_data *pgdat, enum vmscan_throttle_state reason)
 {
-	struct quire_wait_queue *wq = &pgdat->reclaim_wait[reason];
+	struct quire_wait_queue *wq;
 	u64 timeout = JIFFY_NS;
 	u32 seq;
 
@@ -62,9 +62,10 @@ void reclaim_throttle(struct quire *q, struct pglist_data *pgdat, enum vmscan_th
 	case VMSCAN_THROTTLE_ISOLATED:
 		timeout = NSEC_PER_SEC / 50;
 		break;
-	case NR_VMSCAN_THROTTLE:
+	default: /* not a reason */
 		return;
 	}
+	wq = &pgdat->reclaim_wait[reason];
 	seq = HOT_LOAD(&wq->seq);
 	wait_on(q, wq, seq, timeout);
 	if (reason == VMSCAN_THROTTLE_WRITEBACK)
