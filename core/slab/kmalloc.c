@@ -135,7 +135,7 @@ void kfree(struct quire *q, const void *object)
 
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
 		return;
-	page = compound_head(virt_to_page(q, object));
+	page = virt_to_slab(q, object);
 	if (likely(PageSlab(page)))
 		kmem_cache_free(q, page->slab_cache, (void *)(unsigned long)object);
 	else
@@ -148,6 +148,6 @@ size_t ksize(struct quire *q, const void *object)
 
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
 		return 0;
-	page = compound_head(virt_to_page(q, object));
+	page = virt_to_slab(q, object);
 	return PageSlab(page) ? page->slab_cache->object_size : PAGE_SIZE << compound_order(page);
 }

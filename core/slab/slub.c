@@ -118,7 +118,7 @@ static void discard_chain(struct quire *q, struct kmem_cache *s, struct page *pa
 /* Under list_lock, as are all below that take n. */
 void add_partial(struct kmem_cache_node *n, struct page *page, bool tail)
 {
-	n->nr_partial++;
+	HOT_STORE(&n->nr_partial, n->nr_partial + 1);
 	if (tail)
 		list_add_tail(&page->lru, &n->partial);
 	else
@@ -128,7 +128,7 @@ void add_partial(struct kmem_cache_node *n, struct page *page, bool tail)
 static void remove_partial(struct kmem_cache_node *n, struct page *page)
 {
 	list_del_init(&page->lru);
-	n->nr_partial--;
+	HOT_STORE(&n->nr_partial, n->nr_partial - 1);
 }
 
 /*
@@ -444,7 +444,7 @@ static __attribute__((noinline)) void __slab_free(struct quire *q, struct kmem_c
 
 void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
 {
-	struct page *page = compound_head(virt_to_page(q, object));
+	struct page *page = virt_to_slab(q, object);
 	struct kmem_cache_cpu *c = this_cpu_slab(q, s);
 
 	BUG_ON(q, page->slab_cache != s); /* not an object of this cache */

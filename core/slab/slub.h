@@ -115,6 +115,18 @@ static inline void set_freepointer(const struct kmem_cache *s, void *object, voi
 	*(void **)((char *)object + s->offset) = next;
 }
 
+/*
+ * The first page of the slab, or of kmalloc's block, that holds an address.  A
+ * slab's first page is told by its flag, for the word that leads from a tail to
+ * its head is a list link there, and others may be changing it.
+ */
+static inline struct page *virt_to_slab(const struct quire *q, const void *object)
+{
+	struct page *page = virt_to_page(q, object);
+
+	return HOT_LOAD(&page->flags) & (BIT(PG_slab) | BIT(PG_head)) ? page : compound_head(page);
+}
+
 /* The slab behind a page of a CPU's partial chain; lru is free meanwhile. */
 static inline struct page *slab_next(const struct page *page)
 {
