@@ -84,10 +84,6 @@ static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsig
 
 		return ERR_PTR(gone ? -EEXIST : -ENOMEM);
 	}
-	if (major) {
-		count_vm_event(q, PGMAJFAULT);
-		count_memcg_events(q, page->memcg, PGMAJFAULT, 1);
-	}
 	lock_page(q, page);
 	if (!PageSwapCache(page) || page->private != entry.val) {
 		err = -EEXIST;
