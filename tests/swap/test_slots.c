@@ -196,21 +196,26 @@ static void test_priorities(void **state)
 
 static void failing_swapon(struct testbox *t, void *arg)
 {
-	unsigned int failed = 0;
-	int err = -1;
+	unsigned long missed = 1;
+	unsigned int failed = 0, done = 0;
 
 	(void)arg;
-	for (unsigned long n = 1; n < 500 && err; n++) {
+	for (unsigned long n = 1; n < 500 && missed; n++) {
+		int err;
+
 		testbox_fail_alloc(t, n);
 		/* Large enough that the maps and arrays need pages of their own. */
 		err = swapon(t->q, t->bdi, 1 << 20, 100000, -1, "/swap1", true);
+		missed = t->failed;
 		testbox_fail_alloc(t, 0);
+		t->failed = 0;
 		assert_true(!err || err == -ENOMEM);
 		failed += err != 0;
+		done += !err;
 	}
-	assert_int_equal(err, 0);
-	assert_true(failed > 20);
-	assert_int_equal(t->q->swap->nr_swapfiles, 2);
+	/* Where it was done for all that, the slab had made do with less. */
+	assert_true(failed > 20 && !missed);
+	assert_int_equal(t->q->swap->nr_swapfiles, 1 + done);
 }
 
 static void test_failing_swapon(void **state)
