@@ -117,7 +117,7 @@ int files_setup(struct machine *m)
 		fs->ino_base = ino;
 		ino += fs->spec->directories + fs->spec->count;
 		m->disk_used[disk] += fs->spec->count * file_pages(fs);
-		if (m->disk_used[disk] > s->disks[disk].size.v >> PAGE_SHIFT) {
+		if (m->disk_used[disk] > m->disk_end[disk]) {
 			fprintf(m->err, "%s: files[%u]: \"%s\" does not fit on disk %s\n", s->path,
 				i, fs->spec->name, s->disks[disk].name);
 			return -ENOSPC;
@@ -129,6 +129,11 @@ int files_setup(struct machine *m)
 		iput(m->q, dir);
 		if (IS_ERR_OR_NULL(fs->root))
 			return -ENOMEM;
+	}
+	/* What is made later lies behind the trees and before the swap. */
+	for (u32 i = 0; i < s->disks_count; i++) {
+		m->sb[i]->next_block = m->disk_used[i];
+		m->sb[i]->nr_blocks = m->disk_end[i];
 	}
 	return 0;
 }

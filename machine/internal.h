@@ -70,7 +70,7 @@ struct machine {
 	struct backing_dev **bdi; /* [disks_count] */
 	struct super_block **sb;
 	struct super_block *program_sb; /* programs lie on the first disk; NULL: none */
-	u64 *disk_used; /* pages laid out on each disk */
+	u64 *disk_used, *disk_end; /* pages laid out on each disk, and where its swap begins */
 	struct fileset *filesets;
 	struct segment *segments;
 	u32 nr_segments;

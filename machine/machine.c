@@ -86,6 +86,7 @@ static void setup_disks(struct machine *m)
 		};
 		unsigned int dev = model_add_disk(m->model, &dc);
 
+		m->disk_end[i] = dc.size_bytes >> PAGE_SHIFT;
 		m->bdi[i] = bdi_register(m->q, dev, s->disks[i].name);
 		if (m->bdi[i])
 			m->sb[i] = sget(m->q, m->bdi[i], m->q->cache->ext4_inode_cachep);
@@ -95,31 +96,32 @@ static void setup_disks(struct machine *m)
 	m->program_sb = s->disks_count ? m->sb[0] : NULL;
 }
 
-/* Swap lies at the end of its disk. */
+/* Swap areas lie at the end of their disk, the first one last. */
 static void setup_swap(struct machine *m)
 {
 	const struct scenario *s = m->scenario;
 
 	for (u32 i = 0; i < s->swap_count; i++) {
-		unsigned long pages = s->swap[i].size.v >> PAGE_SHIFT;
+		const struct scn_swap *sw = &s->swap[i];
+		unsigned long pages = sw->size.v >> PAGE_SHIFT;
+		unsigned int part = 2;
 		char name[64];
-		u32 disk = 0, part = 2;
-		u64 end;
-		int err;
+		u32 disk = 0;
+		int err = -ENOSPC;
 
-		while (strcmp(s->disks[disk].name, s->swap[i].device))
+		while (strcmp(s->disks[disk].name, sw->device))
 			disk++;
 		for (u32 j = 0; j < i; j++)
-			part += !strcmp(s->swap[j].device, s->swap[i].device);
-		end = s->disks[disk].size.v >> PAGE_SHIFT;
-		for (u32 j = 0; j <= i; j++)
-			if (!strcmp(s->swap[j].device, s->swap[i].device))
-				end -= min(end, s->swap[j].size.v >> PAGE_SHIFT);
-		snprintf(name, sizeof(name), "/dev/%sp%u", s->swap[i].device, part);
-		err = swapon(m->q, m->bdi[disk], end, pages, s->swap[i].priority ? s->swap[i].priority : -1,
-			     name, false);
+			part += !strcmp(s->swap[j].device, sw->device);
+		snprintf(name, sizeof(name), "/dev/%sp%u", sw->device, part);
+		if (pages < m->disk_end[disk]) {
+			m->disk_end[disk] -= pages;
+			err = swapon(m->q, m->bdi[disk], m->disk_end[disk], pages,
+				     sw->priority ? sw->priority : -1, name, false);
+		}
 		if (err) {
-			fprintf(m->err, "%s: swap[%u]: can't be switched on (error %d)\n", s->path, i, -err);
+			fprintf(m->err, "%s: swap[%u]: can't be switched on: %s\n", s->path, i,
+				err == -ENOSPC ? "it does not fit on its disk" : "no memory");
 			m->failed = true;
 		}
 	}
@@ -216,9 +218,10 @@ static bool allocate(struct machine *m)
 	m->bdi = calloc(s->disks_count + 1, sizeof(*m->bdi));
 	m->sb = calloc(s->disks_count + 1, sizeof(struct super_block *));
 	m->disk_used = calloc(s->disks_count + 1, sizeof(u64));
+	m->disk_end = calloc(s->disks_count + 1, sizeof(u64));
 	m->filesets = calloc(s->files_count + 1, sizeof(*m->filesets));
 	m->log = event_log_create(m);
-	return m->bdi && m->sb && m->disk_used && m->filesets && m->log;
+	return m->bdi && m->sb && m->disk_used && m->disk_end && m->filesets && m->log;
 }
 
 struct machine *machine_boot(const struct scenario *s, FILE *err)
@@ -271,6 +274,7 @@ void machine_destroy(struct machine *m)
 	free(m->bdi);
 	free(m->sb);
 	free(m->disk_used);
+	free(m->disk_end);
 	free(m->filesets);
 	free(m->segments);
 	free(m);

@@ -165,21 +165,17 @@ static bool process_heap(struct process *p)
 	return r && process_touch(p, r, 0, r->nr_pages, true);
 }
 
+/* A start-up runs through the program's text. */
 static bool process_program(struct process *p)
 {
-	struct machine *m = p->m;
-	struct touch t = {.nr_pages = p->spec->text.v >> PAGE_SHIFT, .stride = 1};
-	struct file *file;
+	struct mm_struct *mm = p->task->mm;
+	struct touch t = {
+		.addr = mm->start_code,
+		.nr_pages = (mm->end_code - mm->start_code) >> PAGE_SHIFT,
+		.stride = 1,
+	};
 
-	if (!t.nr_pages || !m->program_sb)
-		return true;
-	file = program_open(m, p->spec->name, p->spec->text.v);
-	if (!file)
-		return false;
-	t.addr = do_mmap(m->q, p->task->mm, 0, p->spec->text.v, PROT_READ | PROT_EXEC, MAP_PRIVATE,
-			 file, 0);
-	fput(m->q, file);
-	return !IS_ERR_VALUE(t.addr) && mmu_touch(m->model, p->task, &t) == t.nr_pages;
+	return mmu_touch(p->m->model, p->task, &t) == t.nr_pages;
 }
 
 /* ---- NUMA, groups, identity ------------------------------------------------- */
@@ -247,11 +243,17 @@ static unsigned int split_arguments(const char *text, char *out, size_t cap)
 
 static int process_exec(struct process *p)
 {
+	struct machine *m = p->m;
 	char args[512];
 	unsigned int len = split_arguments(p->spec->cmdline ? p->spec->cmdline : p->spec->name,
 					   args, sizeof(args));
+	u64 text = PAGE_ALIGN(p->spec->text.v);
+	struct file *exe = m->program_sb && text ? program_open(m, p->spec->name, text) : NULL;
+	int err = exec_mmap_file(m->q, p->task, p->spec->name, args, len, exe, exe ? text : 0);
 
-	return exec_mmap(p->m->q, p->task, p->spec->name, args, len);
+	if (exe)
+		fput(m->q, exe);
+	return err;
 }
 
 /* ---- threads ---------------------------------------------------------------- */

@@ -44,6 +44,8 @@ u64 inode_block(const struct inode *inode, unsigned long index)
 {
 	const struct disk_extent *e;
 
+	if (index < inode->i_fixed_pages)
+		return inode->i_fixed_block + index;
 	/* The last are the largest: most pages are found at once. */
 	list_for_each_entry_reverse (e, &inode->i_extents, list)
 		if (index >= e->index)

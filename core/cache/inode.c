@@ -16,8 +16,9 @@
  * decision to free; bdi->wb_lock the dirty list.
  *
  * Differs from Linux: there is no directory on the device to find a file by
- * again, so an inode that the shrinker takes is a file that nobody names any
- * more, and its blocks are free.
+ * again.  An inode of new_inode() that the shrinker takes is a file that nobody
+ * names any more, and its blocks are free; one of iget() lies where the
+ * embedder says and can be had again.
  */
 #include "cache/internal.h"
 
@@ -28,13 +29,12 @@ static unsigned int object_nid(struct quire *q, const void *object)
 	return page_to_nid(virt_to_page(q, object));
 }
 
-struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir)
+static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir)
 {
 	struct inode *inode = kmem_cache_alloc(q, sb->inode_cachep, GFP_KERNEL_ACCOUNT);
-	int err;
 
 	if (!inode)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	memset(inode, 0, sizeof(*inode));
 	address_space_init(q, &inode->i_data, inode);
 	inode->i_data.a_ops = sb->bdi ? &file_aops : NULL;
@@ -47,6 +47,16 @@ struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes,
 	INIT_LIST_HEAD(&inode->i_extents);
 	INIT_LIST_HEAD(&inode->i_lru);
 	INIT_LIST_HEAD(&inode->i_io_list);
+	return inode;
+}
+
+struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir)
+{
+	struct inode *inode = alloc_inode(q, sb, size_bytes, is_dir);
+	int err;
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
 	err = inode_extend(q, inode, inode_pages(inode));
 	if (err) {
 		kmem_cache_free(q, sb->inode_cachep, inode);
@@ -57,6 +67,67 @@ struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes,
 	sb->nr_inodes++;
 	list_add_tail(&inode->i_sb_list, &sb->s_inodes);
 	spin_unlock(q, &sb->lock);
+	return inode;
+}
+
+/* Under sb->lock: the inode of a number with a reference, or NULL; *link and
+ * *parent are where it would go.  One that is being freed does not count. */
+static struct inode *find_inode(struct quire *q, struct super_block *sb, unsigned long ino,
+				struct rb_node ***link, struct rb_node **parent)
+{
+	struct rb_node **p = &sb->s_by_ino.rb_node;
+
+	*parent = NULL;
+	while (*p) {
+		struct inode *inode = rb_entry(*p, struct inode, i_ino_node);
+		bool alive;
+
+		*parent = *p;
+		if (ino == inode->i_ino) {
+			spin_lock(q, &sb->s_lru_lock);
+			alive = !(inode->i_state & I_FREEING);
+			if (alive)
+				ihold(inode);
+			spin_unlock(q, &sb->s_lru_lock);
+			if (alive)
+				return inode;
+		}
+		p = ino < inode->i_ino ? &(*p)->rb_left : &(*p)->rb_right;
+	}
+	*link = p;
+	return NULL;
+}
+
+struct inode *iget(struct quire *q, struct super_block *sb, unsigned long ino, u64 disk_start,
+		   u64 size_bytes, bool is_dir)
+{
+	struct rb_node **link, *parent;
+	struct inode *inode, *fresh;
+
+	spin_lock(q, &sb->lock);
+	inode = find_inode(q, sb, ino, &link, &parent);
+	spin_unlock(q, &sb->lock);
+	if (inode)
+		return inode;
+	fresh = alloc_inode(q, sb, size_bytes, is_dir);
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	fresh->i_ino = ino;
+	fresh->i_fixed_block = disk_start;
+	fresh->i_fixed_pages = inode_pages(fresh);
+	spin_lock(q, &sb->lock);
+	inode = find_inode(q, sb, ino, &link, &parent);
+	if (!inode) {
+		rb_link_node(&fresh->i_ino_node, parent, link);
+		rb_insert_color(&fresh->i_ino_node, &sb->s_by_ino);
+		sb->nr_inodes++;
+		list_add_tail(&fresh->i_sb_list, &sb->s_inodes);
+	}
+	spin_unlock(q, &sb->lock);
+	if (!inode)
+		return fresh;
+	/* Another was faster while this one slept for memory. */
+	kmem_cache_free(q, sb->inode_cachep, fresh);
 	return inode;
 }
 
@@ -123,6 +194,8 @@ static void evict(struct quire *q, struct inode *inode)
 	spin_lock(q, &sb->lock);
 	list_del(&inode->i_sb_list);
 	sb->nr_inodes--;
+	if (inode->i_fixed_pages)
+		rb_erase(&inode->i_ino_node, &sb->s_by_ino);
 	spin_unlock(q, &sb->lock);
 	kmem_cache_free(q, sb->inode_cachep, inode);
 }

@@ -78,6 +78,10 @@ struct inode {
 	u64 i_size;		    /* bytes */
 	u64 disk_start;		    /* first page of its first extent on the device */
 	struct list_head i_extents; /* struct disk_extent, by place in the file */
+	/* iget(): a file that lies where the embedder says; 0 pages: not one. */
+	u64 i_fixed_block;
+	unsigned long i_fixed_pages;
+	struct rb_node i_ino_node; /* in sb->s_by_ino */
 	u64 i_valid;		    /* bytes: beyond it nothing was ever written (zeros) */
 	u64 i_version;		    /* writes so far: part of the content of written pages */
 	unsigned int i_nr_dirtied;  /* pages since the last balance_dirty_pages() */
@@ -162,6 +166,7 @@ struct super_block {
 	struct backing_dev *bdi; /* NULL: shmem, sockets */
 	struct spinlock lock;	 /* LOCK_SB_INODES */
 	struct list_head s_inodes;
+	struct rb_root s_by_ino; /* inodes that iget() made, by number */
 	struct spinlock s_lru_lock; /* LOCK_INODE_LRU */
 	struct list_lru_one s_inode_lru[QUIRE_MAX_NODES];
 	struct list_lru_one s_dentry_lru[QUIRE_MAX_NODES];
@@ -240,6 +245,14 @@ struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_c
  * pages.  ERR_PTR(-ENOMEM, -ENOSPC).
  */
 struct inode *new_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir);
+/*
+ * The inode of a file that exists on the device already: number ino (above
+ * those that new_inode() gave), size_bytes, its pages from device page
+ * disk_start on.  The one in memory, or a new one; a reference for the caller.
+ * It may leave memory when nobody uses it, and come again. ERR_PTR(-ENOMEM).
+ */
+struct inode *iget(struct quire *q, struct super_block *sb, unsigned long ino, u64 disk_start,
+		   u64 size_bytes, bool is_dir);
 void ihold(struct inode *inode);
 void iput(struct quire *q, struct inode *inode);
 /* Drops pages from the byte on, and sets the size. */

@@ -148,6 +148,9 @@ void put_task(struct quire *q, struct task *task);
 void send_signal(struct quire *q, struct task *task, int sig);
 bool fatal_signal_pending(const struct task *task);
 void set_task_comm(struct task *task, const char *comm);
+/* A process writes another title over its arguments (setproctitle). -ENOMEM. */
+int set_task_cmdline(struct quire *q, struct task *task, const char *cmdline,
+		     unsigned int cmdline_len);
 /* The NUMA policy of the task's later allocations; -EINVAL for an empty or
  * impossible set of nodes. */
 int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *policy);
