@@ -182,7 +182,8 @@ void __delete_from_page_cache(struct quire *q, struct page *page, void *shadow)
 	struct address_space *m = page->mapping;
 	unsigned long index = page->index;
 
-	if (unlikely(PageDirty(page)))
+	/* Truncated while dirty.  (One of shmem's that goes to swap stays so.) */
+	if (unlikely(PageDirty(page)) && !m->swap_backed)
 		cancel_dirty_page(q, page);
 	if (shadow) {
 		/* Marks outlive replacement, and a shadow has none. */

@@ -101,6 +101,35 @@ static struct page *shmem_write_begin(struct quire *q, struct inode *inode, unsi
 	}
 }
 
+/* Overwrites [pos, next) of one page, with zeros if the file never had it. */
+static int write_page(struct quire *q, struct inode *inode, u64 pos, u64 next, bool zero)
+{
+	struct address_space *m = &inode->i_data;
+	unsigned long index = (unsigned long)(pos >> PAGE_SHIFT);
+	bool whole = pos % PAGE_SIZE == 0 && (next % PAGE_SIZE == 0 || next >= inode->i_size);
+	struct page *page = m->swap_backed ? shmem_write_begin(q, inode, index)
+					   : write_begin(q, inode, index, whole);
+
+	if (IS_ERR(page))
+		return (int)PTR_ERR(page);
+	charge_ns(q, COPY_PAGE_NS * (next - pos) / PAGE_SIZE);
+	if (zero)
+		hot_clear_page(q->hot, page_to_pfn(q, page));
+	else
+		hot_fill_page(q->hot, page_to_pfn(q, page),
+			      file_page_content(inode->i_ino, index, inode->i_version));
+	SetPageUptodate(page);
+	(void)set_page_dirty(q, page);
+	if (next > inode->i_size) {
+		inode->i_size = next;
+		mark_inode_dirty(q, inode, I_DIRTY_INODE);
+	}
+	inode->i_valid = max(inode->i_valid, next);
+	unlock_page(q, page);
+	put_page(q, page);
+	return 0;
+}
+
 s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length)
 {
 	struct inode *inode = file->f_inode;
@@ -112,42 +141,36 @@ s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length)
 		return -EACCES;
 	if (end < pos)
 		return -EFBIG;
+	if (!length)
+		return 0;
 	err = inode_extend(q, inode, (unsigned long)DIV_ROUND_UP(end, PAGE_SIZE));
 	if (err)
 		return err;
 	inode->i_version++;
-	/* shmem's pages exist up to its size only. */
-	if (m->swap_backed && end > inode->i_size)
-		inode->i_size = end;
+	if (m->swap_backed) {
+		/* shmem's pages exist up to its size only. */
+		inode->i_size = max(inode->i_size, end);
+	} else {
+		/* What lies between the last write's end and this one is zeros. */
+		pos = min(pos, (u64)PAGE_ALIGN(inode->i_valid));
+	}
 	while (pos < end) {
-		unsigned long index = (unsigned long)(pos >> PAGE_SHIFT);
-		u64 base = (u64)index << PAGE_SHIFT;
-		u64 next = min(end, base + PAGE_SIZE);
-		bool whole = pos == base && (next == base + PAGE_SIZE || next >= inode->i_size);
-		struct page *page = m->swap_backed ? shmem_write_begin(q, inode, index)
-						   : write_begin(q, inode, index, whole);
+		u64 next = ALIGN_DOWN(pos, PAGE_SIZE) + PAGE_SIZE;
+		bool zero = next <= start;
 
-		if (IS_ERR(page))
-			return pos > start ? (s64)(pos - start) : PTR_ERR(page);
-		charge_ns(q, COPY_PAGE_NS * (next - pos) / PAGE_SIZE);
-		hot_fill_page(q->hot, page_to_pfn(q, page),
-			      file_page_content(inode->i_ino, index, inode->i_version));
-		SetPageUptodate(page);
-		(void)set_page_dirty(q, page);
-		if (next > inode->i_size) {
-			inode->i_size = next;
-			mark_inode_dirty(q, inode, I_DIRTY_INODE);
-		}
-		inode->i_valid = max(inode->i_valid, next);
-		unlock_page(q, page);
-		put_page(q, page);
-		pos = next;
+		err = write_page(q, inode, pos, min(next, end), zero);
+		if (err)
+			return pos > start ? (s64)(pos - start) : err;
+		pos = min(next, end);
+		/* Not the start of the page where the write begins within one. */
+		if (pos < start && start - pos < PAGE_SIZE)
+			pos = start;
 		if (!m->swap_backed)
 			balance_dirty_pages_ratelimited(q, m, 1);
-		if (unlikely(index % 64 == 63))
+		if (unlikely(next / PAGE_SIZE % 64 == 0))
 			cond_resched(q);
-		if (unlikely(index % 16 == 15) && fatal_signal(q))
+		if (unlikely(next / PAGE_SIZE % 16 == 0) && fatal_signal(q))
 			break;
 	}
-	return (s64)(pos - start);
+	return pos > start ? (s64)(pos - start) : -EINTR;
 }
