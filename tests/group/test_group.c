@@ -473,6 +473,14 @@ static void test_psi_is_exact(void **state)
 	assert_memory_equal(once.avg, often.avg, sizeof(once.avg));
 	assert_memory_equal(once.total, often.total, sizeof(once.total));
 	assert_int_equal(once.avg_next_update, often.avg_next_update);
+	/* Idle times are passed over in one step, to the same beat. */
+	once.nr_stalled[PSI_MEM] = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		l->now += 7 * 3600 * NSEC_PER_SEC + NSEC_PER_SEC / 3;
+		psi_update(l->q, &once);
+		assert_in_range(once.avg_next_update, l->now + 1, l->now + 2 * NSEC_PER_SEC);
+		assert_int_equal((once.avg_next_update - start) % (2 * NSEC_PER_SEC), 0);
+	}
 	lower_end(l);
 }
 
