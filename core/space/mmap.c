@@ -78,13 +78,18 @@ void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages)
 
 /* ---- munmap ---------------------------------------------------------------------- */
 
-/* Cuts areas so that [start, end) begins and ends between areas. */
-static int split_at_ends(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+/*
+ * Cuts areas so that [start, end) begins and ends between areas.  When the
+ * middle is to go, only what is left counts against max_map_count.
+ */
+static int split_at_ends(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool removing)
 {
 	struct vm_area_struct *vma = find_vma(mm, start), *last = find_vma(mm, end);
 	int cuts = (vma && vma->vm_start < start) + (last && last->vm_start < end);
 	int err;
 
+	if (removing)
+		cuts = cuts == 2 && vma == last;
 	if (mm->map_count + cuts > q->space->max_map_count)
 		return -ENOMEM;
 	if (vma && vma->vm_start < start) {
@@ -119,7 +124,7 @@ static int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 e
 
 	if (!vma || vma->vm_start >= end)
 		return 0;
-	err = split_at_ends(q, mm, start, end);
+	err = split_at_ends(q, mm, start, end, true);
 	if (err)
 		return err;
 	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = next) {
@@ -445,7 +450,7 @@ static int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 en
 			return -EACCES;
 		at = vma->vm_end;
 	}
-	err = split_at_ends(q, mm, start, end);
+	err = split_at_ends(q, mm, start, end, false);
 	for (at = start; !err && at < end;) {
 		vma = find_vma(mm, at);
 		at = vma->vm_end;
