@@ -228,15 +228,16 @@ static void test_dirty_pages_are_written(void **unused)
 
 /* ---- swap and swappiness ---------------------------------------------------------- */
 
+/* A file that would fit were it not for idle anonymous pages. */
 static void anon_and_cache(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 300);
-	u64 addr = map_anon(t, 100);
+	struct file *file = make_file(t, 150);
+	u64 addr = map_anon(t, 120);
 
 	(void)arg;
-	assert_int_equal(touch(t, addr, 100, true), 100 * MB_PAGES);
-	for (int i = 0; i < 3; i++)
-		read_file(t, file, 0, 300);
+	assert_int_equal(touch(t, addr, 120, true), 120 * MB_PAGES);
+	for (int i = 0; i < 10; i++)
+		read_file(t, file, 0, 150);
 	fput(t->q, file);
 }
 
@@ -287,7 +288,9 @@ static void test_anon_goes_to_swap(void **unused)
 	(void)unused;
 	testbox_run(t, anon_beyond_memory, NULL);
 	assert_true(t->q->reclaim->stall_ns > 0 || event(t, PGSTEAL_DIRECT) == 0);
-	assert_int_equal(t->q->swap->nr_swap_pages, t->q->swap->total_swap_pages);
+	/* What is left of swap is in the swap cache, for reclaim to find. */
+	assert_int_equal(t->q->swap->total_swap_pages - (unsigned long)t->q->swap->nr_swap_pages,
+			 state(t, NR_SWAPCACHE));
 	testbox_verify(t);
 	testbox_free(t);
 }
@@ -296,21 +299,26 @@ static void test_anon_goes_to_swap(void **unused)
 
 static void thrash(struct testbox *t, void *arg)
 {
-	struct file *hot = make_file(t, 100), *stream = make_file(t, 2000);
+	struct file *old = make_file(t, 90), *new = make_file(t, 170);
 
 	(void)arg;
-	/* Together just more than memory: a hot file that always just falls
-	 * out must be noticed, and then stay. */
-	for (unsigned long i = 0; i < 12; i++) {
-		read_file(t, hot, 0, 100);
-		read_file(t, stream, i * 150, 150);
-	}
+	/* One file is established: read twice, its pages are active. */
+	for (int i = 0; i < 3; i++)
+		read_file(t, old, 0, 90);
+	assert_true(state(t, NR_ACTIVE_FILE) > 80 * MB_PAGES);
+	assert_int_equal(state(t, WORKINGSET_REFAULT_FILE), 0);
+	/* Another does not quite fit beside it, and comes back again and
+	 * again: it has to win. */
+	for (int i = 0; i < 8; i++)
+		read_file(t, new, 0, 170);
 	assert_true(state(t, WORKINGSET_REFAULT_FILE) > 0);
 	assert_true(state(t, WORKINGSET_ACTIVATE_FILE) > 0);
 	assert_true(state(t, WORKINGSET_ACTIVATE_FILE) <= state(t, WORKINGSET_REFAULT_FILE));
 	assert_int_equal(state(t, WORKINGSET_REFAULT_ANON), 0);
-	fput(t->q, hot);
-	fput(t->q, stream);
+	assert_true(new->f_inode->i_data.nrpages > 150 * MB_PAGES);
+	assert_true(old->f_inode->i_data.nrpages < 85 * MB_PAGES);
+	fput(t->q, old);
+	fput(t->q, new);
 }
 
 static void test_refaults_activate(void **unused)
