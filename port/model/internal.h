@@ -19,6 +19,9 @@
 
 /* A fiber yields when it has worked for so long (and Linux's tick is near). */
 #define MODEL_QUANTUM_NS NSEC_PER_MSEC
+/* ... or so long after it woke another: on a machine that one would run at
+ * once, on its own CPU, and kswapd must be there before memory is used up. */
+#define MODEL_WAKE_NS (10 * NSEC_PER_USEC)
 /* Yields that cost nothing, in a row, before time passes all the same. */
 #define MODEL_FREE_YIELDS 1024
 
@@ -155,6 +158,7 @@ struct model {
 	unsigned int next_home;
 	unsigned int nr_active, nr_busy_tails, nr_uninterruptible;
 	unsigned int free_yields;
+	u64 slice_ns; /* the running fiber yields when it has been charged so much */
 	u64 avenrun[3], next_load;
 	bool stop, finishing, booted;
 

@@ -249,7 +249,7 @@ static inline bool touch_page(struct cursor *c, struct task *task, u64 addr, con
 {
 	if (unlikely(!access_page(c, addr, t)) && !access_slow(c, task, addr, t))
 		return false;
-	if (unlikely(c->m->hot.charged_ns >= MODEL_QUANTUM_NS)) {
+	if (unlikely(c->m->hot.charged_ns >= c->m->slice_ns)) {
 		sched_yield_cpu(c->m);
 		if (fatal_signal_pending(task) || task->mm != c->mm)
 			return false;

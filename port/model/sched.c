@@ -269,6 +269,7 @@ static void run_fiber(struct model *m, unsigned int cpu, struct fiber *f)
 	m->hot.charged_ns = 0;
 	m->user_ns = 0;
 	m->free_yields = 0;
+	m->slice_ns = MODEL_QUANTUM_NS;
 	coro_switch(&m->main, &f->coro, false);
 	m->running = NULL;
 	m->hot.current = &m->irq_ctx;
@@ -367,6 +368,8 @@ static void end_wait(struct model *m, struct fiber *f)
 	f->uninterruptible = false;
 	m->nr_active++;
 	f->state = FIBER_PENDING;
+	if (m->running)
+		m->slice_ns = min(m->slice_ns, m->hot.charged_ns + MODEL_WAKE_NS);
 	sched_push(m, max(work_clock(m), f->ready_at), MEV_READY, 0, f);
 }
 
@@ -446,7 +449,7 @@ void sched_yield_cpu(struct model *m)
 
 	if (!f)
 		return;
-	if (m->hot.charged_ns < MODEL_QUANTUM_NS) {
+	if (m->hot.charged_ns < m->slice_ns) {
 		/* Who only looks and yields must not stop the clock. */
 		if (++m->free_yields < MODEL_FREE_YIELDS)
 			return;
@@ -482,7 +485,7 @@ void model_compute(struct model *m, u64 ns)
 {
 	while (ns) {
 		u64 used = m->hot.charged_ns;
-		u64 slice = used < MODEL_QUANTUM_NS ? min(ns, MODEL_QUANTUM_NS - used) : 0;
+		u64 slice = used < m->slice_ns ? min(ns, m->slice_ns - used) : 0;
 
 		hot_charge(&m->hot, slice);
 		m->user_ns += slice;
