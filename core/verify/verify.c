@@ -7,6 +7,36 @@
 #include <stdarg.h>
 
 #include "verify/verify.h"
+#include "node/memblock.h"
+
+/* The end of the run of virgin blocks that starts at pfn; pfn if none does. */
+static u64 virgin_end(const struct quire *q, const struct zone *zone, u64 pfn)
+{
+	struct memblock_region gap;
+	u64 end;
+
+	if (!zone->nr_virgin || pfn < zone->virgin_pfn ||
+	    pfn >= zone->zone_start_pfn + zone->spanned_pages)
+		return pfn;
+	if (!memblock_next_free(q->node->memblock, pfn << PAGE_SHIFT, &gap) ||
+	    gap.base > pfn << PAGE_SHIFT || gap.nid != zone->zone_pgdat->node_id)
+		return pfn;
+	end = min((gap.base + gap.size) >> PAGE_SHIFT, zone->zone_start_pfn + zone->spanned_pages);
+	return max(pfn, ALIGN_DOWN(end, 1UL << (MAX_ORDER - 1)));
+}
+
+u64 __next_touched_pfn(const struct quire *q, u64 pfn)
+{
+	u64 from;
+
+	do {
+		from = pfn;
+		for_each_node (q, nid)
+			for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) pfn =
+				virgin_end(q, zone, pfn);
+	} while (pfn != from);
+	return pfn;
+}
 
 void broken(struct verify *v, const char *fmt, ...)
 {

@@ -19,6 +19,17 @@ struct verify {
 /* One broken invariant: "page: frame 0x1234 is on two lists". */
 void broken(struct verify *v, const char *fmt, ...) __printf(2, 3);
 
+/*
+ * Walks of the memory map skip the blocks that nobody has touched since boot:
+ * their descriptors were never written.  The first frame from pfn on that is
+ * not in one; cheap enough to ask for each frame.
+ */
+u64 __next_touched_pfn(const struct quire *q, u64 pfn);
+static inline u64 next_touched_pfn(const struct quire *q, u64 pfn)
+{
+	return pfn & ((1UL << (MAX_ORDER - 1)) - 1) ? pfn : __next_touched_pfn(q, pfn);
+}
+
 void verify_node(struct verify *v);  /* zones, boot memory, the map's bounds */
 void verify_buddy(struct verify *v); /* free lists, per-CPU lists, counts; each frame one owner */
 void verify_slab(struct verify *v);

@@ -26,7 +26,7 @@ static void count_charges(struct verify *v)
 	struct mem_cgroup *last = NULL;
 	u64 pfn = 0;
 
-	while (pfn < q->max_pfn) {
+	while ((pfn = next_touched_pfn(q, pfn)) < q->max_pfn) {
 		struct page *page = pfn_to_page(q, pfn);
 
 		if (PageBuddy(page)) {

@@ -86,7 +86,7 @@ static void walk_map(struct verify *v, unsigned long *pages)
 	struct quire *q = v->q;
 	u64 pfn = 0;
 
-	while (pfn < q->max_pfn) {
+	while ((pfn = next_touched_pfn(q, pfn)) < q->max_pfn) {
 		struct page *page = pfn_to_page(q, pfn);
 		struct kmem_cache *s;
 

@@ -313,7 +313,7 @@ static void sum_mapcounts(const struct quire *q, u64 first, u64 last, struct sum
 {
 	u64 pfn = first;
 
-	while (pfn <= last) {
+	while ((pfn = next_touched_pfn(q, pfn)) <= last) {
 		const struct page *page = pfn_to_page(q, pfn);
 		int count;
 
