@@ -447,6 +447,114 @@ static void test_drop_slab(void **unused)
 	testbox_free(t);
 }
 
+/* ---- everything at once, looked at all the time ---------------------------------- */
+
+struct worker {
+	struct testbox *t;
+	struct task *task;
+	struct mem_cgroup *memcg;
+	struct prng rng;
+	unsigned int kind;
+	bool done;
+};
+
+static void worker_step(struct worker *w, struct file *file, u64 addr, unsigned long mb)
+{
+	struct testbox *t = w->t;
+	u64 pos = prng_below(&w->rng, 100) * MB;
+
+	switch (prng_below(&w->rng, 3)) {
+	case 0:
+		(void)generic_file_read(t->q, file, pos, MB);
+		break;
+	case 1:
+		(void)generic_file_write(t->q, file, pos, 64 << 10);
+		break;
+	default:
+		(void)mmu_touch(t->m, w->task,
+				&(struct touch){.addr = addr + prng_below(&w->rng, mb) * MB,
+						.nr_pages = MB_PAGES,
+						.stride = 1,
+						.write = prng_below(&w->rng, 2) != 0,
+						.kind = CONTENT_KIND_HEAP,
+						.seed = pos});
+	}
+}
+
+static void worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct testbox *t = w->t;
+	bool shared = w->kind == 1;
+	struct file *file = make_file(t, 100);
+	u64 addr = do_mmap(t->q, w->task->mm, 0, 90 * MB, PROT_READ | PROT_WRITE,
+			   (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, NULL, 0);
+
+	assert_false(IS_ERR_VALUE(addr));
+	for (int i = 0; i < 400 && !fatal_signal_pending(w->task); i++)
+		worker_step(w, file, addr, 90);
+	fput(t->q, file);
+	w->done = true;
+	do_exit(t->q, w->task, 0);
+}
+
+static void start_worker(struct testbox *t, void *arg)
+{
+	struct worker *w = arg;
+
+	w->task = copy_process(t->q, NULL, 0);
+	assert_false(IS_ERR_OR_NULL(w->task));
+	assert_int_equal(exec_mmap(t->q, w->task, "worker", "worker", 7), 0);
+	if (w->memcg)
+		assert_int_equal(task_set_memcg(t->q, w->task, w->memcg), 0);
+	assert_non_null(model_spawn(t->m, "worker", worker_main, w, w->task, -1));
+}
+
+static void run_workers(bool zswap, u64 seed)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){.nr_nodes = 2,
+								 .node_mb = {128, 128},
+								 .cpus = 2,
+								 .disk = true,
+								 .swap_mb = 300,
+								 .seed = seed});
+	struct worker w[4] = {{0}};
+	struct mem_cgroup *memcg = NULL;
+	unsigned int done = 0;
+
+	zswap_params(t->q)->enabled = zswap;
+	testbox_call(t, make_group, &memcg);
+	mem_cgroup_set_max(t->q, memcg, 40 * MB_PAGES);
+	for (unsigned int i = 0; i < ARRAY_SIZE(w); i++) {
+		w[i] = (struct worker){.t = t, .kind = i, .memcg = i == 2 ? memcg : NULL};
+		prng_seed(&w[i].rng, t->seed + i);
+		testbox_call(t, start_worker, &w[i]);
+	}
+	for (int i = 0; i < 4000 && done < ARRAY_SIZE(w); i++) {
+		testbox_pass(t, 20 * NSEC_PER_MSEC);
+		if (i < 100 || i % 20 == 0)
+			testbox_verify(t);
+		done = 0;
+		for (unsigned int j = 0; j < ARRAY_SIZE(w); j++)
+			done += w[j].done;
+	}
+	assert_int_equal(done, ARRAY_SIZE(w));
+	assert_true(event(t, PGSTEAL_ANON) > 0 && event(t, PGSTEAL_FILE) > 0);
+	assert_true(zswap ? event(t, ZSWPOUT) > 0 : event(t, PSWPOUT) > 0);
+	/* A group's own reclaim counts by kind, not by who did it. */
+	assert_true(event(t, PGSTEAL_ANON) + event(t, PGSTEAL_FILE) >
+		    event(t, PGSTEAL_KSWAPD) + event(t, PGSTEAL_DIRECT));
+	testbox_verify(t);
+	testbox_free(t);
+}
+
+static void test_many_things_at_once(void **unused)
+{
+	(void)unused;
+	run_workers(false, 11);
+	run_workers(true, 12);
+}
+
 /* ---- failures -------------------------------------------------------------------- */
 
 struct io_fault {
@@ -529,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_group_limit_reclaims_inside),
 		cmocka_unit_test(test_memory_min_protects),
 		cmocka_unit_test(test_drop_slab),
+		cmocka_unit_test(test_many_things_at_once),
 		cmocka_unit_test(test_failing_swap_writes),
 		cmocka_unit_test(test_failing_allocations),
 	};
