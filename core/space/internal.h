@@ -121,7 +121,7 @@ bool page_mkclean(struct quire *q, struct page *page);
 
 /* mempolicy.c */
 struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
-			     u64 addr);
+			     u64 addr, gfp_t gfp);
 unsigned int mempolicy_node(struct quire *q, const nodemask_t **nodemask);
 
 /* fork.c */

@@ -77,10 +77,12 @@ static void pte_unlock(struct quire *q, struct vm_fault *vmf)
 	spin_unlock(q, &vmf->mm->page_table_lock);
 }
 
-/* A frame charged to the address space's group, or NULL. */
-static struct page *new_user_page(struct quire *q, struct vm_fault *vmf)
+/* A frame charged to the address space's group, or NULL; zero is __GFP_ZERO or
+ * 0.  The mask is as Linux's reports show it. */
+static struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t zero)
 {
-	struct page *page = alloc_user_page(q, vmf->task, vmf->vma, vmf->addr);
+	struct page *page = alloc_user_page(q, vmf->task, vmf->vma, vmf->addr,
+					    GFP_HIGHUSER_MOVABLE | __GFP_COMP | zero);
 
 	if (unlikely(!page))
 		return NULL;
@@ -123,10 +125,9 @@ static unsigned int do_anonymous_page(struct quire *q, struct vm_fault *vmf)
 	}
 	if (unlikely(anon_vma_prepare(q, vmf->vma)))
 		return VM_FAULT_OOM;
-	page = new_user_page(q, vmf);
+	page = new_user_page(q, vmf, __GFP_ZERO);
 	if (unlikely(!page))
 		return VM_FAULT_OOM;
-	hot_clear_page(q->hot, page_to_pfn(q, page));
 	if (unlikely(!pte_lock_same(q, vmf))) {
 		put_page(q, page);
 		return 0;
@@ -275,7 +276,7 @@ static unsigned int do_cow_fault(struct quire *q, struct vm_fault *vmf)
 
 	if (anon_vma_prepare(q, vmf->vma))
 		return VM_FAULT_OOM;
-	copy = new_user_page(q, vmf);
+	copy = new_user_page(q, vmf, 0);
 	if (!copy)
 		return VM_FAULT_OOM;
 	ret = fault_get_page(q, vmf, &page);
@@ -333,7 +334,7 @@ static unsigned int wp_page_copy(struct quire *q, struct vm_fault *vmf, struct p
 
 	if (anon_vma_prepare(q, vmf->vma))
 		goto out;
-	copy = new_user_page(q, vmf);
+	copy = new_user_page(q, vmf, 0);
 	if (!copy)
 		goto out;
 	ret = 0;

@@ -42,30 +42,30 @@ int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *po
 }
 
 static struct page *alloc_interleaved(struct quire *q, const struct mempolicy *pol,
-				      struct vm_area_struct *vma, u64 addr)
+				      struct vm_area_struct *vma, u64 addr, gfp_t gfp)
 {
 	unsigned int weight = nodes_weight(q, &pol->nodes);
 	unsigned int nid = nth_node(q, &pol->nodes, linear_page_index(vma, addr) % weight);
-	struct page *page = __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, nid, NULL);
+	struct page *page = __alloc_pages(q, gfp, 0, nid, NULL);
 
 	if (page && page_to_nid(page) == nid)
 		page_zone(q, page)->pageset[smp_processor_id(q)].numa_event[NUMA_INTERLEAVE_HIT]++;
 	return page;
 }
 
-/* A frame for a user's page; its content is whatever was there. */
+/* A frame for a user's page; without __GFP_ZERO its content is whatever was there. */
 struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
-			     u64 addr)
+			     u64 addr, gfp_t gfp)
 {
 	const struct mempolicy *pol = task ? &task->policy : NULL;
 
 	if (likely(!pol || pol->mode == MPOL_DEFAULT || pol->mode == MPOL_LOCAL))
-		return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, numa_node_id(q), NULL);
+		return __alloc_pages(q, gfp, 0, numa_node_id(q), NULL);
 	if (pol->mode == MPOL_INTERLEAVE)
-		return alloc_interleaved(q, pol, vma, addr);
+		return alloc_interleaved(q, pol, vma, addr, gfp);
 	if (pol->mode == MPOL_BIND)
-		return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, numa_node_id(q), &pol->nodes);
-	return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, pol->preferred, NULL);
+		return __alloc_pages(q, gfp, 0, numa_node_id(q), &pol->nodes);
+	return __alloc_pages(q, gfp, 0, pol->preferred, NULL);
 }
 
 /* The page floor asks for the running task's policy. */
