@@ -124,10 +124,12 @@ int exec_mmap(struct quire *q, struct task *task, const char *comm, const char *
 	return exec_mmap_file(q, task, comm, cmdline, cmdline_len, NULL, 0);
 }
 
-int set_task_cmdline(struct quire *q, struct task *task, const char *cmdline, unsigned int cmdline_len)
+int set_task_cmdline(struct quire *q, struct task *task, const char *cmdline,
+		     unsigned int cmdline_len)
 {
-	char *args = cmdline_len && cmdline_len <= MAX_ARG_BYTES ? kmalloc(q, cmdline_len, GFP_KERNEL)
-								 : NULL;
+	char *args = cmdline_len && cmdline_len <= MAX_ARG_BYTES
+			     ? kmalloc(q, cmdline_len, GFP_KERNEL)
+			     : NULL;
 
 	if (!args)
 		return -ENOMEM;

@@ -22,6 +22,7 @@ struct zap {
 	struct mm_struct *mm;
 	u64 start, end; /* what has been cleared since the last flush */
 	bool truncate;	/* the content is being thrown away */
+	bool stale;	/* translations of what was cleared may be about */
 	unsigned int nr;
 	long rss[NR_MM_COUNTERS];
 	unsigned long pages[ZAP_BATCH];
@@ -40,9 +41,12 @@ static void zap_flush(struct quire *q, struct zap *zap)
 {
 	struct page *pages[ZAP_BATCH];
 
+	if (zap->stale)
+		flush_tlb(q, zap->mm, zap->start, zap->end);
+	zap->stale = false;
+	zap->start = zap->end;
 	if (!zap->nr)
 		return;
-	flush_tlb(q, zap->mm, zap->start, zap->end);
 	for (unsigned int i = 0; i < zap->nr; i++) {
 		struct page *page = (struct page *)(zap->pages[i] & ~(ZAP_DIRTY | ZAP_YOUNG));
 
@@ -57,7 +61,6 @@ static void zap_flush(struct quire *q, struct zap *zap)
 	charge_ns(q, (u64)zap->nr * ZAP_PAGE_NS);
 	release_pages(q, pages, zap->nr);
 	zap->nr = 0;
-	zap->start = zap->end;
 }
 
 static void zap_sync_rss(struct zap *zap)
@@ -108,6 +111,7 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 		HOT_STORE(ptep, 0);
 		cleared++;
 		if (likely(pte_present(pte))) {
+			zap->stale = true; /* the zero page's too */
 			zap_present(q, zap, vma, pte);
 		} else {
 			zap->rss[MM_SWAPENTS]--;

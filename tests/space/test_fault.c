@@ -42,6 +42,16 @@ static void run_anon(struct testbox *t, void *arg)
 	touch(t, task, addr, 1, 0);
 	assert_int_equal(peek(t, task, addr), 0);
 	testbox_verify(t);
+	/* Entries of the zero page alone: their translations must go too. */
+	addr = map_anon(t, task, 8);
+	touch(t, task, addr, 8, 0);
+	assert_int_equal(do_munmap(t->q, task->mm, addr, 8 << PAGE_SHIFT), 0);
+	assert_int_equal(
+		do_mmap(t->q, task->mm, addr, 8 << PAGE_SHIFT, RW, ANON | MAP_FIXED, NULL, 0),
+		addr);
+	touch(t, task, addr, 8, 3);
+	touch(t, task, addr, 8, 0);
+	testbox_verify(t);
 }
 
 static void test_anon(void **state)
