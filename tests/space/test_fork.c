@@ -308,6 +308,45 @@ static void test_pids(void **state)
 	testbox_free(t);
 }
 
+static void run_memcg(struct testbox *t, void *arg)
+{
+	struct mem_cgroup *g = mem_cgroup_create(t->q, t->q->group->root, "web");
+	struct task *child = fork_task(t, t->task), *thread;
+	u64 a = map_anon(t, child, 100);
+
+	(void)arg;
+	assert_false(IS_ERR(g));
+	thread = copy_process(t->q, child, CLONE_VM | CLONE_THREAD);
+	assert_int_equal(task_set_memcg(t->q, child, g), 0);
+	assert_int_equal(g->nr_tasks, 2);
+	touch(t, child, a, 100, 1);
+	assert_int_equal(g->memory.usage, 100);
+	assert_ptr_equal(page_at(t, child, a)->memcg, g);
+	testbox_verify(t);
+	/* A child is born there, with its stack. */
+	end_child(t, fork_task(t, child));
+	assert_int_equal(g->memory.usage, 100);
+	assert_int_equal(task_set_memcg(t->q, child, t->q->group->root), 0);
+	assert_int_equal(g->nr_tasks, 0);
+	assert_int_equal(g->memory.usage, 100); /* what was charged stays */
+	do_exit(t->q, thread, 0);
+	end_child(t, child);
+	lru_add_drain_all(t->q);
+	assert_int_equal(g->memory.usage, 0);
+	testbox_verify(t);
+	assert_int_equal(mem_cgroup_remove(t->q, g), 0);
+}
+
+static void test_memcg(void **state)
+{
+	struct testbox *t = box();
+
+	(void)state;
+	testbox_run(t, run_memcg, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 /* ---- every allocation fails once ------------------------------------------------- */
 
 static void full_life(struct testbox *t, bool *failed)
@@ -396,7 +435,7 @@ int main(void)
 		cmocka_unit_test(test_cow),	     cmocka_unit_test(test_family),
 		cmocka_unit_test(test_endless_fork), cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_threads),	     cmocka_unit_test(test_pids),
-		cmocka_unit_test(test_enomem),
+		cmocka_unit_test(test_memcg),	     cmocka_unit_test(test_enomem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
