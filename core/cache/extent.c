@@ -108,7 +108,7 @@ int inode_extend(struct quire *q, struct inode *inode, unsigned long nr_pages)
 {
 	const struct disk_extent *last =
 		list_last_entry_or_null(&inode->i_extents, struct disk_extent, list);
-	unsigned long have = last ? (unsigned long)last->index + last->nr : 0;
+	unsigned long have = last ? (unsigned long)last->index + last->nr : inode->i_fixed_pages;
 	struct disk_extent *e;
 
 	if (!inode->i_sb->bdi || nr_pages <= have)

@@ -78,7 +78,7 @@ static void verify_tree(struct verify *v, struct inode *inode, struct cache_sums
 static void verify_extents(struct verify *v, const struct inode *inode)
 {
 	const struct disk_extent *e;
-	unsigned long next = 0;
+	unsigned long next = inode->i_fixed_pages;
 
 	list_for_each_entry (e, &inode->i_extents, list) {
 		if (e->index != next || !e->nr)
