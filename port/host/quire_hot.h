@@ -14,17 +14,31 @@ struct quire_context;
 
 struct quire_hot {
 	char *physmap;
+	uint64_t id; /* no two instances of a process ever have the same */
 };
 
-/* The calling thread's context; port/host attaches a thread on first use. */
-struct quire_context *quire_host_context(struct quire_hot *hot);
+/*
+ * The context that the calling thread used last, and whose it is: nearly
+ * always the one it needs now.  Ids and not addresses tell instances apart, so
+ * one that was destroyed can't be taken for its successor.
+ */
+struct quire_host_last {
+	uint64_t id;
+	struct quire_context *context;
+};
+extern __thread struct quire_host_last quire_host_last;
+
+/* The calling thread's context of an instance, made on first use. */
+struct quire_context *quire_host_attach(struct quire_hot *hot);
 
 /* Let another thread run while a lock is held by one that does not. */
 void quire_host_relax(void);
 
 static inline struct quire_context *hot_current(struct quire_hot *hot)
 {
-	return quire_host_context(hot);
+	if (__builtin_expect(quire_host_last.id == hot->id, 1))
+		return quire_host_last.context;
+	return quire_host_attach(hot);
 }
 
 static inline void hot_charge(struct quire_hot *hot, uint64_t ns)
@@ -36,7 +50,10 @@ static inline void hot_charge(struct quire_hot *hot, uint64_t ns)
 struct hot_lock {
 	uint32_t held;
 };
-#define HOT_LOCK_INIT {0}
+#define HOT_LOCK_INIT \
+	{             \
+		0     \
+	}
 
 static inline bool hot_trylock(struct hot_lock *lock)
 {

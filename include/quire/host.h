@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host port: an instance of Quire inside a process, on real memory, for
+ * any number of threads.
+ *
+ *	struct quire_config cfg = {.nr_nodes = 1};
+ *	cfg.node[0].size_bytes = 1 << 30;
+ *	cfg.node[0].nr_cpus = 4;
+ *	struct quire *q = quire_host_create(&cfg, 0, NULL);
+ *	...
+ *	quire_host_destroy(q);
+ *
+ * Memory is reserved address space: what is not allocated takes none of the
+ * machine's.  A thread becomes known to an instance by its first call and then
+ * works on one of the instance's CPUs, given out in turn; a CPU is no more
+ * than a set of lists, and threads that share one only share its locks.
+ */
+#ifndef QUIRE_HOST_H
+#define QUIRE_HOST_H
+
+#include <quire/quire.h>
+
+#define QUIRE_HOST_LOG 0x1u /* the kernel log goes to stderr */
+
+/*
+ * Makes and boots an instance.  Of cfg its nodes, distances, seed and names are
+ * used; memory and port are the host's (physical addresses begin at 4 GiB, so
+ * that all memory is in one zone a node, unless start_bytes says otherwise).
+ * Returns NULL with *error (if not NULL) negative: -EINVAL for an impossible
+ * configuration, -ENOMEM when address space or memory are short.
+ */
+struct quire *quire_host_create(const struct quire_config *cfg, unsigned int flags, int *error);
+
+/* Ends it: no other thread may be inside, or come again. */
+void quire_host_destroy(struct quire *q);
+
+/* From now on the calling thread works on this CPU of the instance (and takes
+ * memory from its node first).  0, or -EINVAL if there is none of that number. */
+int quire_host_set_cpu(struct quire *q, unsigned int cpu);
+unsigned int quire_host_cpu(struct quire *q);
+
+#endif

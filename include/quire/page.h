@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages: blocks of 2^order frames of 4 KiB from an instance's memory, from the
+ * node you want, through lists of the running CPU's own.
+ *
+ *	struct page *p = quire_alloc_pages(q, 1, 0, QUIRE_ALLOC_ZERO);	 two pages
+ *	char *bytes = quire_page_address(q, p);
+ *	...
+ *	quire_free_pages(q, p, 1);
+ *
+ * All functions may be called from any thread at once on the host port.
+ */
+#ifndef QUIRE_PAGE_H
+#define QUIRE_PAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct quire;
+struct page;
+
+#define QUIRE_PAGE_SIZE 4096u
+#define QUIRE_MAX_ORDER 10 /* the largest block: 4 MiB */
+
+#define QUIRE_ALLOC_ZERO   0x1u /* bytes read as 0 */
+#define QUIRE_ALLOC_NOWAIT 0x2u /* never sleep: fail where memory would have to be reclaimed */
+
+/* What will become of a block: kinds are kept apart, so that memory whose
+ * pages go together comes back in large pieces. */
+#define QUIRE_ALLOC_MOVABLE	0x4u /* short-lived, or can be moved */
+#define QUIRE_ALLOC_RECLAIMABLE 0x8u /* a cache: can be dropped */
+#define QUIRE_ALLOC_THISNODE	0x10u /* fail rather than take another node's memory */
+
+#define QUIRE_NODE_HERE (-1) /* the node of the CPU that the caller runs on */
+
+/*
+ * 2^order pages in a row, aligned to their size, from node or, if that is
+ * short, from the nearest that is not.  NULL when there is no memory, or order
+ * or node are out of range.  Sleeps only without QUIRE_ALLOC_NOWAIT, and only
+ * where floors above reclaim memory.  Linux: alloc_pages_node().
+ */
+struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, unsigned int flags)
+	__attribute__((warn_unused_result));
+
+/* Gives them back; order is that of the allocation.  A page that is free
+ * already stops the machine (port->panic).  Never sleeps. */
+void quire_free_pages(struct quire *q, struct page *page, unsigned int order);
+
+/* Where the block's bytes are; and the page that holds an address. */
+void *quire_page_address(struct quire *q, const struct page *page);
+struct page *quire_page_of(struct quire *q, const void *address);
+
+/* The node that a page's memory belongs to. */
+unsigned int quire_page_node(const struct page *page);
+
+/* Free pages of a node (-1: of all), those on CPUs' lists not counted; and
+ * the pages that the instance manages. */
+uint64_t quire_nr_free_pages(struct quire *q, int node);
+uint64_t quire_nr_total_pages(struct quire *q, int node);
+
+/* Gives the pages on CPUs' lists back to the nodes' free areas, where they
+ * join into larger blocks. */
+void quire_drain_pages(struct quire *q);
+
+#endif
