@@ -106,8 +106,8 @@ static void verify_cpus(struct verify *v)
 		if (pgdat->nr_cpus && pgdat->first_cpu != cpu)
 			broken(v, "node: CPUs of node %u begin at %u and not %u", nid,
 			       pgdat->first_cpu, cpu);
-		for (unsigned int i = 0; i < pgdat->nr_cpus && cpu < v->q->nr_cpus; i++, cpu++)
-			if (cpu_to_node(v->q, cpu) != nid)
+		for (unsigned int i = 0; i < pgdat->nr_cpus; i++, cpu++)
+			if (cpu < v->q->nr_cpus && cpu_to_node(v->q, cpu) != nid)
 				broken(v, "node: CPU %u is said to be on node %u, it is on %u", cpu,
 				       cpu_to_node(v->q, cpu), nid);
 	}
