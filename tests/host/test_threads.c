@@ -20,7 +20,7 @@
 #include <quire/page.h>
 #include <quire/slab.h>
 #include "base/prng.h"
-#include "base/wait.h"
+#include "base/quire.h"
 
 #define NR_THREADS 4
 #define NR_SLOTS   200
@@ -89,7 +89,7 @@ static bool stamped(struct quire *q, const struct block *b)
 	return words[0] == b->stamp && words[(QUIRE_PAGE_SIZE << b->order) / 8 - 1] == b->stamp;
 }
 
-static void fail(struct worker *w, const char *what)
+static void complain(struct worker *w, const char *what)
 {
 	fprintf(stderr, "thread %u: %s\n", w->number, what);
 	__atomic_add_fetch(&w->s->failed, 1, __ATOMIC_RELAXED);
@@ -101,7 +101,7 @@ static void step_page(struct worker *w, struct block *b)
 
 	if (b->page) {
 		if (!stamped(q, b))
-			fail(w, "someone wrote my pages");
+			complain(w, "someone wrote my pages");
 		quire_free_pages(q, b->page, b->order);
 		b->page = NULL;
 		return;
@@ -120,7 +120,7 @@ static void step_object(struct worker *w, uint64_t **object)
 
 	if (*object) {
 		if (**object != (uint64_t)(uintptr_t)object)
-			fail(w, "someone wrote my object");
+			complain(w, "someone wrote my object");
 		quire_kmem_cache_free(q, w->s->cache, *object);
 		*object = NULL;
 		return;
