@@ -54,7 +54,7 @@ struct quire {
 	void *port_ctx;
 	unsigned int nr_nodes;
 	unsigned int nr_cpus;
-	bool stopping; /* quire_finish() has begun: kernel threads return */
+	_Atomic bool stopping; /* quire_finish() has begun: kernel threads return */
 	unsigned int nr_threads; /* kernel threads that have not returned */
 	struct quire_wait_queue threads_done;
 

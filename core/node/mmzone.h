@@ -65,8 +65,10 @@ static inline bool is_active_lru(int lru)
 	return lru == LRU_ACTIVE_ANON || lru == LRU_ACTIVE_FILE;
 }
 
+/* Changed under zone->lock; nr_free and types are also read without it. */
 struct free_area {
 	struct list_head free_list[MIGRATE_TYPES];
+	unsigned int types;    /* bit mt: free_list[mt] is not empty */
 	unsigned long nr_free; /* blocks, of all types; of the highest order virgin ones too */
 };
 

@@ -24,7 +24,8 @@
 
 static unsigned long wmark_pages(const struct zone *zone, unsigned int alloc_flags)
 {
-	return zone->_watermark[alloc_flags & ALLOC_WMARK_MASK] + zone->watermark_boost;
+	return HOT_LOAD(&zone->_watermark[alloc_flags & ALLOC_WMARK_MASK]) +
+	       HOT_LOAD(&zone->watermark_boost);
 }
 
 static void prep_compound_page(struct page *page, unsigned int order)

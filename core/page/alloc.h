@@ -60,7 +60,7 @@ struct page_floor {
 	unsigned int watermark_boost_factor;
 	unsigned int lowmem_reserve_ratio[MAX_NR_ZONES];
 	unsigned int percpu_pagelist_high_fraction;
-	unsigned long stall_ns;		     /* virtual time spent in direct reclaim */
+	unsigned long stall_ns; /* virtual time spent in direct reclaim */
 	/* Fault point: when set and true, the allocation fails at once (not
 	 * those with __GFP_NOFAIL). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
@@ -117,26 +117,26 @@ void set_recommended_min_free_kbytes(struct quire *q);
 
 static inline unsigned long min_wmark_pages(const struct zone *z)
 {
-	return z->_watermark[WMARK_MIN] + z->watermark_boost;
+	return HOT_LOAD(&z->_watermark[WMARK_MIN]) + HOT_LOAD(&z->watermark_boost);
 }
 static inline unsigned long low_wmark_pages(const struct zone *z)
 {
-	return z->_watermark[WMARK_LOW] + z->watermark_boost;
+	return HOT_LOAD(&z->_watermark[WMARK_LOW]) + HOT_LOAD(&z->watermark_boost);
 }
 static inline unsigned long high_wmark_pages(const struct zone *z)
 {
-	return z->_watermark[WMARK_HIGH] + z->watermark_boost;
+	return HOT_LOAD(&z->_watermark[WMARK_HIGH]) + HOT_LOAD(&z->watermark_boost);
 }
 
-#define ALLOC_WMARK_MIN	     WMARK_MIN
-#define ALLOC_WMARK_LOW	     WMARK_LOW
-#define ALLOC_WMARK_HIGH     WMARK_HIGH
-#define ALLOC_NO_WATERMARKS  0x04
-#define ALLOC_WMARK_MASK     (ALLOC_NO_WATERMARKS - 1)
-#define ALLOC_OOM	     0x08
-#define ALLOC_HARDER	     0x10
-#define ALLOC_HIGH	     0x20
-#define ALLOC_KSWAPD	     0x800
+#define ALLOC_WMARK_MIN	    WMARK_MIN
+#define ALLOC_WMARK_LOW	    WMARK_LOW
+#define ALLOC_WMARK_HIGH    WMARK_HIGH
+#define ALLOC_NO_WATERMARKS 0x04
+#define ALLOC_WMARK_MASK    (ALLOC_NO_WATERMARKS - 1)
+#define ALLOC_OOM	    0x08
+#define ALLOC_HARDER	    0x10
+#define ALLOC_HIGH	    0x20
+#define ALLOC_KSWAPD	    0x800
 
 /* Would the zone stay above mark after 2^order pages?  Linux's
  * __zone_watermark_ok(). */

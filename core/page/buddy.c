@@ -80,7 +80,19 @@ static void add_to_free_list(struct page *page, struct zone *zone, unsigned int 
 		list_add_tail(&page->lru, &area->free_list[mt]);
 	else
 		list_add(&page->lru, &area->free_list[mt]);
-	area->nr_free++;
+	HOT_STORE(&area->types, area->types | 1u << mt);
+	HOT_STORE(&area->nr_free, area->nr_free + 1);
+}
+
+/* Off its list; the type's bit goes with the last one. */
+static void unlink_block(struct page *page, struct free_area *area)
+{
+	struct list_head *next = page->lru.next;
+
+	/* The only entry has the head on both sides. */
+	if (next == page->lru.prev)
+		HOT_STORE(&area->types, area->types & ~(1u << (next - area->free_list)));
+	list_del(&page->lru);
 }
 
 /* Is the block at pfn one that boot gave, whole, to the zone? */
@@ -97,6 +109,7 @@ static bool boot_block(const struct quire *q, const struct zone *zone, u64 pfn)
 /* Puts the next virgin block at the end of its list; there must be one. */
 static void write_virgin_head(const struct quire *q, struct zone *zone)
 {
+	struct free_area *area = &zone->free_area[HIGHEST_ORDER];
 	u64 pfn = zone->virgin_pfn;
 	struct page *page;
 
@@ -108,20 +121,24 @@ static void write_virgin_head(const struct quire *q, struct zone *zone)
 	init_single_page(page, page_place(zone) | BIT(PG_virgin));
 	page->private = HIGHEST_ORDER;
 	__SetPageType(page, PG_buddy);
-	list_add_tail(&page->lru, &zone->free_area[HIGHEST_ORDER].free_list[MIGRATE_MOVABLE]);
+	list_add_tail(&page->lru, &area->free_list[MIGRATE_MOVABLE]);
+	HOT_STORE(&area->types, area->types | 1u << MIGRATE_MOVABLE);
 }
 
 static void refill_virgin(const struct quire *q, struct zone *zone)
 {
-	if (list_empty(&zone->free_area[HIGHEST_ORDER].free_list[MIGRATE_MOVABLE]) &&
-	    zone->nr_virgin)
+	if (zone->nr_virgin && !(zone->free_area[HIGHEST_ORDER].types & 1u << MIGRATE_MOVABLE))
 		write_virgin_head(q, zone);
 }
 
 static void move_to_free_list(const struct quire *q, struct page *page, struct zone *zone,
 			      unsigned int order, int mt)
 {
-	list_move_tail(&page->lru, &zone->free_area[order].free_list[mt]);
+	struct free_area *area = &zone->free_area[order];
+
+	unlink_block(page, area);
+	list_add_tail(&page->lru, &area->free_list[mt]);
+	HOT_STORE(&area->types, area->types | 1u << mt);
 	if (order == HIGHEST_ORDER)
 		refill_virgin(q, zone);
 }
@@ -139,10 +156,12 @@ static void materialise(struct page *page)
 static void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
 				    unsigned int order)
 {
-	list_del(&page->lru);
+	struct free_area *area = &zone->free_area[order];
+
+	unlink_block(page, area);
 	__ClearPageType(page, PG_buddy);
 	page->private = 0;
-	zone->free_area[order].nr_free--;
+	HOT_STORE(&area->nr_free, area->nr_free - 1);
 	if (order == HIGHEST_ORDER) {
 		if (page->flags & BIT(PG_virgin))
 			materialise(page);
@@ -219,7 +238,8 @@ void __free_virgin_blocks(struct quire *q, struct zone *zone, unsigned long nr)
 	if (!zone->virgin_pfn)
 		zone->virgin_pfn = ALIGN(zone->zone_start_pfn, MAX_ORDER_NR_PAGES);
 	zone->nr_virgin += nr;
-	zone->free_area[HIGHEST_ORDER].nr_free += nr;
+	HOT_STORE(&zone->free_area[HIGHEST_ORDER].nr_free,
+		  zone->free_area[HIGHEST_ORDER].nr_free + nr);
 	mod_zone_page_state(zone, NR_FREE_PAGES, (long)(nr * MAX_ORDER_NR_PAGES));
 	refill_virgin(q, zone);
 }
@@ -240,12 +260,12 @@ struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int
 				int migratetype)
 {
 	for (unsigned int o = order; o < MAX_ORDER; o++) {
-		struct list_head *list = &zone->free_area[o].free_list[migratetype];
+		struct free_area *area = &zone->free_area[o];
 		struct page *page;
 
-		if (list_empty(list))
+		if (!(area->types & 1u << migratetype))
 			continue;
-		page = list_first_entry(list, struct page, lru);
+		page = list_first_entry(&area->free_list[migratetype], struct page, lru);
 		del_page_from_free_list(q, page, zone, o);
 		expand(zone, page, order, o, migratetype);
 		set_pcppage_migratetype(page, migratetype);
@@ -308,7 +328,7 @@ static int find_suitable_fallback(const struct free_area *area, unsigned int ord
 	if (!area->nr_free)
 		return -1;
 	for (unsigned int i = 0; i < MIGRATE_PCPTYPES - 1; i++) {
-		if (list_empty(&area->free_list[fallbacks[mt][i]]))
+		if (!(area->types & 1u << fallbacks[mt][i]))
 			continue;
 		*can_steal = can_steal_fallback(order, mt);
 		return fallbacks[mt][i];
@@ -328,7 +348,8 @@ static bool boost_watermark(const struct quire *q, struct zone *zone)
 	if (!max_boost)
 		return false;
 	max_boost = max(pageblock_nr_pages, max_boost);
-	zone->watermark_boost = min(zone->watermark_boost + pageblock_nr_pages, max_boost);
+	HOT_STORE(&zone->watermark_boost,
+		  min(zone->watermark_boost + pageblock_nr_pages, max_boost));
 	return true;
 }
 

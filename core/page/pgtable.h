@@ -34,11 +34,11 @@ typedef u64 pte_t; /* an entry of any level */
 #define _PAGE_NX       (1UL << 63)
 #define PTE_PFN_MASK   0x000ffffffffff000UL
 
-#define PTRS_PER_TABLE 512
-#define PT_LEVELS      4
-#define PT_SHIFT(level) (PAGE_SHIFT + 9 * ((level) - 1)) /* level 1: pte .. 4: pgd */
-#define PMD_SHIFT      21
-#define PMD_SIZE       (1UL << PMD_SHIFT)
+#define PTRS_PER_TABLE	512
+#define PT_LEVELS	4
+#define PT_SHIFT(level) (PAGE_SHIFT + 9 * ((level)-1)) /* level 1: pte .. 4: pgd */
+#define PMD_SHIFT	21
+#define PMD_SIZE	(1UL << PMD_SHIFT)
 
 static inline bool pte_none(pte_t pte)
 {

@@ -20,6 +20,8 @@
 
 /* ---- the check -------------------------------------------------------------- */
 
+#define FREELY_USED ((1u << MIGRATE_PCPTYPES) - 1) /* bits of the types anyone may have */
+
 /* Free pages that a request of this order and rank can't have. */
 static long unusable_free(const struct zone *z, unsigned int order, unsigned int alloc_flags)
 {
@@ -35,6 +37,7 @@ bool __zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long
 {
 	bool harder = alloc_flags & (ALLOC_HARDER | ALLOC_OOM);
 	long floor = (long)mark;
+	unsigned int types;
 
 	free_pages -= unusable_free(z, order, alloc_flags);
 	if (alloc_flags & ALLOC_HIGH)
@@ -46,16 +49,9 @@ bool __zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long
 	if (!order)
 		return true;
 	/* Enough pages; is there a block? */
+	types = harder ? FREELY_USED | 1u << MIGRATE_HIGHATOMIC : FREELY_USED;
 	for (unsigned int o = order; o < MAX_ORDER; o++) {
-		const struct free_area *area = &z->free_area[o];
-
-		if (!HOT_LOAD(&area->nr_free))
-			continue;
-		for (int mt = 0; mt < MIGRATE_PCPTYPES; mt++)
-			if (HOT_LOAD(&area->free_list[mt].next) != &area->free_list[mt])
-				return true;
-		if (harder && HOT_LOAD(&area->free_list[MIGRATE_HIGHATOMIC].next) !=
-				      &area->free_list[MIGRATE_HIGHATOMIC])
+		if (HOT_LOAD(&z->free_area[o].types) & types)
 			return true;
 	}
 	return false;
@@ -83,7 +79,7 @@ bool zone_watermark_fast(const struct zone *z, unsigned int order, unsigned long
 		return true;
 	/* A boost is there for fragmentation: single pages that can't wait may
 	 * ignore it. */
-	if (!order && (gfp & __GFP_ATOMIC) && z->watermark_boost &&
+	if (!order && (gfp & __GFP_ATOMIC) && HOT_LOAD(&z->watermark_boost) &&
 	    (alloc_flags & ALLOC_WMARK_MASK) == WMARK_MIN)
 		return __zone_watermark_ok(z, order, z->_watermark[WMARK_MIN], highest_zoneidx,
 					   alloc_flags, free_pages);
@@ -180,11 +176,9 @@ void setup_per_zone_wmarks(struct quire *q)
 			unsigned long mark = lowmem ? pages_min * zone->managed_pages / lowmem : 0;
 			unsigned long step = max(mark >> 2, zone->managed_pages * factor / 10000);
 
-			zone->_watermark[WMARK_MIN] = mark;
-			zone->watermark_boost = 0;
-			zone->_watermark[WMARK_LOW] = mark + step;
-			zone->_watermark[WMARK_HIGH] = mark + 2 * step;
-			zone->_watermark[WMARK_PROMO] = mark + 3 * step;
+			HOT_STORE(&zone->watermark_boost, 0UL);
+			for (unsigned int w = WMARK_MIN; w < NR_WMARK; w++)
+				HOT_STORE(&zone->_watermark[w], mark + w * step);
 		}
 	}
 	calculate_totalreserve_pages(q);

@@ -49,7 +49,8 @@ bool pgdat_balanced(const struct pglist_data *pgdat, int order, int highest_zone
 static bool pgdat_watermark_boosted(const struct pglist_data *pgdat, int highest_zoneidx)
 {
 	for (int zid = highest_zoneidx; zid >= 0; zid--)
-		if (managed_zone(&pgdat->node_zones[zid]) && pgdat->node_zones[zid].watermark_boost)
+		if (managed_zone(&pgdat->node_zones[zid]) &&
+		    HOT_LOAD(&pgdat->node_zones[zid].watermark_boost))
 			return true;
 	return false;
 }
@@ -123,7 +124,8 @@ static unsigned long sum_boosts(const struct pglist_data *pgdat, int highest_zon
 	for (int zid = 0; zid <= highest_zoneidx; zid++) {
 		boosts[zid] = 0;
 		if (managed_zone(&pgdat->node_zones[zid]))
-			sum += boosts[zid] = pgdat->node_zones[zid].watermark_boost;
+			sum += boosts[zid] =
+				HOT_LOAD(&pgdat->node_zones[zid].watermark_boost);
 	}
 	return sum;
 }
@@ -137,7 +139,8 @@ static void drop_boosts(struct quire *q, struct pglist_data *pgdat, int highest_
 		if (!boosts[zid])
 			continue;
 		spin_lock(q, &zone->lock);
-		zone->watermark_boost -= min(zone->watermark_boost, boosts[zid]);
+		HOT_STORE(&zone->watermark_boost,
+			  zone->watermark_boost - min(zone->watermark_boost, boosts[zid]));
 		spin_unlock(q, &zone->lock);
 	}
 }

@@ -74,6 +74,11 @@ static void verify_free_lists(struct verify *v, struct zone_walk *w)
 				       w->nid, w->zone->name, order, type_names[mt]);
 				continue;
 			}
+			if (list_empty(&area->free_list[mt]) != !(area->types & 1u << mt))
+				broken(v,
+				       "page: node %u zone %s: types of order %u are %#x, %s is "
+				       "wrong",
+				       w->nid, w->zone->name, order, area->types, type_names[mt]);
 			list_for_each_entry (page, &area->free_list[mt], lru) {
 				check_free_block(v, w, page, order);
 				w->blocks[order]++;

@@ -396,6 +396,15 @@ static struct page *a_free_block(struct quire *q, unsigned int *order)
 	return NULL;
 }
 
+/* After lists were changed by hand. */
+static void recount_types(struct free_area *area)
+{
+	area->types = 0;
+	for (int mt = 0; mt < MIGRATE_TYPES; mt++)
+		if (!list_empty(&area->free_list[mt]))
+			area->types |= 1u << mt;
+}
+
 #define BREAK(l, lvalue, value, expected)             \
 	do {                                          \
 		__typeof__(lvalue) __was = (lvalue);  \
@@ -422,16 +431,19 @@ static void test_verify_lists(void **state)
 	BREAK(l, page->flags, page->flags | BIT(PG_virgin), "virgin block");
 	BREAK(l, page->lru.prev, &page->lru, "is torn");
 	BREAK(l, z->free_area[order].nr_free, z->free_area[order].nr_free + 1, "nr_free of order");
+	BREAK(l, z->free_area[order].types, 0, "is wrong");
 	BREAK(l, z->vm_stat[NR_FREE_PAGES], z->vm_stat[NR_FREE_PAGES] - 1, "nr_free_pages is");
 	BREAK(l, z->nr_virgin, z->nr_virgin - 1, "virgin blocks");
 	BREAK(l, z->nr_reserved_highatomic, 512, "for atomic requests");
 	BREAK(l, *pageblock_slot(z, page_to_pfn(l->q, page)), 99, "has type 99");
 	/* A block on no list: only the frames know of it. */
 	list_del(&page->lru);
+	recount_types(&z->free_area[order]);
 	z->free_area[order].nr_free--;
 	z->vm_stat[NR_FREE_PAGES] -= 1L << order;
 	lower_expect_broken(l, "among the frames");
 	list_add(&page->lru, &z->free_area[order].free_list[MIGRATE_MOVABLE]);
+	recount_types(&z->free_area[order]);
 	z->free_area[order].nr_free++;
 	z->vm_stat[NR_FREE_PAGES] += 1L << order;
 	lower_end(l);
@@ -465,6 +477,8 @@ static void test_verify_buddies(void **state)
 	list_add(&page->lru, &z->free_area[order].free_list[MIGRATE_MOVABLE]);
 	z->free_area[order].nr_free++;
 	z->free_area[order - 1].nr_free -= 2;
+	recount_types(&z->free_area[order]);
+	recount_types(&z->free_area[order - 1]);
 	lower_end(l);
 }
 
