@@ -230,17 +230,17 @@ static inline bool page_has_type(const struct page *page)
 
 static inline bool PageType(const struct page *page, unsigned int type)
 {
-	return (page->page_type & (PAGE_TYPE_BASE | type)) == PAGE_TYPE_BASE;
+	return (HOT_LOAD(&page->page_type) & (PAGE_TYPE_BASE | type)) == PAGE_TYPE_BASE;
 }
 
 static inline void __SetPageType(struct page *page, unsigned int type)
 {
-	page->page_type &= ~type;
+	HOT_STORE(&page->page_type, page->page_type & ~type);
 }
 
 static inline void __ClearPageType(struct page *page, unsigned int type)
 {
-	page->page_type |= type;
+	HOT_STORE(&page->page_type, page->page_type | type);
 }
 
 static inline bool PageBuddy(const struct page *page)

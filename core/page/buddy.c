@@ -171,35 +171,34 @@ static void del_page_from_free_list(const struct quire *q, struct page *page, st
 
 /* ---- giving back ------------------------------------------------------------ */
 
-/* The buddy of a block if it is free, whole and in the same zone. */
-static struct page *find_buddy_page(const struct quire *q, struct page *page, u64 pfn,
+/*
+ * The buddy of a block if it is free, whole and in the same zone.  Frames of a
+ * zone are its own: nodes do not overlap, so its span is all there is to ask,
+ * and what another zone's lock guards is not looked at.
+ */
+static struct page *find_buddy_page(const struct quire *q, const struct zone *zone, u64 pfn,
 				    unsigned int order, u64 *buddy_pfn)
 {
-	u64 bpfn = pfn ^ (1UL << order);
 	struct page *buddy;
 
-	if (bpfn >= q->max_pfn)
+	*buddy_pfn = pfn ^ (1UL << order);
+	if (!zone_spans_pfn(zone, *buddy_pfn))
 		return NULL;
-	buddy = pfn_to_page(q, bpfn);
-	*buddy_pfn = bpfn;
-	if (!PageBuddy(buddy) || buddy_order(buddy) != order ||
-	    ((buddy->flags ^ page->flags) & PAGE_PLACE_MASK))
-		return NULL;
-	return buddy;
+	buddy = pfn_to_page(q, *buddy_pfn);
+	return PageBuddy(buddy) && buddy_order(buddy) == order ? buddy : NULL;
 }
 
 /*
  * A block whose buddy's buddy is free one order up will soon be joined with
  * it if left alone: such a block goes to the end of its list.
  */
-static bool buddy_merge_likely(const struct quire *q, struct page *page, u64 pfn,
+static bool buddy_merge_likely(const struct quire *q, const struct zone *zone, u64 pfn,
 			       unsigned int order)
 {
-	u64 higher = pfn & ~(1UL << order), ignored;
+	u64 ignored;
 
-	if (order >= HIGHEST_ORDER - 1)
-		return false;
-	return find_buddy_page(q, page - (pfn - higher), higher, order + 1, &ignored) != NULL;
+	return order < HIGHEST_ORDER - 1 &&
+	       find_buddy_page(q, zone, pfn & ~(1UL << order), order + 1, &ignored) != NULL;
 }
 
 void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *zone,
@@ -209,7 +208,7 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 
 	mod_zone_page_state(zone, NR_FREE_PAGES, 1L << order);
 	while (order < HIGHEST_ORDER) {
-		struct page *buddy = find_buddy_page(q, page, pfn, order, &buddy_pfn);
+		struct page *buddy = find_buddy_page(q, zone, pfn, order, &buddy_pfn);
 
 		if (!buddy)
 			break;
@@ -230,7 +229,7 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 		order++;
 	}
 	add_to_free_list(page, zone, order, migratetype,
-			 (fpi_flags & FPI_TO_TAIL) || buddy_merge_likely(q, page, pfn, order));
+			 (fpi_flags & FPI_TO_TAIL) || buddy_merge_likely(q, zone, pfn, order));
 }
 
 void __free_virgin_blocks(struct quire *q, struct zone *zone, unsigned long nr)

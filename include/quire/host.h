@@ -34,6 +34,10 @@ struct quire *quire_host_create(const struct quire_config *cfg, unsigned int fla
 /* Ends it: no other thread may be inside, or come again. */
 void quire_host_destroy(struct quire *q);
 
+/* Waits until the instance's kernel threads sleep.  Call it, with no other
+ * thread inside, before quire_verify(). */
+void quire_host_quiesce(struct quire *q);
+
 /* From now on the calling thread works on this CPU of the instance (and takes
  * memory from its node first).  0, or -EINVAL if there is none of that number. */
 int quire_host_set_cpu(struct quire *q, unsigned int cpu);

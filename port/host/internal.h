@@ -25,11 +25,16 @@ struct host {
 	struct host_attachment *attachments;
 	unsigned int next_cpu;
 	struct host_thread *threads; /* kernel threads, joined at the end */
+	unsigned int nr_threads;     /* of them alive */
+	unsigned int nr_asleep;	     /* of them in host_wait() */
 	struct host_sleeper *sleepers;
 	bool stopping; /* all have been woken for the last time: sleeps are short */
 };
 
 extern const struct quire_port_ops host_port_ops;
+
+/* Set in kernel threads. */
+extern __thread bool host_is_kernel_thread;
 
 uint64_t host_clock_ns(void);
 /* thread.c */

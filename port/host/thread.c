@@ -38,6 +38,7 @@ struct host_thread {
 };
 
 __thread struct quire_host_last quire_host_last;
+__thread bool host_is_kernel_thread;
 static __thread struct host_attachment *thread_attachments;
 
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -163,7 +164,11 @@ static void *thread_main(void *arg)
 
 	if (t->node >= 0 && NODE_DATA(q, t->node)->nr_cpus)
 		quire_host_set_cpu(q, NODE_DATA(q, t->node)->first_cpu);
+	host_is_kernel_thread = true;
 	t->fn(t->arg);
+	pthread_mutex_lock(&t->host->lock);
+	t->host->nr_threads--;
+	pthread_mutex_unlock(&t->host->lock);
 	return NULL;
 }
 
@@ -177,19 +182,35 @@ int host_thread_start(void *ctx, const char *name, void (*fn)(void *arg), void *
 	if (!t)
 		return -ENOMEM;
 	*t = (struct host_thread){.host = h, .fn = fn, .arg = arg, .node = node};
-	if (pthread_create(&t->thread, NULL, thread_main, t)) {
-		free(t);
-		return -EAGAIN;
-	}
 	for (i = 0; i < sizeof(short_name) - 1 && name[i]; i++)
 		short_name[i] = name[i];
 	short_name[i] = '\0';
-	pthread_setname_np(t->thread, short_name);
 	pthread_mutex_lock(&h->lock);
+	if (pthread_create(&t->thread, NULL, thread_main, t)) {
+		pthread_mutex_unlock(&h->lock);
+		free(t);
+		return -EAGAIN;
+	}
+	pthread_setname_np(t->thread, short_name);
 	t->next = h->threads;
 	h->threads = t;
+	h->nr_threads++;
 	pthread_mutex_unlock(&h->lock);
 	return 0;
+}
+
+void quire_host_quiesce(struct quire *q)
+{
+	struct host *h = container_of(q->hot, struct host, hot);
+	bool quiet;
+
+	do {
+		pthread_mutex_lock(&h->lock);
+		quiet = h->nr_asleep == h->nr_threads;
+		pthread_mutex_unlock(&h->lock);
+		if (!quiet)
+			sleep_ns(q, NSEC_PER_MSEC);
+	} while (!quiet);
 }
 
 void host_join_threads(struct host *h)

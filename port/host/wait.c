@@ -28,6 +28,7 @@
 struct host_sleeper {
 	struct quire_wait_queue *wq;
 	uint32_t woken;
+	bool kernel; /* counted in nr_asleep */
 	struct host_sleeper *next, **pprev;
 };
 
@@ -40,8 +41,9 @@ static void futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns)
 		NULL, 0);
 }
 
-static void unlink_sleeper(struct host_sleeper *s)
+static void unlink_sleeper(struct host *h, struct host_sleeper *s)
 {
+	h->nr_asleep -= s->kernel;
 	*s->pprev = s->next;
 	if (s->next)
 		s->next->pprev = s->pprev;
@@ -51,7 +53,7 @@ static void unlink_sleeper(struct host_sleeper *s)
 void host_wait(void *ctx, struct quire_wait_queue *wq, uint32_t seq, uint64_t timeout_ns)
 {
 	struct host *h = ctx;
-	struct host_sleeper s = {.wq = wq};
+	struct host_sleeper s = {.wq = wq, .kernel = host_is_kernel_thread};
 	uint64_t now = host_clock_ns(), end;
 
 	HOT_ADD(&wq->waiters, 1);
@@ -66,6 +68,7 @@ void host_wait(void *ctx, struct quire_wait_queue *wq, uint32_t seq, uint64_t ti
 	if (s.next)
 		s.next->pprev = &s.next;
 	h->sleepers = &s;
+	h->nr_asleep += s.kernel;
 	if (h->stopping)
 		timeout_ns = min(timeout_ns, STOP_POLL_NS);
 	pthread_mutex_unlock(&h->lock);
@@ -80,7 +83,7 @@ void host_wait(void *ctx, struct quire_wait_queue *wq, uint32_t seq, uint64_t ti
 	/* Taking the lock also waits for a waker that still holds s. */
 	pthread_mutex_lock(&h->lock);
 	if (!s.woken)
-		unlink_sleeper(&s);
+		unlink_sleeper(h, &s);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -96,7 +99,7 @@ void host_wake(void *ctx, struct quire_wait_queue *wq)
 		next = s->next;
 		if (wq && s->wq != wq)
 			continue;
-		unlink_sleeper(s);
+		unlink_sleeper(h, s);
 		HOT_STORE(&s->woken, 1);
 		syscall(SYS_futex, &s->woken, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	}

@@ -55,6 +55,12 @@ static void report(void *ctx, const char *line)
 	print_error("verify: %s\n", line);
 }
 
+static void verify(struct quire *q)
+{
+	quire_host_quiesce(q);
+	assert_int_equal(quire_verify(q, report, NULL), 0);
+}
+
 static struct quire *create(unsigned int nodes, uint64_t mib, unsigned int cpus)
 {
 	struct quire_config *cfg = calloc(1, sizeof(*cfg));
@@ -197,7 +203,7 @@ static void run_threads(unsigned int nodes, unsigned int cpus)
 	quire_drain_pages(q);
 	/* All pages are back but for what the slab keeps for its own. */
 	assert_in_range(quire_nr_free_pages(q, -1), before - 64, before + 64);
-	assert_int_equal(quire_verify(q, report, NULL), 0);
+	verify(q);
 	quire_host_destroy(q);
 	free(w);
 }
@@ -243,7 +249,7 @@ static void test_pages(void **state)
 	assert_true(quire_nr_free_pages(q, 0) + quire_nr_free_pages(q, 1) ==
 		    quire_nr_free_pages(q, -1));
 	assert_true(quire_nr_total_pages(q, -1) > 2 * 15000);
-	assert_int_equal(quire_verify(q, report, NULL), 0);
+	verify(q);
 	quire_host_destroy(q);
 }
 
@@ -262,8 +268,8 @@ static void test_instances(void **state)
 	quire_free_pages(b, pb, 0);
 	a = create(1, 32, 1);
 	assert_int_equal(quire_host_cpu(a), 0);
-	assert_int_equal(quire_verify(a, report, NULL), 0);
-	assert_int_equal(quire_verify(b, report, NULL), 0);
+	verify(a);
+	verify(b);
 	quire_host_destroy(b);
 	quire_host_destroy(a);
 }
@@ -295,11 +301,11 @@ static void test_exhaustion(void **state)
 	while (n < 8192 && (all[n] = quire_alloc_pages(q, 0, 0, QUIRE_ALLOC_NOWAIT)) != NULL)
 		n++;
 	assert_in_range(n, 4000, 8191);
-	assert_int_equal(quire_verify(q, report, NULL), 0);
+	verify(q);
 	while (n)
 		quire_free_pages(q, all[--n], 0);
 	free(all);
-	assert_int_equal(quire_verify(q, report, NULL), 0);
+	verify(q);
 	quire_host_destroy(q);
 }
 
