@@ -99,6 +99,7 @@ struct space_floor {
 	struct list_head mms; /* every mm_struct, oldest first; tasklist_lock */
 	u64 next_context_id;
 	struct task *swapper;	/* pid 0: parent of the first two, on no list */
+	unsigned long exited_switches; /* context switches of tasks that are gone */
 	struct task *init_task; /* pid 1 */
 	struct task *kthreadd;	/* pid 2 */
 	struct kmem_cache *task_cachep, *mm_cachep, *vma_cachep, *anon_vma_cachep,

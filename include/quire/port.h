@@ -104,6 +104,14 @@ struct quire_port_ops {
 	 * SIGBUS by a fault): stop running it as soon as you can. */
 	void (*kill)(void *ctx, void *task, int sig);
 
+	/* CPU time that a CPU spent since boot, in ns, for users and in the
+	 * kernel; the rest was idle.  NULL: nobody knows. */
+	void (*cpu_times)(void *ctx, unsigned int cpu, uint64_t *user, uint64_t *system);
+
+	/* Tasks that run or wait for a CPU, and Linux's load averages over 1, 5
+	 * and 15 minutes, x 2048.  NULL: nobody knows. */
+	unsigned int (*load)(void *ctx, uint64_t avg[3]);
+
 	/* A line of the kernel log, without newline, as it is written. */
 	void (*log)(void *ctx, int level, uint64_t time_ns, const char *text, size_t len);
 

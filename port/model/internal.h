@@ -99,6 +99,7 @@ struct vcpu {
 	bool busy;
 	struct fiber *yielded; /* queues again when the CPU is free */
 	u64 busy_ns;
+	u64 user_ns; /* of busy_ns: in user mode */
 };
 
 struct run_queue {

@@ -94,6 +94,20 @@ static void port_kill(void *ctx, void *task, int sig)
 		m->on_kill(m->on_kill_ctx, t, sig);
 }
 
+static void port_cpu_times(void *ctx, unsigned int cpu, uint64_t *user, uint64_t *system)
+{
+	struct model *m = ctx;
+
+	*user = cpu < m->nr_cpus ? m->cpu[cpu].user_ns : 0;
+	*system = model_cpu_busy_ns(m, cpu) - *user;
+}
+
+static unsigned int port_load(void *ctx, uint64_t avg[3])
+{
+	model_loadavg(ctx, avg);
+	return model_nr_running(ctx);
+}
+
 static void port_log(void *ctx, int level, uint64_t time_ns, const char *text, size_t len)
 {
 	struct model *m = ctx;
@@ -129,6 +143,8 @@ const struct quire_port_ops model_port_ops = {
 	.compressed_bytes_kept = sizeof(u64),
 	.tlb_flush = port_tlb_flush,
 	.kill = port_kill,
+	.cpu_times = port_cpu_times,
+	.load = port_load,
 	.log = port_log,
 	.panic = port_panic,
 };

@@ -234,6 +234,7 @@ static void account(struct model *m, struct fiber *f)
 	u64 charged = m->hot.charged_ns;
 
 	m->cpu[f->ctx.cpu].busy_ns += charged;
+	m->cpu[f->ctx.cpu].user_ns += min(m->user_ns, charged);
 	if (task) {
 		u64 user = min(m->user_ns, charged);
 
