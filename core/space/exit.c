@@ -43,6 +43,7 @@ static void unhash_task(struct quire *q, struct task *task)
 	detach_pid(q, task);
 	sig->nr_threads--;
 	sp->nr_threads--;
+	sp->exited_switches += task->nvcsw + task->nivcsw;
 	if (task != task->group_leader) {
 		sig->min_flt += task->min_flt;
 		sig->maj_flt += task->maj_flt;
@@ -55,6 +56,8 @@ static void unhash_task(struct quire *q, struct task *task)
 
 		psig->cmin_flt += task->min_flt + sig->min_flt + sig->cmin_flt;
 		psig->cmaj_flt += task->maj_flt + sig->maj_flt + sig->cmaj_flt;
+		psig->cutime += task->utime + sig->utime + sig->cutime;
+		psig->cstime += task->stime + sig->stime + sig->cstime;
 		list_del_init(&task->tasks);
 		list_del_init(&task->sibling);
 		sp->nr_processes--;

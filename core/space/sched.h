@@ -32,7 +32,8 @@ struct signal_struct {
 	struct mm_struct *oom_mm;	/* set once it is an OOM victim */
 	unsigned long min_flt, maj_flt; /* of threads that have exited */
 	unsigned long cmin_flt, cmaj_flt;
-	u64 utime, stime;
+	u64 utime, stime;   /* of threads that have exited */
+	u64 cutime, cstime; /* of children that were collected */
 	u64 rlimit_stack;
 };
 

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /sys/fs/cgroup: control groups, version 2, as far as memory goes.
+ *
+ * A directory is a group by its id (arg; 0 stands for the root), its files are
+ * those of Linux 6.1's memory controller.  The root has no limits, as in Linux,
+ * so it lacks their files; its statistics are the machine's.
+ *
+ * Writing a limit works as in Linux: "max" or bytes with a suffix, rounded down
+ * to pages, and may reclaim or kill before it returns.
+ */
+#include "proc/internal.h"
+
+static struct mem_cgroup *group_of(struct quire *q, const struct proc_entry *e)
+{
+	struct mem_cgroup *memcg;
+
+	if (!e->arg)
+		return q->group->root;
+	memcg = mem_cgroup_from_id(q, e->arg);
+	return memcg && !memcg->offline ? memcg : NULL;
+}
+
+static bool is_root(const struct mem_cgroup *memcg)
+{
+	return !memcg->parent;
+}
+
+/* ---- counters and limits ----------------------------------------------------- */
+
+enum group_number {
+	G_CURRENT,
+	G_PEAK,
+	G_MIN,
+	G_LOW,
+	G_HIGH,
+	G_MAX,
+	G_SWAP_CURRENT,
+	G_SWAP_HIGH,
+	G_SWAP_MAX,
+};
+
+static long number_of(const struct mem_cgroup *memcg, enum group_number what)
+{
+	const struct page_counter *memory = &memcg->memory, *swap = &memcg->swap;
+
+	switch (what) {
+	case G_CURRENT:
+		return HOT_LOAD(&memory->usage);
+	case G_PEAK:
+		return max(HOT_LOAD(&memory->watermark), HOT_LOAD(&memory->usage));
+	case G_MIN:
+		return memory->min;
+	case G_LOW:
+		return memory->low;
+	case G_HIGH:
+		return memory->high;
+	case G_MAX:
+		return memory->max;
+	case G_SWAP_CURRENT:
+		return HOT_LOAD(&swap->usage);
+	case G_SWAP_HIGH:
+		return swap->high;
+	case G_SWAP_MAX:
+		return swap->max;
+	}
+	return 0;
+}
+
+static int show_group_number(struct quire *q, const struct proc_entry *e,
+			     const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	long pages;
+
+	if (!memcg)
+		return -ENOENT;
+	pages = number_of(memcg, def->val);
+	if (pages >= PAGE_COUNTER_MAX)
+		put_lit(t, "max");
+	else
+		put_dec(t, (unsigned long)max(pages, 0L) << PAGE_SHIFT, 0);
+	text_putc(t, '\n');
+	return 0;
+}
+
+/* "max", or bytes with one of K M G T P E; in pages.  -EINVAL. */
+static int parse_pages(const struct proc_input *in, long *pages)
+{
+	static const char suffixes[] = "kmgtpe";
+	unsigned long bytes, shift = 0;
+	const char *suffix;
+	char word[32];
+	size_t len;
+
+	if (proc_word(in, word, sizeof(word)))
+		return -EINVAL;
+	*pages = PAGE_COUNTER_MAX;
+	if (str_eq(word, "max"))
+		return 0;
+	len = str_len(word);
+	suffix = len ? str_chr(suffixes, word[len - 1] | 0x20) : NULL;
+	if (suffix && *suffix) {
+		shift = 10 * (unsigned long)(suffix - suffixes + 1);
+		len--;
+	}
+	if (parse_ulong(word, len, 0, &bytes))
+		return -EINVAL;
+	if (bytes > ULONG_MAX >> shift)
+		return 0;
+	*pages = min((long)((bytes << shift) >> PAGE_SHIFT), PAGE_COUNTER_MAX);
+	return 0;
+}
+
+static s64 store_group_number(struct quire *q, const struct proc_entry *e,
+			      const struct proc_def *def, const struct proc_input *in)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	long pages;
+	int err = parse_pages(in, &pages);
+
+	if (err || !memcg)
+		return err ? err : -ENOENT;
+	switch ((enum group_number)def->val) {
+	case G_MIN:
+		mem_cgroup_set_min(memcg, pages);
+		break;
+	case G_LOW:
+		mem_cgroup_set_low(memcg, pages);
+		break;
+	case G_HIGH:
+		mem_cgroup_set_high(q, memcg, pages);
+		break;
+	case G_MAX:
+		mem_cgroup_set_max(q, memcg, pages);
+		break;
+	case G_SWAP_HIGH:
+		HOT_STORE(&memcg->swap.high, pages);
+		break;
+	case G_SWAP_MAX:
+		mem_cgroup_set_swap_max(memcg, pages);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return (s64)in->len;
+}
+
+static s64 store_reclaim(struct quire *q, const struct proc_entry *e,
+			 __unused const struct proc_def *def, const struct proc_input *in)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	unsigned long done = 0;
+	unsigned int retries = MAX_RECLAIM_RETRIES;
+	long pages;
+	int err = parse_pages(in, &pages);
+
+	if (err || !memcg)
+		return err ? err : -ENOENT;
+	while (done < (unsigned long)pages) {
+		unsigned long n = 0;
+
+		if (q->group->ops.try_to_free_mem_cgroup_pages)
+			n = q->group->ops.try_to_free_mem_cgroup_pages(
+				q, memcg, (unsigned long)pages - done, GFP_KERNEL);
+		if (!n && !retries--)
+			return -EAGAIN;
+		done += n;
+	}
+	return (s64)in->len;
+}
+
+/* ---- memory.stat ------------------------------------------------------------- */
+
+static unsigned long group_state(struct quire *q, struct mem_cgroup *memcg,
+				 enum node_stat_item item)
+{
+	if (is_root(memcg))
+		return global_node_page_state(q, item);
+	return (unsigned long)memcg_page_state(q, memcg, item);
+}
+
+static unsigned long group_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item)
+{
+	return is_root(memcg) ? global_vm_event(q, item) : memcg_vm_event(q, memcg, item);
+}
+
+static void put_stat_line(struct text *t, const char *name, unsigned long v)
+{
+	text_puts(t, name);
+	text_putc(t, ' ');
+	put_dec(t, v, 0);
+	text_putc(t, '\n');
+}
+
+struct stat_item {
+	const char *name;
+	int item; /* -1: always 0 */
+	unsigned int unit;
+};
+
+static const struct stat_item state_items[] = {
+	{"anon", NR_ANON_MAPPED, PAGE_SIZE},
+	{"file", NR_FILE_PAGES, PAGE_SIZE},
+	{"kernel", -2, 0},
+	{"kernel_stack", NR_KERNEL_STACK_KB, 1024},
+	{"pagetables", NR_PAGETABLE, PAGE_SIZE},
+	{"sec_pagetables", NR_SECONDARY_PAGETABLE, PAGE_SIZE},
+	{"percpu", -1, 0},
+	{"sock", -1, 0},
+	{"vmalloc", -1, 0},
+	{"shmem", NR_SHMEM, PAGE_SIZE},
+	{"zswap", -1, 0},
+	{"zswapped", -1, 0},
+	{"file_mapped", NR_FILE_MAPPED, PAGE_SIZE},
+	{"file_dirty", NR_FILE_DIRTY, PAGE_SIZE},
+	{"file_writeback", NR_WRITEBACK, PAGE_SIZE},
+	{"swapcached", NR_SWAPCACHE, PAGE_SIZE},
+	{"anon_thp", NR_ANON_THPS, PAGE_SIZE},
+	{"file_thp", NR_FILE_THPS, PAGE_SIZE},
+	{"shmem_thp", NR_SHMEM_THPS, PAGE_SIZE},
+	{"inactive_anon", NR_INACTIVE_ANON, PAGE_SIZE},
+	{"active_anon", NR_ACTIVE_ANON, PAGE_SIZE},
+	{"inactive_file", NR_INACTIVE_FILE, PAGE_SIZE},
+	{"active_file", NR_ACTIVE_FILE, PAGE_SIZE},
+	{"unevictable", NR_UNEVICTABLE, PAGE_SIZE},
+	{"slab_reclaimable", NR_SLAB_RECLAIMABLE, PAGE_SIZE},
+	{"slab_unreclaimable", NR_SLAB_UNRECLAIMABLE, PAGE_SIZE},
+	{"slab", -3, 0},
+	{"workingset_refault_anon", WORKINGSET_REFAULT_ANON, 1},
+	{"workingset_refault_file", WORKINGSET_REFAULT_FILE, 1},
+	{"workingset_activate_anon", WORKINGSET_ACTIVATE_ANON, 1},
+	{"workingset_activate_file", WORKINGSET_ACTIVATE_FILE, 1},
+	{"workingset_restore_anon", WORKINGSET_RESTORE_ANON, 1},
+	{"workingset_restore_file", WORKINGSET_RESTORE_FILE, 1},
+	{"workingset_nodereclaim", WORKINGSET_NODERECLAIM, 1},
+};
+
+static const struct {
+	const char *name;
+	enum vm_event_item item;
+} event_items[] = {
+	{"pgscan_kswapd", PGSCAN_KSWAPD},
+	{"pgscan_direct", PGSCAN_DIRECT},
+	{"pgsteal_kswapd", PGSTEAL_KSWAPD},
+	{"pgsteal_direct", PGSTEAL_DIRECT},
+	{"pgfault", PGFAULT},
+	{"pgmajfault", PGMAJFAULT},
+	{"pgrefill", PGREFILL},
+	{"pgactivate", PGACTIVATE},
+	{"pgdeactivate", PGDEACTIVATE},
+	{"pglazyfree", PGLAZYFREE},
+	{"pglazyfreed", PGLAZYFREED},
+	{"zswpin", ZSWPIN},
+	{"zswpout", ZSWPOUT},
+	{"thp_fault_alloc", THP_FAULT_ALLOC},
+	{"thp_collapse_alloc", THP_COLLAPSE_ALLOC},
+};
+
+static int show_memory_stat(struct quire *q, const struct proc_entry *e,
+			    __unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	unsigned long slab, kernel;
+
+	if (!memcg)
+		return -ENOENT;
+	slab = (group_state(q, memcg, NR_SLAB_RECLAIMABLE) +
+		group_state(q, memcg, NR_SLAB_UNRECLAIMABLE)) *
+	       PAGE_SIZE;
+	kernel = slab + group_state(q, memcg, NR_KERNEL_STACK_KB) * 1024 +
+		 group_state(q, memcg, NR_PAGETABLE) * PAGE_SIZE;
+	for (size_t i = 0; i < ARRAY_SIZE(state_items); i++) {
+		const struct stat_item *s = &state_items[i];
+		unsigned long v =
+			s->item >= 0 ? group_state(q, memcg, (enum node_stat_item)s->item) * s->unit
+			: s->item == -2 ? kernel
+			: s->item == -3 ? slab
+					: 0;
+
+		put_stat_line(t, s->name, v);
+	}
+	put_stat_line(t, "pgscan",
+		      group_event(q, memcg, PGSCAN_KSWAPD) + group_event(q, memcg, PGSCAN_DIRECT));
+	put_stat_line(t, "pgsteal",
+		      group_event(q, memcg, PGSTEAL_KSWAPD) +
+			      group_event(q, memcg, PGSTEAL_DIRECT));
+	for (size_t i = 0; i < ARRAY_SIZE(event_items); i++)
+		put_stat_line(t, event_items[i].name, group_event(q, memcg, event_items[i].item));
+	return 0;
+}
+
+/* Pages of a group's lists on a node, with its descendants'. */
+static unsigned long node_lru_pages(struct quire *q, struct mem_cgroup *memcg, unsigned int nid,
+				    enum lru_list lru)
+{
+	unsigned long sum = 0;
+
+	if (is_root(memcg))
+		return node_page_state(NODE_DATA(q, nid), NR_INACTIVE_ANON + (unsigned int)lru);
+	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
+	     m = mem_cgroup_iter(q, memcg, m))
+		sum += HOT_LOAD(&mem_cgroup_lruvec(q, m, NODE_DATA(q, nid))->nr[lru]);
+	return sum;
+}
+
+static int show_numa_stat(struct quire *q, const struct proc_entry *e,
+			  __unused const struct proc_def *def, struct text *t)
+{
+	static const char *const names[NR_LRU_LISTS] = {
+		"inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable"};
+	struct mem_cgroup *memcg = group_of(q, e);
+
+	if (!memcg)
+		return -ENOENT;
+	for_each_lru (lru) {
+		text_puts(t, names[lru]);
+		for_each_node (q, nid)
+			text_printf(t, " N%u=%lu", nid,
+				    node_lru_pages(q, memcg, nid, (enum lru_list)lru) * PAGE_SIZE);
+		text_putc(t, '\n');
+	}
+	return 0;
+}
+
+/* ---- events, pressure --------------------------------------------------------- */
+
+static int show_events(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+		       struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	const unsigned long *events;
+
+	if (!memcg)
+		return -ENOENT;
+	events = def->val == 1 ? memcg->events_local : memcg->events;
+	if (def->val == 2) {
+		text_printf(t, "high %lu\nmax %lu\nfail %lu\n", events[MEMCG_SWAP_HIGH],
+			    events[MEMCG_SWAP_MAX], events[MEMCG_SWAP_FAIL]);
+		return 0;
+	}
+	text_printf(t, "low %lu\nhigh %lu\nmax %lu\noom %lu\noom_kill %lu\noom_group_kill %lu\n",
+		    events[MEMCG_LOW], events[MEMCG_HIGH], events[MEMCG_MAX], events[MEMCG_OOM],
+		    events[MEMCG_OOM_KILL], events[MEMCG_OOM_GROUP_KILL]);
+	return 0;
+}
+
+static int show_group_pressure(struct quire *q, const struct proc_entry *e,
+			       const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+
+	if (!memcg)
+		return -ENOENT;
+	put_psi(q, t, is_root(memcg) ? &q->group->psi : &memcg->psi, (enum psi_res)def->val);
+	return 0;
+}
+
+static int show_oom_group(struct quire *q, const struct proc_entry *e,
+			  __unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+
+	if (!memcg)
+		return -ENOENT;
+	text_puts(t, memcg->oom_group ? "1\n" : "0\n");
+	return 0;
+}
+
+static s64 store_oom_group(struct quire *q, const struct proc_entry *e,
+			   __unused const struct proc_def *def, const struct proc_input *in)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	long v;
+	int err = proc_one_long(in, &v);
+
+	if (err || !memcg)
+		return err ? err : -ENOENT;
+	if (v != 0 && v != 1)
+		return -EINVAL;
+	memcg->oom_group = v != 0;
+	return (s64)in->len;
+}
+
+/* ---- cgroup.* ---------------------------------------------------------------- */
+
+/* def->val: 1 each thread, 0 each process. */
+static int show_procs(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+		      struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	struct task *p;
+
+	if (!memcg)
+		return -ENOENT;
+	if (is_root(memcg))
+		memcg = NULL; /* as its tasks have it */
+	spin_lock(q, &q->space->tasklist_lock);
+	for_each_process(q, p)
+	{
+		for_each_thread(p, thread)
+		{
+			if (thread->memcg != memcg || (!def->val && thread != p))
+				continue;
+			put_dec(t, (unsigned long)thread->pid, 0);
+			text_putc(t, '\n');
+		}
+	}
+	spin_unlock(q, &q->space->tasklist_lock);
+	return 0;
+}
+
+static s64 store_procs(struct quire *q, const struct proc_entry *e,
+		       __unused const struct proc_def *def, const struct proc_input *in)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	struct proc_entry process = {0};
+	struct task *task;
+	long pid;
+	int err = proc_one_long(in, &pid);
+
+	if (err || pid < 0 || pid > INT_MAX)
+		return -EINVAL;
+	if (!memcg)
+		return -ENOENT;
+	process.pid = (int)pid;
+	if (!pid && current_task(q))
+		process.pid = current_task(q)->tgid; /* 0: the writer itself */
+	task = proc_get_task(q, &process);
+	if (!task)
+		return -ESRCH;
+	/* Kernel threads stay where they are, as in Linux. */
+	err = task->flags & PF_KTHREAD ? -EINVAL
+				       : task_set_memcg(q, task, is_root(memcg) ? NULL : memcg);
+	put_task(q, task);
+	return err ? err : (s64)in->len;
+}
+
+static bool has_tasks(struct quire *q, struct mem_cgroup *memcg)
+{
+	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
+	     m = mem_cgroup_iter(q, memcg, m))
+		if (HOT_LOAD(&m->nr_tasks))
+			return true;
+	return false;
+}
+
+static int show_cgroup_events(struct quire *q, const struct proc_entry *e,
+			      __unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+
+	if (!memcg)
+		return -ENOENT;
+	text_printf(t, "populated %d\nfrozen 0\n", has_tasks(q, memcg));
+	return 0;
+}
+
+static int show_cgroup_stat(struct quire *q, const struct proc_entry *e,
+			    __unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	unsigned int nr = 0, dying = 0;
+
+	if (!memcg)
+		return -ENOENT;
+	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
+	     m = mem_cgroup_iter(q, memcg, m)) {
+		nr += m != memcg && !m->offline;
+		dying += m->offline;
+	}
+	text_printf(t, "nr_descendants %u\nnr_dying_descendants %u\n", nr, dying);
+	return 0;
+}
+
+static s64 store_subtree_control(__unused struct quire *q, __unused const struct proc_entry *e,
+				 __unused const struct proc_def *def, const struct proc_input *in)
+{
+	char word[64];
+
+	/* Memory is always handed down; to take it away is refused. */
+	if (proc_word(in, word, sizeof(word)) || !str_eq(word, "+memory"))
+		return -EINVAL;
+	return (s64)in->len;
+}
+
+/* ---- the directory ------------------------------------------------------------ */
+
+#define G_RO(name, what) DEF_VAL(name, 0444, show_group_number, NULL, what)
+#define G_RW(name, what) DEF_VAL(name, 0644, show_group_number, store_group_number, what)
+
+static const struct proc_def cgroup_defs[] = {
+	DEF_TEXT("cgroup.controllers", 0444, "memory\n"),
+	DEF_FILE("cgroup.events", 0444, show_cgroup_events),
+	DEF_VAL("cgroup.procs", 0644, show_procs, store_procs, 0),
+	DEF_FILE("cgroup.stat", 0444, show_cgroup_stat),
+	{.name = "cgroup.subtree_control",
+	 .kind = PROC_FILE,
+	 .mode = 0644,
+	 .show = show_text,
+	 .store = store_subtree_control,
+	 .data = "memory\n"},
+	DEF_VAL("cgroup.threads", 0444, show_procs, NULL, 1),
+	DEF_TEXT("cgroup.type", 0444, "domain\n"),
+	DEF_VAL("cpu.pressure", 0444, show_group_pressure, NULL, PSI_CPU),
+	DEF_VAL("io.pressure", 0444, show_group_pressure, NULL, PSI_IO),
+	G_RO("memory.current", G_CURRENT),
+	DEF_VAL("memory.events", 0444, show_events, NULL, 0),
+	DEF_VAL("memory.events.local", 0444, show_events, NULL, 1),
+	G_RW("memory.high", G_HIGH),
+	G_RW("memory.low", G_LOW),
+	G_RW("memory.max", G_MAX),
+	G_RW("memory.min", G_MIN),
+	DEF_FILE("memory.numa_stat", 0444, show_numa_stat),
+	DEF_RW("memory.oom.group", 0644, show_oom_group, store_oom_group),
+	G_RO("memory.peak", G_PEAK),
+	DEF_VAL("memory.pressure", 0444, show_group_pressure, NULL, PSI_MEM),
+	DEF_RW("memory.reclaim", 0200, NULL, store_reclaim),
+	DEF_FILE("memory.stat", 0444, show_memory_stat),
+	G_RO("memory.swap.current", G_SWAP_CURRENT),
+	DEF_VAL("memory.swap.events", 0444, show_events, NULL, 2),
+	G_RW("memory.swap.high", G_SWAP_HIGH),
+	G_RW("memory.swap.max", G_SWAP_MAX),
+};
+
+/* What the root has not: limits, events, a type. */
+static bool group_has(struct quire *q, const struct proc_entry *dir, const struct proc_def *def)
+{
+	static const char *const of_root[] = {
+		"cgroup.controllers", "cgroup.procs",	"cgroup.stat", "cgroup.subtree_control",
+		"cgroup.threads",     "cpu.pressure",	"io.pressure", "memory.numa_stat",
+		"memory.pressure",    "memory.reclaim", "memory.stat",
+	};
+	struct mem_cgroup *memcg = group_of(q, dir);
+
+	if (!memcg || !is_root(memcg))
+		return memcg != NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(of_root); i++)
+		if (str_eq(of_root[i], def->name))
+			return true;
+	return false;
+}
+
+static struct proc_entry group_lookup(struct quire *q, const struct proc_entry *dir,
+				      const char *name)
+{
+	struct mem_cgroup *memcg = group_of(q, dir), *child;
+
+	if (!memcg)
+		return (struct proc_entry){0};
+	list_for_each_entry (child, &memcg->children, sibling)
+		if (!child->offline && str_eq(child->name, name))
+			return proc_entry_of(DIR_CGROUP, 0, child->id);
+	return (struct proc_entry){0};
+}
+
+static void group_readdir(struct quire *q, const struct proc_entry *dir, struct proc_filler *f)
+{
+	struct mem_cgroup *memcg = group_of(q, dir), *child;
+
+	if (!memcg)
+		return;
+	list_for_each_entry (child, &memcg->children, sibling)
+		if (!child->offline &&
+		    !proc_fill(f, child->name, proc_entry_of(DIR_CGROUP, 0, child->id)))
+			return;
+}
+
+const struct proc_dir cgroup_dir = {
+	.defs = cgroup_defs,
+	.nr_defs = ARRAY_SIZE(cgroup_defs),
+	.visible = group_has,
+	.lookup = group_lookup,
+	.readdir = group_readdir,
+};

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of proc/ share: the tables that the tree is made of, and the
+ * small formats that many files have in common.
+ *
+ * A directory is a struct proc_dir: a table of names, and for children that
+ * come and go (processes, nodes, caches, groups) a lookup and a readdir.  A
+ * place in the tree is a struct proc_entry by value: a directory's id is its
+ * number in enum proc_dir_id, a file's is that of its directory and its index
+ * in the table.  Nothing is allocated, for no file.
+ */
+#ifndef QUIRE_PROC_INTERNAL_H
+#define QUIRE_PROC_INTERNAL_H
+
+#include "base/string.h"
+#include "node/memblock.h"
+#include "proc/proc.h"
+
+enum proc_dir_id {
+	DIR_NONE,
+	/* /proc */
+	DIR_PROC,
+	DIR_PID,
+	DIR_TASK,
+	DIR_TID,
+	DIR_EMPTY,
+	DIR_PRESSURE,
+	DIR_NET,
+	DIR_SYSCTL,
+	DIR_SYSCTL_VM,
+	DIR_SYSCTL_KERNEL,
+	DIR_SYSCTL_RANDOM,
+	DIR_SYSCTL_FS,
+	/* /sys */
+	DIR_SYSFS,
+	DIR_DEVICES,
+	DIR_DEV_SYSTEM,
+	DIR_NODES,
+	DIR_NODE,
+	DIR_NODE_HUGE,
+	DIR_NODE_HUGE_2M,
+	DIR_NODE_HUGE_1G,
+	DIR_CPUS,
+	DIR_CPU,
+	DIR_TOPOLOGY,
+	DIR_KERNEL,
+	DIR_MM,
+	DIR_THP,
+	DIR_KHUGEPAGED,
+	DIR_HUGE,
+	DIR_HUGE_2M,
+	DIR_HUGE_1G,
+	DIR_MM_SWAP,
+	DIR_KSM,
+	DIR_LRU_GEN,
+	DIR_DEBUG,
+	DIR_DEBUG_ZSWAP,
+	DIR_EXTFRAG,
+	DIR_SLABS,
+	DIR_SLAB,
+	DIR_MODULES,
+	DIR_MODULE_ZSWAP,
+	DIR_ZSWAP_PARAMS,
+	DIR_FS,
+	DIR_CGROUP,
+	NR_PROC_DIRS,
+};
+
+/* What a write brings. */
+struct proc_input {
+	const char *buf;
+	size_t len;
+	unsigned int uid; /* the writer's */
+};
+
+struct proc_def;
+typedef int (*proc_show_fn)(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+			    struct text *t);
+/* The length, or a negative error. */
+typedef s64 (*proc_store_fn)(struct quire *q, const struct proc_entry *e,
+			     const struct proc_def *def, const struct proc_input *in);
+
+struct proc_def {
+	const char *name;
+	u8 kind;	   /* enum proc_kind */
+	u8 dir;		   /* of a directory: its enum proc_dir_id */
+	u16 mode;	   /* permission bits */
+	proc_show_fn show; /* a file's text, or a link's target */
+	proc_store_fn store;
+	const void *data; /* show's and store's own */
+	u32 val;
+};
+
+#define DEF_DIR(name_, dir_)                                                   \
+	{                                                                      \
+		.name = (name_), .kind = PROC_DIR, .dir = (dir_), .mode = 0555 \
+	}
+#define DEF_FILE(name_, mode_, show_)                                                \
+	{                                                                            \
+		.name = (name_), .kind = PROC_FILE, .mode = (mode_), .show = (show_) \
+	}
+#define DEF_RW(name_, mode_, show_, store_)                                           \
+	{                                                                             \
+		.name = (name_), .kind = PROC_FILE, .mode = (mode_), .show = (show_), \
+		.store = (store_)                                                     \
+	}
+#define DEF_VAL(name_, mode_, show_, store_, val_)                                    \
+	{                                                                             \
+		.name = (name_), .kind = PROC_FILE, .mode = (mode_), .show = (show_), \
+		.store = (store_), .val = (val_)                                      \
+	}
+#define DEF_LINK(name_, show_)                                                    \
+	{                                                                         \
+		.name = (name_), .kind = PROC_LINK, .mode = 0777, .show = (show_) \
+	}
+/* A file whose text never changes. */
+#define DEF_TEXT(name_, mode_, text_)                                                   \
+	{                                                                               \
+		.name = (name_), .kind = PROC_FILE, .mode = (mode_), .show = show_text, \
+		.data = (text_)                                                         \
+	}
+
+/* Where readdir puts what it finds. */
+struct proc_filler {
+	bool (*fn)(void *ctx, const char *name, struct proc_entry e);
+	void *ctx;
+	bool stopped;
+};
+
+struct proc_dir {
+	const struct proc_def *defs;
+	unsigned int nr_defs;
+	/* Whether a child of the table is there; NULL: all are. */
+	bool (*visible)(struct quire *q, const struct proc_entry *dir, const struct proc_def *def);
+	struct proc_entry (*lookup)(struct quire *q, const struct proc_entry *dir,
+				    const char *name);
+	void (*readdir)(struct quire *q, const struct proc_entry *dir, struct proc_filler *f);
+};
+
+#define PROC_DIR_TABLE(name_, defs_) \
+	const struct proc_dir name_ = {.defs = (defs_), .nr_defs = ARRAY_SIZE(defs_)}
+
+extern const struct proc_dir proc_root_dir, proc_pid_dir, proc_task_dir, proc_tid_dir,
+	proc_pressure_dir, proc_net_dir, proc_sysctl_dir, proc_sysctl_vm_dir,
+	proc_sysctl_kernel_dir, proc_sysctl_random_dir, proc_sysctl_fs_dir;
+extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system_dir,
+	sysfs_kernel_dir, sysfs_mm_dir, sysfs_thp_dir, sysfs_khugepaged_dir, sysfs_huge_dir,
+	sysfs_huge_2m_dir, sysfs_huge_1g_dir, sysfs_mm_swap_dir, sysfs_ksm_dir, sysfs_lru_gen_dir,
+	sysfs_debug_dir, sysfs_debug_zswap_dir, sysfs_extfrag_dir, sysfs_slabs_dir, sysfs_slab_dir,
+	sysfs_modules_dir, sysfs_module_zswap_dir, sysfs_zswap_params_dir, sysfs_fs_dir,
+	sysfs_nodes_dir, sysfs_node_dir, sysfs_node_huge_dir, sysfs_node_huge_2m_dir,
+	sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir, sysfs_topology_dir, cgroup_dir;
+
+/* Settings that no floor reads: kept so that what is written is read back. */
+enum proc_misc {
+	MISC_COMPACT_MEMORY,
+	MISC_COMPACT_UNEVICTABLE,
+	MISC_COMPACTION_PROACTIVENESS,
+	MISC_DIRTYTIME_EXPIRE,
+	MISC_EXTFRAG_THRESHOLD,
+	MISC_HUGETLB_SHM_GROUP,
+	MISC_LEGACY_VA_LAYOUT,
+	MISC_MEMORY_FAILURE_EARLY_KILL,
+	MISC_MEMORY_FAILURE_RECOVERY,
+	MISC_MIN_SLAB_RATIO,
+	MISC_MIN_UNMAPPED_RATIO,
+	MISC_MMAP_RND_BITS,
+	MISC_MMAP_RND_COMPAT_BITS,
+	MISC_NUMA_STAT,
+	MISC_PAGE_LOCK_UNFAIRNESS,
+	MISC_STAT_INTERVAL,
+	MISC_UNPRIVILEGED_USERFAULTFD,
+	MISC_PANIC,
+	MISC_PANIC_ON_OOPS,
+	MISC_SYSRQ,
+	MISC_RANDOMIZE_VA_SPACE,
+	MISC_KPTR_RESTRICT,
+	MISC_DMESG_RESTRICT,
+	MISC_PERF_PARANOID,
+	NR_PROC_MISC,
+};
+
+#define HOSTNAME_MAX	 64
+#define HUGE_PAGES_A_PMD 512
+
+struct proc_floor {
+	int misc[NR_PROC_MISC];
+	unsigned long mmap_min_addr;
+	char hostname[HOSTNAME_MAX + 1], domainname[HOSTNAME_MAX + 1];
+	u8 boot_id[16];
+	struct prng uuid_rng;
+	unsigned long mems[QUIRE_MAX_NODES / BITS_PER_LONG]; /* nodes with memory */
+	/* What each status ends with: the same for all but pinned tasks. */
+	char *cpus_text, *mems_text;
+	size_t cpus_len, mems_len;
+};
+
+/* ---- tree.c ----------------------------------------------------------------- */
+
+struct proc_entry proc_entry_of(enum proc_dir_id dir, int pid, u32 arg);
+bool proc_fill(struct proc_filler *f, const char *name, struct proc_entry e);
+/* As proc_write(), which is root's, for a user: -EACCES by the file's mode. */
+s64 proc_write_as(struct quire *q, struct proc_entry file, unsigned int uid, const char *buf,
+		  size_t len);
+int show_text(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+	      struct text *t);
+/* "node12" with prefix "node": 12; -1 if name is nothing of the kind. */
+long proc_number_behind(const char *name, const char *prefix);
+
+/* ---- format.c --------------------------------------------------------------- */
+
+#define put_lit(t, lit) text_put(t, lit, sizeof(lit) - 1)
+/* Decimal, right-aligned in width columns. */
+void put_dec(struct text *t, unsigned long v, unsigned int width);
+/* "label" and 8 columns and " kB\n": the lines of meminfo and status. */
+void put_kb(struct text *t, const char *label, size_t len, unsigned long kb);
+#define put_kb_line(t, label, kb) put_kb(t, label, sizeof(label) - 1, kb)
+static inline unsigned long pages_to_kb(unsigned long pages)
+{
+	return pages << (PAGE_SHIFT - 10);
+}
+/* Bitmaps as "0-3,8" and as comma-separated hexadecimal words, highest first. */
+void put_bit_list(struct text *t, const unsigned long *map, unsigned int nbits);
+void put_bit_mask(struct text *t, const unsigned long *map, unsigned int nbits);
+/* The same for the CPUs of a node, or of all (nid < 0). */
+void put_cpu_list(struct quire *q, struct text *t, int nid);
+void put_cpu_mask(struct quire *q, struct text *t, int nid);
+/* A line of a pressure file's two. */
+void put_psi(struct quire *q, struct text *t, struct psi_group *psi, enum psi_res res);
+
+/* What was written, without white space around it, NUL-terminated in buf:
+ * -EINVAL if it does not fit. */
+int proc_word(const struct proc_input *in, char *buf, size_t cap);
+/* The next number of a list as sysctls are written: base by its prefix.
+ * False: nothing more.  *err is -EINVAL for what is no number. */
+struct proc_cursor {
+	const char *p;
+	size_t left;
+};
+bool proc_next_long(struct proc_cursor *c, long *v, int *err);
+/* One integer and nothing else, as sysfs takes it. */
+int proc_one_long(const struct proc_input *in, long *v);
+
+/* ---- files ------------------------------------------------------------------ */
+
+#define PROC_SHOW(name)                                                                   \
+	int name(struct quire *q, const struct proc_entry *e, const struct proc_def *def, \
+		 struct text *t)
+#define PROC_STORE(name)                                                                  \
+	s64 name(struct quire *q, const struct proc_entry *e, const struct proc_def *def, \
+		 const struct proc_input *in)
+
+PROC_SHOW(show_meminfo);
+PROC_SHOW(show_node_meminfo);
+PROC_SHOW(show_vmstat);
+PROC_SHOW(show_node_vmstat);
+PROC_SHOW(show_node_numastat);
+PROC_SHOW(show_zoneinfo);
+PROC_SHOW(show_buddyinfo);
+PROC_SHOW(show_pagetypeinfo);
+PROC_SHOW(show_extfrag); /* def->val: 0 the fragmentation index, 1 unusable */
+PROC_SHOW(show_slabinfo);
+PROC_SHOW(show_vmallocinfo);
+PROC_SHOW(show_swaps);
+PROC_SHOW(show_iomem);
+PROC_SHOW(show_diskstats);
+PROC_SHOW(show_partitions);
+
+/* sys_kernel.c */
+enum proc_name { NAME_HOST, NAME_DOMAIN, NAME_RELEASE };
+PROC_SHOW(show_name); /* def->val: enum proc_name */
+PROC_STORE(store_name);
+
+PROC_SHOW(show_pid_stat); /* def->val: 1 of a process, 0 of one thread */
+PROC_SHOW(show_pid_status);
+PROC_SHOW(show_pid_statm);
+PROC_SHOW(show_pid_maps);
+PROC_SHOW(show_pid_smaps);
+PROC_SHOW(show_pid_smaps_rollup);
+PROC_SHOW(show_pid_numa_maps);
+PROC_SHOW(show_pid_mounts);
+PROC_SHOW(show_pid_mountinfo);
+
+/* The task of an entry with a reference, or NULL. */
+struct task *proc_get_task(struct quire *q, const struct proc_entry *e);
+/* An address space that stays while it is looked at: NULL if it has none. */
+struct mm_struct *proc_get_mm(struct quire *q, struct task *task);
+void proc_put_mm(struct quire *q, struct mm_struct *mm);
+/* The path of a task's program. */
+void put_exe_path(struct text *t, const struct task *task);
+/* Path of a group; "/" for NULL. */
+void put_memcg_path(struct quire *q, const struct mem_cgroup *memcg, struct text *t);
+
+/* CPU time of one CPU, or of all (cpu < 0), in ns since boot. */
+struct cpu_times {
+	u64 user, system, idle;
+};
+struct cpu_times proc_cpu_times(struct quire *q, int cpu);
+
+#define NSEC_PER_TICK (NSEC_PER_SEC / 100)
+
+/* Processes and threads in order of pid: from *pid on, up to n of them; how
+ * many were found.  Threads only of tgid, or leaders (tgid 0). */
+unsigned int proc_next_pids(struct quire *q, int from, int tgid, int *pids, unsigned int n);
+
+#endif

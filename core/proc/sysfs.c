@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rest of /sys: kernel/mm, kernel/debug and the parameters of zswap.
+ *
+ * Huge pages, KSM and the multi-generational LRU are not built yet: their
+ * files say what Linux says when they are off, and refuse to turn them on
+ * (-EINVAL), so nothing believes that they work.
+ */
+#include "proc/internal.h"
+
+/* ---- zswap ------------------------------------------------------------------ */
+
+enum zswap_stat {
+	Z_DUPLICATE,
+	Z_LIMIT_HIT,
+	Z_POOL_SIZE,
+	Z_ALLOC_FAIL,
+	Z_COMPRESS_POOR,
+	Z_KMEMCACHE_FAIL,
+	Z_RECLAIM_FAIL,
+	Z_SAME_FILLED,
+	Z_STORED,
+	Z_WRITTEN_BACK,
+};
+
+static int show_zswap_stat(struct quire *q, __unused const struct proc_entry *e,
+			   const struct proc_def *def, struct text *t)
+{
+	const struct zswap_stats *s = zswap_stats(q);
+	const u64 values[] = {
+		[Z_DUPLICATE] = s->duplicate_entry,
+		[Z_LIMIT_HIT] = s->pool_limit_hit,
+		[Z_POOL_SIZE] = s->pool_total_size,
+		[Z_ALLOC_FAIL] = s->reject_alloc_fail,
+		[Z_COMPRESS_POOR] = s->reject_compress_poor,
+		[Z_KMEMCACHE_FAIL] = s->reject_kmemcache_fail,
+		[Z_RECLAIM_FAIL] = s->reject_reclaim_fail,
+		[Z_SAME_FILLED] = s->same_filled_pages,
+		[Z_STORED] = s->stored_pages,
+		[Z_WRITTEN_BACK] = s->written_back_pages,
+	};
+
+	put_dec(t, values[def->val], 0);
+	text_putc(t, '\n');
+	return 0;
+}
+
+#define ZSTAT(name, what) DEF_VAL(name, 0444, show_zswap_stat, NULL, what)
+
+static const struct proc_def debug_zswap_defs[] = {
+	ZSTAT("duplicate_entry", Z_DUPLICATE),
+	ZSTAT("pool_limit_hit", Z_LIMIT_HIT),
+	ZSTAT("pool_total_size", Z_POOL_SIZE),
+	ZSTAT("reject_alloc_fail", Z_ALLOC_FAIL),
+	ZSTAT("reject_compress_poor", Z_COMPRESS_POOR),
+	ZSTAT("reject_kmemcache_fail", Z_KMEMCACHE_FAIL),
+	ZSTAT("reject_reclaim_fail", Z_RECLAIM_FAIL),
+	ZSTAT("same_filled_pages", Z_SAME_FILLED),
+	ZSTAT("stored_pages", Z_STORED),
+	ZSTAT("written_back_pages", Z_WRITTEN_BACK),
+};
+PROC_DIR_TABLE(sysfs_debug_zswap_dir, debug_zswap_defs);
+
+enum zswap_param {
+	ZP_ACCEPT,
+	ZP_MAX_POOL,
+	ZP_ENABLED,
+	ZP_SAME_FILLED,
+	ZP_NON_SAME_FILLED,
+	ZP_COMPRESSOR,
+	ZP_ZPOOL,
+};
+
+static unsigned int *zswap_number(struct zswap_params *p, unsigned int which)
+{
+	return which == ZP_ACCEPT ? &p->accept_threshold_percent : &p->max_pool_percent;
+}
+
+static bool *zswap_switch(struct zswap_params *p, unsigned int which)
+{
+	return which == ZP_ENABLED	 ? &p->enabled
+	       : which == ZP_SAME_FILLED ? &p->same_filled_pages_enabled
+					 : &p->non_same_filled_pages_enabled;
+}
+
+static int show_zswap_param(struct quire *q, __unused const struct proc_entry *e,
+			    const struct proc_def *def, struct text *t)
+{
+	struct zswap_params *p = zswap_params(q);
+
+	if (def->val == ZP_COMPRESSOR || def->val == ZP_ZPOOL)
+		text_puts(t, def->val == ZP_ZPOOL ? p->zpool : p->compressor);
+	else if (def->val <= ZP_MAX_POOL)
+		put_dec(t, *zswap_number(p, def->val), 0);
+	else
+		text_putc(t, *zswap_switch(p, def->val) ? 'Y' : 'N');
+	text_putc(t, '\n');
+	return 0;
+}
+
+/* Linux's kstrtobool(). */
+static int parse_bool(const char *s, bool *v)
+{
+	char c = (char)(s[0] | 0x20), next = s[0] ? (char)(s[1] | 0x20) : '\0';
+
+	if (c == 'y' || c == 't' || s[0] == '1' || (c == 'o' && next == 'n'))
+		*v = true;
+	else if (c == 'n' || c == 'f' || s[0] == '0' || (c == 'o' && next == 'f'))
+		*v = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static s64 store_zswap_param(struct quire *q, __unused const struct proc_entry *e,
+			     const struct proc_def *def, const struct proc_input *in)
+{
+	struct zswap_params *p = zswap_params(q);
+	unsigned long v;
+	char word[32];
+	int err = proc_word(in, word, sizeof(word));
+
+	if (err)
+		return err;
+	switch (def->val) {
+	case ZP_COMPRESSOR:
+	case ZP_ZPOOL:
+		/* There is one of each. */
+		if (!str_eq(word, def->val == ZP_ZPOOL ? p->zpool : p->compressor))
+			return -ENOENT;
+		break;
+	case ZP_ACCEPT:
+	case ZP_MAX_POOL:
+		err = parse_ulong(word, str_len(word), 0, &v);
+		if (err || v > UINT_MAX)
+			return err ? err : -ERANGE;
+		*zswap_number(p, def->val) = (unsigned int)v;
+		break;
+	default:
+		err = parse_bool(word, zswap_switch(p, def->val));
+	}
+	return err ? err : (s64)in->len;
+}
+
+#define ZPARAM(name, what) DEF_VAL(name, 0644, show_zswap_param, store_zswap_param, what)
+
+static const struct proc_def zswap_params_defs[] = {
+	ZPARAM("accept_threshold_percent", ZP_ACCEPT),
+	ZPARAM("compressor", ZP_COMPRESSOR),
+	ZPARAM("enabled", ZP_ENABLED),
+	ZPARAM("max_pool_percent", ZP_MAX_POOL),
+	ZPARAM("non_same_filled_pages_enabled", ZP_NON_SAME_FILLED),
+	ZPARAM("same_filled_pages_enabled", ZP_SAME_FILLED),
+	ZPARAM("zpool", ZP_ZPOOL),
+};
+PROC_DIR_TABLE(sysfs_zswap_params_dir, zswap_params_defs);
+
+static const struct proc_def module_zswap_defs[] = {DEF_DIR("parameters", DIR_ZSWAP_PARAMS)};
+PROC_DIR_TABLE(sysfs_module_zswap_dir, module_zswap_defs);
+static const struct proc_def modules_defs[] = {DEF_DIR("zswap", DIR_MODULE_ZSWAP)};
+PROC_DIR_TABLE(sysfs_modules_dir, modules_defs);
+
+/* ---- kernel/mm -------------------------------------------------------------- */
+
+/* Accepts only what is in force, def->data without its brackets being the
+ * choices: the word between brackets. */
+static s64 store_fixed_choice(__unused struct quire *q, __unused const struct proc_entry *e,
+			      const struct proc_def *def, const struct proc_input *in)
+{
+	const char *open = str_chr(def->data, '['), *text = open ? open + 1 : def->data;
+	char word[32];
+	size_t len;
+
+	if (proc_word(in, word, sizeof(word)))
+		return -EINVAL;
+	len = str_len(word);
+	if (!len || str_ncmp(text, word, len) || (text[len] != ']' && text[len] != '\n'))
+		return -EINVAL;
+	return (s64)in->len;
+}
+
+#define DEF_FIXED(name_, text_)                                                      \
+	{                                                                            \
+		.name = (name_), .kind = PROC_FILE, .mode = 0644, .show = show_text, \
+		.store = store_fixed_choice, .data = (text_)                         \
+	}
+
+static const struct proc_def khugepaged_defs[] = {
+	DEF_FIXED("alloc_sleep_millisecs", "60000\n"), DEF_FIXED("defrag", "1\n"),
+	DEF_TEXT("full_scans", 0444, "0\n"),	       DEF_FIXED("max_ptes_none", "511\n"),
+	DEF_FIXED("max_ptes_shared", "256\n"),	       DEF_FIXED("max_ptes_swap", "64\n"),
+	DEF_TEXT("pages_collapsed", 0444, "0\n"),      DEF_FIXED("pages_to_scan", "4096\n"),
+	DEF_FIXED("scan_sleep_millisecs", "10000\n"),
+};
+PROC_DIR_TABLE(sysfs_khugepaged_dir, khugepaged_defs);
+
+static const struct proc_def thp_defs[] = {
+	DEF_FIXED("defrag", "always defer defer+madvise [madvise] never\n"),
+	DEF_FIXED("enabled", "always madvise [never]\n"),
+	DEF_TEXT("hpage_pmd_size", 0444, "2097152\n"),
+	DEF_DIR("khugepaged", DIR_KHUGEPAGED),
+	DEF_FIXED("shmem_enabled", "always within_size advise [never] deny force\n"),
+	DEF_FIXED("use_zero_page", "1\n"),
+};
+PROC_DIR_TABLE(sysfs_thp_dir, thp_defs);
+
+static const struct proc_def huge_2m_defs[] = {
+	DEF_TEXT("free_hugepages", 0444, "0\n"),    DEF_FIXED("nr_hugepages", "0\n"),
+	DEF_FIXED("nr_hugepages_mempolicy", "0\n"), DEF_FIXED("nr_overcommit_hugepages", "0\n"),
+	DEF_TEXT("resv_hugepages", 0444, "0\n"),    DEF_TEXT("surplus_hugepages", 0444, "0\n"),
+};
+PROC_DIR_TABLE(sysfs_huge_2m_dir, huge_2m_defs);
+
+static const struct proc_def huge_1g_defs[] = {
+	DEF_FIXED("demote_size", "2048kB\n"),
+	DEF_TEXT("free_hugepages", 0444, "0\n"),
+	DEF_FIXED("nr_hugepages", "0\n"),
+	DEF_FIXED("nr_hugepages_mempolicy", "0\n"),
+	DEF_FIXED("nr_overcommit_hugepages", "0\n"),
+	DEF_TEXT("resv_hugepages", 0444, "0\n"),
+	DEF_TEXT("surplus_hugepages", 0444, "0\n"),
+};
+PROC_DIR_TABLE(sysfs_huge_1g_dir, huge_1g_defs);
+
+static const struct proc_def huge_defs[] = {
+	DEF_DIR("hugepages-1048576kB", DIR_HUGE_1G),
+	DEF_DIR("hugepages-2048kB", DIR_HUGE_2M),
+};
+PROC_DIR_TABLE(sysfs_huge_dir, huge_defs);
+
+static const struct proc_def ksm_defs[] = {
+	DEF_TEXT("full_scans", 0444, "0\n"),
+	DEF_FIXED("max_page_sharing", "256\n"),
+	DEF_FIXED("merge_across_nodes", "1\n"),
+	DEF_TEXT("pages_shared", 0444, "0\n"),
+	DEF_TEXT("pages_sharing", 0444, "0\n"),
+	DEF_FIXED("pages_to_scan", "100\n"),
+	DEF_TEXT("pages_unshared", 0444, "0\n"),
+	DEF_TEXT("pages_volatile", 0444, "0\n"),
+	DEF_FIXED("run", "0\n"),
+	DEF_FIXED("sleep_millisecs", "20\n"),
+	DEF_TEXT("stable_node_chains", 0444, "0\n"),
+	DEF_FIXED("stable_node_chains_prune_millisecs", "2000\n"),
+	DEF_TEXT("stable_node_dups", 0444, "0\n"),
+	DEF_FIXED("use_zero_pages", "0\n"),
+};
+PROC_DIR_TABLE(sysfs_ksm_dir, ksm_defs);
+
+static const struct proc_def lru_gen_defs[] = {
+	DEF_FIXED("enabled", "0x0000\n"),
+	DEF_FIXED("min_ttl_ms", "0\n"),
+};
+PROC_DIR_TABLE(sysfs_lru_gen_dir, lru_gen_defs);
+
+/* Readahead of swap goes by slot, not by address. */
+static const struct proc_def mm_swap_defs[] = {DEF_FIXED("vma_ra_enabled", "false\n")};
+PROC_DIR_TABLE(sysfs_mm_swap_dir, mm_swap_defs);
+
+static const struct proc_def mm_defs[] = {
+	DEF_DIR("hugepages", DIR_HUGE),		  DEF_DIR("ksm", DIR_KSM),
+	DEF_DIR("lru_gen", DIR_LRU_GEN),	  DEF_DIR("swap", DIR_MM_SWAP),
+	DEF_DIR("transparent_hugepage", DIR_THP),
+};
+PROC_DIR_TABLE(sysfs_mm_dir, mm_defs);
+
+/* ---- kernel, devices, the root ----------------------------------------------- */
+
+static const struct proc_def extfrag_defs[] = {
+	DEF_VAL("extfrag_index", 0444, show_extfrag, NULL, 0),
+	DEF_VAL("unusable_index", 0444, show_extfrag, NULL, 1),
+};
+PROC_DIR_TABLE(sysfs_extfrag_dir, extfrag_defs);
+
+static const struct proc_def debug_defs[] = {
+	DEF_DIR("extfrag", DIR_EXTFRAG),
+	DEF_DIR("zswap", DIR_DEBUG_ZSWAP),
+};
+PROC_DIR_TABLE(sysfs_debug_dir, debug_defs);
+
+static const struct proc_def kernel_defs[] = {
+	DEF_DIR("debug", DIR_DEBUG),
+	DEF_DIR("mm", DIR_MM),
+	DEF_DIR("slab", DIR_SLABS),
+};
+PROC_DIR_TABLE(sysfs_kernel_dir, kernel_defs);
+
+static const struct proc_def devices_defs[] = {DEF_DIR("system", DIR_DEV_SYSTEM)};
+PROC_DIR_TABLE(sysfs_devices_dir, devices_defs);
+
+static const struct proc_def fs_defs[] = {DEF_DIR("cgroup", DIR_CGROUP)};
+PROC_DIR_TABLE(sysfs_fs_dir, fs_defs);
+
+static const struct proc_def sysfs_defs[] = {
+	DEF_DIR("devices", DIR_DEVICES),
+	DEF_DIR("fs", DIR_FS),
+	DEF_DIR("kernel", DIR_KERNEL),
+	DEF_DIR("module", DIR_MODULES),
+};
+PROC_DIR_TABLE(sysfs_root_dir, sysfs_defs);
