@@ -209,7 +209,8 @@ long proc_number_behind(const char *name, const char *prefix);
 
 /* ---- format.c --------------------------------------------------------------- */
 
-#define put_lit(t, lit) text_put(t, lit, sizeof(lit) - 1)
+/* "" makes it fail to compile for what is no literal. */
+#define put_lit(t, lit) text_put(t, "" lit, sizeof(lit) - 1)
 /* Decimal, right-aligned in width columns. */
 void put_dec(struct text *t, unsigned long v, unsigned int width);
 /* "label" and 8 columns and " kB\n": the lines of meminfo and status. */

@@ -133,7 +133,7 @@ static void put_stat_memory(struct text *t, const struct task *task)
 	put_lit(t, " 0 0 17"); /* SIGCHLD at its end */
 	put_field(t, task->cpu);
 	put_field(t, (unsigned long)task->rt_priority);
-	put_lit(t, task->rt_priority ? " 1" : " 0");
+	put_field(t, task->rt_priority != 0);
 	put_lit(t, " 0 0 0");
 	put_field(t, mm ? mm->start_data : 0);
 	put_field(t, mm ? mm->end_data : 0);
