@@ -71,6 +71,7 @@ static void *reserve(size_t bytes)
 static struct quire *boot(void)
 {
 	static struct quire q;
+	static struct quire_context context;
 	static struct quire_hot hot;
 	struct quire_config cfg = {
 		.nr_nodes = 1,
@@ -83,6 +84,8 @@ static struct quire *boot(void)
 
 	if (quire_memory_needed(&cfg, &cfg.memory.max_pfn))
 		die("bad configuration");
+	/* The one thread works without the host port's instance. */
+	quire_host_last = (struct quire_host_last){hot.id, &context};
 	hot.physmap = reserve(cfg.memory.max_pfn << PAGE_SHIFT);
 	q = (struct quire){.hot = &hot,
 			   .mem_map = reserve(cfg.memory.max_pfn * sizeof(struct page)),
