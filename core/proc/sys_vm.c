@@ -201,7 +201,6 @@ static s64 store_drop_caches(struct quire *q, __unused const struct proc_entry *
 		return -EINVAL;
 	if (what & 1) {
 		drop_pagecache(q);
-		count_vm_event(q, DROP_PAGECACHE);
 	}
 	if (what & 2) {
 		drop_slab(q);
