@@ -54,6 +54,8 @@ static void put_zone_types(struct quire *q, struct text *t, struct zone *zone)
 	for (unsigned int mt = 0; mt < MIGRATE_TYPES; mt++)
 		for (unsigned int order = 0; order < MAX_ORDER; order++)
 			count[mt][order] = count_list(&zone->free_area[order].free_list[mt]);
+	/* Boot's ranges that no one asked for yet are blocks, but on no list. */
+	count[MIGRATE_MOVABLE][MAX_ORDER - 1] += zone->nr_virgin;
 	spin_unlock(q, &zone->lock);
 	for (unsigned int mt = 0; mt < MIGRATE_TYPES; mt++) {
 		if (!type_names[mt])

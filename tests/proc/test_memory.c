@@ -305,7 +305,7 @@ static void test_swaps_and_devices(__unused void **state)
 	unsigned long size, used;
 	int prio;
 
-	assert_int_equal(strncmp(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", 42),
+	assert_int_equal(strncmp(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", 39),
 			 0);
 	assert_int_equal(sscanf(strchr(text, '\n') + 1, "%63s partition %lu %lu %d", name, &size,
 				&used, &prio),
