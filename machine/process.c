@@ -324,10 +324,11 @@ static void process_turn(struct process *p)
 {
 	u64 now = model_now(p->m->model), next = now + 3600 * NS_SEC;
 
-	for (u32 i = 0; i < p->spec->work_count; i++)
+	for (u32 i = 0; i < p->spec->work_count && !p->dies; i++)
 		next = min(next, p->work[i].due);
+	/* A forked child does nothing but live until its time has come. */
 	if (p->dies)
-		next = min(next, p->dies);
+		next = p->dies;
 	if (next > now)
 		model_sleep(p->m->model, next - now);
 	now = model_now(p->m->model);
