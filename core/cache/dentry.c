@@ -32,7 +32,7 @@ int dentry_hash_init(struct quire *q, struct super_block *sb)
 {
 	unsigned long size = roundup_pow_of_two(q->node->totalram_pages / 512);
 
-	for (size = clamp(size, 64UL, 65536UL); size >= 64; size /= 2) {
+	for (size = clamp(size, 64UL, 262144UL); size >= 64; size /= 2) {
 		sb->dentry_hash =
 			kmalloc(q, size * sizeof(struct list_head), GFP_KERNEL | __GFP_NOWARN);
 		if (sb->dentry_hash)

@@ -19,6 +19,15 @@
 #define FINISH_NS     (10 * NSEC_PER_SEC)
 #define FINISH_EVENTS 1000000
 
+/* Arrays by frame number fill densely, since free memory is handed out in
+ * order: huge pages there save half a million faults of the host while a
+ * 128 GB machine fills (5 of 45 s of the night), at 2 MB for each 128 MB of it
+ * that is touched.  Frames themselves are touched sparsely. */
+static void prefer_huge_pages(void *p, size_t bytes)
+{
+	(void)madvise(p, bytes, MADV_HUGEPAGE);
+}
+
 void *model_reserve(size_t bytes)
 {
 	size_t len = bytes ? bytes : PAGE_SIZE;
@@ -71,6 +80,10 @@ static bool reserve_memory(struct model *m, struct quire_config *cfg, char *err,
 	m->physmap = model_reserve(m->physmap_bytes);
 	m->vmemmap = model_reserve(m->vmemmap_bytes);
 	m->hot.content = model_reserve(m->content_bytes);
+	if (m->vmemmap && m->hot.content) {
+		prefer_huge_pages(m->vmemmap, m->vmemmap_bytes);
+		prefer_huge_pages(m->hot.content, m->content_bytes);
+	}
 	if (!m->physmap || !m->vmemmap || !m->hot.content) {
 		snprintf(err, cap,
 			 "the host refuses %lu MiB of address space (see ulimit -v and "
