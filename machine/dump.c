@@ -94,9 +94,13 @@ static bool dump_entry(void *ctx, const char *name, struct proc_entry e)
 		return dump_dir(d, name, e);
 	d->t.len = 0;
 	d->t.overflow = false;
-	/* Unreadable (write-only) files stay empty, as cat shows them. */
-	if (proc_read(d->q, e, &d->t))
+	/* Unreadable (write-only) files stay empty, as cat shows them; links of
+	 * kernel threads lead nowhere. */
+	if (proc_read(d->q, e, &d->t)) {
+		if (e.kind == PROC_LINK)
+			return true;
 		d->t.len = 0;
+	}
 	if (e.kind == PROC_FILE)
 		return dump_file(d, name);
 	text_putc(&d->t, '\0');

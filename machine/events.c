@@ -205,8 +205,8 @@ static void watch_nodes(struct machine *m)
 			continue;
 		if (free < low_wmark_pages(zone) && is_news(m, TOPIC_LOW + nid))
 			event_add(m, EV_WATERMARK,
-				  "node %u: %lu MB free in zone Normal, below low (%lu MB): kswapd%u works",
-				  nid, mb(free), mb(low_wmark_pages(zone)), nid);
+				  "node %u is full: %lu MB free in zone Normal, below low (%lu MB)",
+				  nid, mb(free), mb(low_wmark_pages(zone)));
 		if (free < min_wmark_pages(zone) && is_news(m, TOPIC_MIN + nid))
 			event_add(m, EV_WATERMARK,
 				  "node %u: %lu MB free, below min (%lu MB): only reserves are left",

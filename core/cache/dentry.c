@@ -46,14 +46,18 @@ int dentry_hash_init(struct quire *q, struct super_block *sb)
 	return 0;
 }
 
-static struct list_head *d_bucket(const struct dentry *parent, const char *name)
+static u32 d_name_hash(const struct dentry *parent, const char *name)
 {
 	u64 h = parent->d_inode ? parent->d_inode->i_ino : 0;
 
 	for (; *name; name++)
 		h = (h ^ (u8)*name) * 0x100000001b3ULL;
-	h *= 0x9e3779b97f4a7c15ULL;
-	return &parent->d_sb->dentry_hash[(h >> 32) & (parent->d_sb->dentry_hash_size - 1)];
+	return (u32)(h * 0x9e3779b97f4a7c15ULL >> 32);
+}
+
+static struct list_head *d_bucket(const struct super_block *sb, u32 hash)
+{
+	return &sb->dentry_hash[hash & (sb->dentry_hash_size - 1)];
 }
 
 static struct dentry *dentry_make(struct quire *q, struct super_block *sb, const char *name,
@@ -111,7 +115,8 @@ struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name,
 	d->d_parent = parent;
 	parent->d_count++;
 	list_add_tail(&d->d_sibling, &parent->d_children);
-	list_add(&d->d_hash, d_bucket(parent, name));
+	d->d_name_hash = d_name_hash(parent, name);
+	list_add(&d->d_hash, d_bucket(sb, d->d_name_hash));
 	sb->nr_dentries++;
 	spin_unlock(q, &sb->lock);
 	return d;
@@ -120,11 +125,12 @@ struct dentry *d_alloc(struct quire *q, struct dentry *parent, const char *name,
 struct dentry *d_lookup(struct quire *q, struct dentry *parent, const char *name)
 {
 	struct super_block *sb = parent->d_sb;
+	u32 hash = d_name_hash(parent, name);
 	struct dentry *d, *found = NULL;
 
 	spin_lock(q, &sb->lock);
-	list_for_each_entry (d, d_bucket(parent, name), d_hash) {
-		if (d->d_parent == parent && str_eq(d->name, name)) {
+	list_for_each_entry (d, d_bucket(sb, hash), d_hash) {
+		if (d->d_name_hash == hash && d->d_parent == parent && str_eq(d->name, name)) {
 			d->d_count++;
 			found = d;
 			break;

@@ -98,16 +98,18 @@ struct inode {
 };
 
 struct dentry {
+	/* A lookup reads this first cache line of each dentry in the chain. */
+	struct list_head d_hash;
 	struct dentry *d_parent;
 	struct inode *d_inode; /* NULL: negative */
 	const char *name;      /* inline below 40 bytes, else kmalloc'ed */
-	char d_iname[40];
+	struct super_block *d_sb;
+	u32 d_name_hash;
 	unsigned int d_count;
 	bool d_referenced;
-	struct super_block *d_sb;
+	char d_iname[40];
 	struct list_head d_children, d_sibling;
 	struct list_head d_lru;
-	struct list_head d_hash;
 };
 
 struct file {

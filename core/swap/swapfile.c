@@ -113,18 +113,20 @@ static u8 *cluster_map(const struct swap_info_struct *si, unsigned int cluster)
 	return swap_map_byte(si, (unsigned long)cluster * SWAPFILE_CLUSTER);
 }
 
-/* The first byte that is 0 from slot `from` on; SWAPFILE_CLUSTER if none is. */
-static unsigned int find_free_slot(const u8 *map, unsigned int from)
+/* The first byte that is `value` from slot `from` on; SWAPFILE_CLUSTER if none
+ * is.  Eight slots at a time: full areas are searched a lot. */
+static unsigned int find_slot(const u8 *map, unsigned int from, u8 value)
 {
 	const u64 ones = 0x0101010101010101UL;
 
 	for (; from < SWAPFILE_CLUSTER && from % sizeof(u64); from++)
-		if (!map[from])
+		if (map[from] == value)
 			return from;
 	for (; from < SWAPFILE_CLUSTER; from += sizeof(u64)) {
 		u64 word, zero;
 
 		memcpy(&word, map + from, sizeof(word));
+		word ^= ones * value;
 		zero = (word - ones) & ~word & (ones << 7);
 		if (zero)
 			return from + (unsigned int)__builtin_ctzl(zero) / 8;
@@ -170,13 +172,13 @@ static unsigned long scan_swap_map(struct quire *q, struct swap_info_struct *si)
 	struct swap_cluster_info *ci;
 
 	if (pc->index < si->nr_clusters && si->cluster_info[pc->index].used < SWAPFILE_CLUSTER)
-		slot = find_free_slot(cluster_map(si, pc->index), pc->next);
+		slot = find_slot(cluster_map(si, pc->index), pc->next, 0);
 	if (slot == SWAPFILE_CLUSTER) {
 		ci = next_cluster(si);
 		if (!ci)
 			return 0;
 		pc->index = (unsigned int)(ci - si->cluster_info);
-		slot = find_free_slot(cluster_map(si, pc->index), 0);
+		slot = find_slot(cluster_map(si, pc->index), 0, 0);
 		BUG_ON(q, slot == SWAPFILE_CLUSTER);
 	}
 	cluster_map(si, pc->index)[slot] = SWAP_HAS_CACHE;
@@ -250,12 +252,11 @@ static unsigned int reclaim_cached_slots(struct quire *q, struct swap_info_struc
 		unsigned int cluster = si->reclaim_cluster++ % (unsigned int)si->nr_clusters;
 		const u8 *map = cluster_map(si, cluster);
 
-		for (unsigned int slot = 0; slot < SWAPFILE_CLUSTER; slot++)
-			if (map[slot] == SWAP_HAS_CACHE)
-				nr_freed += try_to_reclaim_swap(
-					q, swp_entry(si->type,
-						     (unsigned long)cluster * SWAPFILE_CLUSTER +
-							     slot));
+		for (unsigned int slot = find_slot(map, 0, SWAP_HAS_CACHE); slot < SWAPFILE_CLUSTER;
+		     slot = find_slot(map, slot + 1, SWAP_HAS_CACHE))
+			nr_freed += try_to_reclaim_swap(
+				q, swp_entry(si->type,
+					     (unsigned long)cluster * SWAPFILE_CLUSTER + slot));
 	}
 	return nr_freed;
 }
