@@ -88,6 +88,20 @@ static int by_points(const void *a, const void *b)
 	return x->pid - y->pid;
 }
 
+static struct runner_up describe(struct quire *q, struct task *p, unsigned long totalpages)
+{
+	struct runner_up r = {
+		.pid = p->pid,
+		.adj = p->signal->oom_score_adj,
+		.points = oom_badness(q, p, totalpages),
+		.rss = get_mm_rss(p->mm),
+		.swap = get_mm_counter(p->mm, MM_SWAPENTS),
+	};
+
+	memcpy(r.comm, p->comm, sizeof(r.comm));
+	return r;
+}
+
 /* Who else was there, by the killer's own arithmetic, before the kill. */
 static void note_runners_up(struct machine *m, struct kill_note *k, const struct oom_control *oc)
 {
@@ -98,18 +112,21 @@ static void note_runners_up(struct machine *m, struct kill_note *k, const struct
 	if (!k->runners_up)
 		return;
 	for_each_process (m->q, p) {
-		struct runner_up r = {.pid = p->pid, .adj = p->signal->oom_score_adj};
-		long points = oom_badness(m->q, p, oc->totalpages);
+		struct runner_up r;
 
-		if (points == LONG_MIN || !p->mm || n >= cap || p->pid == k->pid)
+		if (!p->mm || n >= cap)
 			continue;
-		r.points = points;
-		r.rss = get_mm_rss(p->mm);
-		memcpy(r.comm, p->comm, sizeof(r.comm));
-		k->runners_up[n++] = r;
+		r = describe(m->q, p, oc->totalpages);
+		if (r.rss + r.swap > k->largest.rss + k->largest.swap)
+			k->largest = r;
+		if (r.points != LONG_MIN && p->pid != k->pid)
+			k->runners_up[n++] = r;
 	}
 	qsort(k->runners_up, n, sizeof(*k->runners_up), by_points);
-	k->nr_runners_up = min_t(size_t, n, 8);
+	for (size_t i = n; i-- > 0;)
+		if (strcmp(k->runners_up[i].comm, k->comm))
+			k->rival = k->runners_up[i];
+	k->nr_runners_up = min_t(size_t, n, 5);
 }
 
 static void on_kill(struct quire *q, struct task *victim, const struct oom_control *oc, void *ctx)

@@ -21,7 +21,7 @@ struct runner_up {
 	int pid;
 	short adj;
 	long points;
-	unsigned long rss;
+	unsigned long rss, swap;
 };
 
 struct kill_note {
@@ -34,6 +34,8 @@ struct kill_note {
 	unsigned long totalpages, anon, file, shmem, swap, free_pages, swap_free;
 	struct runner_up *runners_up; /* by points, without the victim */
 	size_t nr_runners_up;
+	struct runner_up rival;	  /* the first of them with another name; comm "": none */
+	struct runner_up largest; /* who held most: resident and swapped */
 };
 
 enum topic {

@@ -145,31 +145,79 @@ static void why(const struct paint *p, const struct kill_note *k)
 			mb(k->anon + k->swap));
 }
 
-static void kill_table(const struct paint *p, struct machine *m, const struct kill_note *k)
+static void table_row(const struct paint *p, const struct runner_up *r, bool killed)
 {
+	fprintf(p->f, "  %s%c %-16s %7d %10ld %12lu %10lu %6d%s%s\n", killed ? RED : "",
+		killed ? '>' : ' ', r->comm, r->pid, r->points, mb(r->rss), mb(r->swap), r->adj,
+		killed ? "  killed" : "", killed ? PLAIN : "");
+}
+
+static void kill_table(const struct paint *p, const struct kill_note *k)
+{
+	struct runner_up victim = {.pid = k->pid, .adj = k->adj, .points = k->points,
+				   .rss = k->anon + k->file + k->shmem, .swap = k->swap};
+	bool shown = !strcmp(k->rival.comm, "");
+
+	memcpy(victim.comm, k->comm, sizeof(victim.comm));
+	fprintf(p->f, "\n    %-16s %7s %10s %12s %10s %6s\n", "who was there", "pid", "score",
+		"resident MB", "swapped MB", "adj");
+	table_row(p, &victim, true);
+	for (size_t i = 0; i < k->nr_runners_up; i++) {
+		table_row(p, &k->runners_up[i], false);
+		shown |= k->runners_up[i].pid == k->rival.pid;
+	}
+	if (!shown) {
+		fprintf(p->f, "    ...\n");
+		table_row(p, &k->rival, false);
+	}
+}
+
+/* The sentence that an operator needs: was it the right one, and what would
+ * have made it another. */
+static void verdict(const struct paint *p, const struct kill_note *k)
+{
+	long unit = (long)(k->totalpages / 1000);
+
+	if (*k->rival.comm && unit) {
+		long margin = k->points - k->rival.points;
+
+		fprintf(p->f, "\n  The margin over %s is %ld MB: with an oom_score_adj of %ld or less, %s would have lived and %s died.\n",
+			k->rival.comm, margin / 256, k->adj - margin / unit - 1, k->comm, k->rival.comm);
+	}
+	if (k->largest.pid == k->pid)
+		fprintf(p->f, "  It was also the one that held most: the killer took the right one.\n");
+	else if (k->largest.rss + k->largest.swap > 2 * (k->anon + k->file + k->shmem + k->swap))
+		fprintf(p->f, "  What held the memory was %s%s (pid %d)%s: %lu MB resident, %lu MB swapped. It lives on, and so does the shortage.\n",
+			BOLD, k->largest.comm, k->largest.pid, PLAIN, mb(k->largest.rss),
+			mb(k->largest.swap));
+	fputc('\n', p->f);
+}
+
+static void kills(const struct paint *p, struct machine *m)
+{
+	const struct event_log *log = m->log;
+	const char *last = "";
 	char clock[16];
 
-	machine_clock_text(m, k->ns, clock);
-	fprintf(p->f, "%s%s  %s (pid %d) is killed%s\n\n", BOLD, clock, k->comm, k->pid, PLAIN);
-	why(p, k);
-	fprintf(p->f, "\n    %-16s %7s %10s %12s %6s\n", "who was there", "pid", "score", "resident MB",
-		"adj");
-	fprintf(p->f, "  %s> %-16s %7d %10ld %12lu %6d  killed%s\n", RED, k->comm, k->pid, k->points,
-		mb(k->anon + k->file + k->shmem), k->adj, PLAIN);
-	for (size_t i = 0; i < k->nr_runners_up && i < 5; i++) {
-		const struct runner_up *r = &k->runners_up[i];
+	if (log->nr_kills)
+		fprintf(p->f, "%sWho was killed, and why%s\n\n", BOLD, PLAIN);
+	for (size_t i = 0; i < log->nr_kills; i++) {
+		const struct kill_note *k = &log->kills[i];
 
-		fprintf(p->f, "    %-16s %7d %10ld %12lu %6d\n", r->comm, r->pid, r->points,
-			mb(r->rss), r->adj);
+		machine_clock_text(m, k->ns, clock);
+		if (!strcmp(k->comm, last)) {
+			fprintf(p->f, "  %s  %s (pid %d) too, for the same reason; %lu MB came free%s\n",
+				clock, k->comm, k->pid, mb(k->anon + k->swap),
+				i + 1 == log->nr_kills ? "\n" : "");
+			continue;
+		}
+		fprintf(p->f, "%s%s%s  %s (pid %d) is killed%s\n\n", *last ? "\n" : "", BOLD, clock,
+			k->comm, k->pid, PLAIN);
+		why(p, k);
+		kill_table(p, k);
+		verdict(p, k);
+		last = k->comm;
 	}
-	if (k->nr_runners_up && k->totalpages >= 1000) {
-		long margin = k->points - k->runners_up[0].points;
-		long adj = margin / (long)(k->totalpages / 1000) + 1;
-
-		fprintf(p->f, "\n  The margin over %s is %ld pages (%ld MB): with an oom_score_adj lower by %ld it would have been %s.\n",
-			k->runners_up[0].comm, margin, margin / 256, adj, k->runners_up[0].comm);
-	}
-	fputc('\n', p->f);
 }
 
 /* ---- the tools -------------------------------------------------------------- */
@@ -260,11 +308,6 @@ void machine_story(struct machine *m, FILE *f, bool colour)
 	summary(p, m);
 	picture(p, m);
 	timeline(p, m);
-	if (m->log->nr_kills)
-		fprintf(f, "%sWho was killed, and why%s\n\n", BOLD, PLAIN);
-	for (size_t i = 0; i < m->log->nr_kills && i < 3; i++)
-		kill_table(p, m, &m->log->kills[i]);
-	if (m->log->nr_kills > 3)
-		fprintf(f, "  ... and %zu more; see the list above.\n\n", m->log->nr_kills - 3);
+	kills(p, m);
 	tools(p, m);
 }
