@@ -52,7 +52,7 @@ TESTS_TOOLS := $(sort $(wildcard tests/tools/*.sh))
 BENCH       := $(sort $(wildcard bench/bench_*.c))
 BENCH_HOST  := $(sort $(wildcard bench/host/bench_*.c))
 
-PKG_fuse  := $(shell pkg-config --cflags fuse3 2>/dev/null)
+PKG_fuse  := -I/usr/include/fuse3 -D_FILE_OFFSET_BITS=64
 CPP_procfs := $(PKG_fuse)
 LIBS_model := -lcyaml -lyaml -llz4 -lfuse3 -lpthread -lm
 LIBS_debug := $(LIBS_model)
