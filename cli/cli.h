@@ -8,5 +8,6 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_capture(int argc, char **argv);
 
 #endif

@@ -12,6 +12,7 @@ static const struct command {
 } commands[] = {
 	{"run", cmd_run, "run a scenario to its end and tell the story"},
 	{"check", cmd_check, "check a scenario file and say what is wrong with it"},
+	{"capture", cmd_capture, "read this machine's memory into a file that can be booted"},
 };
 
 static int usage(FILE *f)

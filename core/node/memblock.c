@@ -98,12 +98,32 @@ static u64 find_in_region(const struct memblock *mb, const struct memblock_regio
 	return 0;
 }
 
+/* The top of a node's pool, which is reserved already; 0: it does not fit. */
+static u64 alloc_from_pool(struct memblock_region *pool, u64 size, u64 align)
+{
+	u64 base;
+
+	if (pool->size < size)
+		return 0;
+	base = ALIGN_DOWN(region_end(pool) - size, align);
+	if (base < pool->base || !base)
+		return 0;
+	pool->size = base - pool->base;
+	return base;
+}
+
 u64 memblock_phys_alloc(struct quire *q, u64 size, u64 align, unsigned int nid)
 {
 	struct memblock *mb = q->node->memblock;
 	unsigned int pass, i;
+	u64 pooled;
 
 	BUG_ON(q, mb->closed);
+	pooled = alloc_from_pool(&mb->pool[nid], size, align);
+	for (i = 0; i < q->nr_nodes && !pooled; i++)
+		pooled = alloc_from_pool(&mb->pool[i], size, align);
+	if (pooled)
+		return pooled;
 	/* First the node asked for, then any. */
 	for (pass = 0; pass < 2; pass++) {
 		for (i = mb->memory.cnt; i-- > 0;) {

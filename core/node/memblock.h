@@ -25,6 +25,9 @@ struct memblock_type {
 struct memblock {
 	struct memblock_type memory;   /* what exists */
 	struct memblock_type reserved; /* what is taken */
+	/* What boot allocates from first: a reserved range of each node, where
+	 * the configuration says what is reserved (struct quire_layout). */
+	struct memblock_region pool[QUIRE_MAX_NODES];
 	bool closed;		       /* the buddy owns memory now */
 };
 

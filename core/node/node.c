@@ -96,6 +96,90 @@ static int node_spans(const struct quire_config *cfg, u32 nid, u64 *cursor,
 	return (int)n;
 }
 
+/* ---- a given layout --------------------------------------------------------- */
+
+static int check_ranges(const struct quire_range *r, u32 nr, u32 nr_nodes, u64 *end)
+{
+	for (u32 i = 0; i < nr; i++) {
+		if (!r[i].nr_pages || r[i].node >= nr_nodes || r[i].start_pfn < *end ||
+		    !r[i].start_pfn || r[i].start_pfn >= MAX_PHYS >> PAGE_SHIFT ||
+		    r[i].nr_pages >= MAX_PHYS >> PAGE_SHIFT)
+			return -EINVAL;
+		*end = r[i].start_pfn + r[i].nr_pages;
+	}
+	return 0;
+}
+
+static int layout_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn)
+{
+	const struct quire_layout *l = cfg->layout;
+	u64 end = 0, reserved_end = 0;
+	int err = check_ranges(l->memory, l->nr_memory, cfg->nr_nodes, &end);
+
+	if (!err)
+		err = check_ranges(l->reserved, l->nr_reserved, cfg->nr_nodes, &reserved_end);
+	*max_pfn = end;
+	return err || !end || reserved_end > end || end > MAX_PHYS >> PAGE_SHIFT ? -EINVAL : 0;
+}
+
+/* The longest reserved range of each node is what boot allocates from; the
+ * floor's own state sits at the top of the first. */
+static int layout_memblock(struct quire *q, u64 bytes)
+{
+	const struct quire_layout *l = q->cfg.layout;
+	const struct quire_range *pool[QUIRE_MAX_NODES] = {NULL}, *home = NULL;
+	struct memblock *mb;
+	int err = 0;
+
+	for (u32 i = 0; i < l->nr_reserved; i++) {
+		const struct quire_range *r = &l->reserved[i];
+
+		if (!pool[r->node] || pool[r->node]->nr_pages < r->nr_pages)
+			pool[r->node] = r;
+	}
+	for_each_node (q, nid)
+		if (!home && pool[nid] && pool[nid]->nr_pages << PAGE_SHIFT > bytes)
+			home = pool[nid];
+	if (!home)
+		return -ENOMEM;
+	q->node = (struct node_floor *)(q->physmap +
+					((home->start_pfn + home->nr_pages) << PAGE_SHIFT) - bytes);
+	mb = q->node->memblock = (struct memblock *)(q->node + 1);
+	for (u32 i = 0; i < l->nr_memory && !err; i++)
+		err = memblock_add(q, l->memory[i].start_pfn << PAGE_SHIFT,
+				   l->memory[i].nr_pages << PAGE_SHIFT, l->memory[i].node);
+	for (u32 i = 0; i < l->nr_reserved && !err; i++)
+		err = memblock_reserve(q, l->reserved[i].start_pfn << PAGE_SHIFT,
+				       l->reserved[i].nr_pages << PAGE_SHIFT, l->reserved[i].node);
+	for_each_node (q, nid) {
+		if (!pool[nid])
+			continue;
+		mb->pool[nid] = (struct memblock_region){pool[nid]->start_pfn << PAGE_SHIFT,
+							 pool[nid]->nr_pages << PAGE_SHIFT, nid};
+		if (pool[nid] == home)
+			mb->pool[nid].size -= bytes;
+	}
+	return err ? -ENOMEM : 0;
+}
+
+/* The span of a zone; false: the layout does not name it. */
+static bool layout_zone(const struct quire *q, unsigned int nid, unsigned int idx, u64 *base,
+			u64 *end)
+{
+	const struct quire_layout *l = q->cfg.layout;
+
+	for (u32 i = 0; i < l->nr_zones; i++) {
+		if (l->zones[i].node != nid || l->zones[i].zone != idx)
+			continue;
+		*base = l->zones[i].start_pfn << PAGE_SHIFT;
+		*end = *base + (l->zones[i].nr_pages << PAGE_SHIFT);
+		return *base < *end;
+	}
+	return false;
+}
+
+/* ---- nodes and zones -------------------------------------------------------- */
+
 int quire_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn)
 {
 	struct span spans[MAX_SPANS];
@@ -104,6 +188,8 @@ int quire_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn)
 
 	if (!cfg->nr_nodes || cfg->nr_nodes > QUIRE_MAX_NODES)
 		return -EINVAL;
+	if (cfg->layout)
+		return layout_memory_needed(cfg, max_pfn);
 	for (u32 nid = 0; nid < cfg->nr_nodes; nid++) {
 		int n = node_spans(cfg, nid, &cursor, spans);
 
@@ -125,6 +211,8 @@ static int init_memblock(struct quire *q)
 	u64 cursor = 0;
 	int err = 0;
 
+	if (q->cfg.layout)
+		return layout_memblock(q, bytes);
 	for_each_node (q, nid) {
 		int n = node_spans(&q->cfg, nid, &cursor, spans);
 
@@ -208,12 +296,18 @@ static void init_zones(struct quire *q, struct pglist_data *pgdat)
 		z->name = zone_names[idx];
 		z->zone_pgdat = pgdat;
 		spin_lock_init(&z->lock, LOCK_ZONE);
-		if (idx > ZONE_NORMAL)
-			continue;
-		base = max(idx ? zone_end[idx - 1] : 0, pgdat->node_start_pfn << PAGE_SHIFT);
-		end = min(zone_end[idx], node_end);
-		if (base >= end)
-			continue;
+		if (q->cfg.layout) {
+			if (!layout_zone(q, pgdat->node_id, idx, &base, &end))
+				continue;
+		} else {
+			if (idx > ZONE_NORMAL)
+				continue;
+			base = max(idx ? zone_end[idx - 1] : 0,
+				   pgdat->node_start_pfn << PAGE_SHIFT);
+			end = min(zone_end[idx], node_end);
+			if (base >= end)
+				continue;
+		}
 		z->zone_start_pfn = base >> PAGE_SHIFT;
 		z->spanned_pages = (end - base) >> PAGE_SHIFT;
 		z->present_pages = memblock_overlap_bytes(&mb->memory, base, end, pgdat->node_id) >>
@@ -348,7 +442,7 @@ int node_init(struct quire *q)
 	q->max_pfn = needed;
 	if (!err)
 		err = init_memblock(q);
-	for (unsigned int nid = 0; nid < q->nr_nodes && !err; nid++)
+	for (unsigned int nid = 0; nid < q->nr_nodes && !err && !q->cfg.layout; nid++)
 		err = reserve_boot(q, nid);
 	for (unsigned int nid = 0; nid < q->nr_nodes && !err; nid++) {
 		err = init_node(q, nid, cpu);

@@ -160,4 +160,16 @@ void split_page(struct quire *q, struct page *page, unsigned int order);
  */
 bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages);
 
+/*
+ * For the same machine: up to nr free blocks of the highest order, the last
+ * that nothing has touched since boot, are out of reach and out of all counts
+ * until they are shown again; all other blocks are on lists then, each with a
+ * written descriptor.  Returns how many it hid.
+ */
+unsigned long zone_hide_free_blocks(struct quire *q, struct zone *zone, unsigned long nr);
+void zone_show_free_blocks(struct quire *q, struct zone *zone, unsigned long nr);
+
+/* The type of the pageblock that holds a frame; no page of it may be free. */
+void set_pageblock_migratetype(struct quire *q, struct zone *zone, u64 pfn, int migratetype);
+
 #endif

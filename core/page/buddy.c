@@ -575,3 +575,34 @@ bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)
 	spin_unlock(q, &zone->lock);
 	return ok;
 }
+
+unsigned long zone_hide_free_blocks(struct quire *q, struct zone *zone, unsigned long nr)
+{
+	unsigned long hidden;
+
+	spin_lock(q, &zone->lock);
+	hidden = min(nr, zone->nr_virgin);
+	while (zone->nr_virgin > hidden)
+		write_virgin_head(q, zone);
+	zone->nr_virgin = 0;
+	zone->free_area[HIGHEST_ORDER].nr_free -= hidden;
+	mod_zone_page_state(zone, NR_FREE_PAGES, -(long)(hidden * MAX_ORDER_NR_PAGES));
+	spin_unlock(q, &zone->lock);
+	return hidden;
+}
+
+void zone_show_free_blocks(struct quire *q, struct zone *zone, unsigned long nr)
+{
+	spin_lock(q, &zone->lock);
+	if (nr)
+		__free_virgin_blocks(q, zone, nr);
+	spin_unlock(q, &zone->lock);
+}
+
+void set_pageblock_migratetype(struct quire *q, struct zone *zone, u64 pfn, int migratetype)
+{
+	spin_lock(q, &zone->lock);
+	if (zone_spans_pfn(zone, pfn))
+		set_pfnblock_migratetype(zone, pfn, migratetype);
+	spin_unlock(q, &zone->lock);
+}

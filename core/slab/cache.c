@@ -83,6 +83,30 @@ static unsigned int calculate_cpu_partial(const struct kmem_cache *s)
 	return DIV_ROUND_UP(objects * 2, s->objects);
 }
 
+/* Where the configuration knows how the cache is cut, that holds. */
+static void apply_layout(struct quire *q, struct kmem_cache *s)
+{
+	const struct quire_slab_layout *l = q->cfg.slabs;
+	unsigned int link = s->offset >= s->object_size ? (unsigned int)sizeof(void *) : 0;
+
+	for (u32 i = 0; i < q->cfg.nr_slabs; i++, l++) {
+		if (!str_eq(l->name, s->name))
+			continue;
+		if (!is_power_of_2(l->pages) || l->pages >= MAX_ORDER_NR_PAGES ||
+		    l->size_bytes < sizeof(void *) + link || l->size_bytes % sizeof(void *) ||
+		    !l->objects || l->objects > SLUB_MAX_OBJECTS ||
+		    (u64)l->objects * l->size_bytes > (u64)l->pages << PAGE_SHIFT)
+			return;
+		s->size = l->size_bytes;
+		s->object_size = min(s->object_size, s->size - link);
+		s->offset = link ? s->size - link
+				 : ALIGN_DOWN(s->object_size / 2, (unsigned int)sizeof(void *));
+		s->order = (u8)ilog2(l->pages);
+		s->objects = l->objects;
+		return;
+	}
+}
+
 /* Lays out the objects of a cache. 0 or -EINVAL. */
 static int calculate_sizes(struct quire *q, struct kmem_cache *s, unsigned int object_size,
 			   unsigned int align, unsigned int flags, void (*ctor)(void *))
@@ -111,8 +135,9 @@ static int calculate_sizes(struct quire *q, struct kmem_cache *s, unsigned int o
 	if (order < 0)
 		return order;
 	s->order = (u8)order;
-	s->min_order = (u8)get_order(s->size);
 	s->objects = min((unsigned int)((PAGE_SIZE << order) / s->size), SLUB_MAX_OBJECTS);
+	apply_layout(q, s);
+	s->min_order = (u8)get_order(s->size);
 	s->min_objects =
 		min((unsigned int)((PAGE_SIZE << s->min_order) / s->size), SLUB_MAX_OBJECTS);
 	s->allocflags = s->order ? __GFP_COMP : 0;

@@ -159,6 +159,14 @@ int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *po
 /* Moves a process into a control group (its later charges go there). */
 int task_set_memcg(struct quire *q, struct task *task, struct mem_cgroup *memcg);
 
+/*
+ * For a machine that is built from a capture: a task gets another number (its
+ * process too, if it leads one; then it must be alone), and a process another
+ * parent.  -EEXIST, -EINVAL.
+ */
+int task_set_pid(struct quire *q, struct task *task, int pid);
+void task_set_parent(struct quire *q, struct task *task, struct task *parent);
+
 #define for_each_process(q, p) list_for_each_entry (p, &(q)->space->tasks, tasks)
 #define for_each_thread(leader, t)                                     \
 	for (struct task *t = (leader), *__first = NULL; t != __first; \

@@ -60,6 +60,35 @@ void detach_pid(struct quire *q, struct task *task)
 	rb_erase(&task->pid_node, &q->space->pids);
 }
 
+int task_set_pid(struct quire *q, struct task *task, int pid)
+{
+	struct space_floor *sp = q->space;
+	int err = 0;
+
+	spin_lock(q, &sp->tasklist_lock);
+	if (pid <= 0 || pid >= sp->pid_max)
+		err = -EINVAL;
+	else if (task->pid != pid && find_task_by_pid(q, pid))
+		err = -EEXIST;
+	if (!err) {
+		if (task->group_leader == task)
+			task->tgid = pid;
+		detach_pid(q, task);
+		task->pid = pid;
+		attach_pid(q, task);
+	}
+	spin_unlock(q, &sp->tasklist_lock);
+	return err;
+}
+
+void task_set_parent(struct quire *q, struct task *task, struct task *parent)
+{
+	spin_lock(q, &q->space->tasklist_lock);
+	list_move_tail(&task->sibling, &parent->children);
+	task->parent = parent;
+	spin_unlock(q, &q->space->tasklist_lock);
+}
+
 /* ---- control groups -------------------------------------------------------------- */
 
 /*

@@ -31,6 +31,35 @@ struct quire_node_config {
 };
 
 /*
+ * Optional: memory range by range, as a machine that exists has it, in place of
+ * sizes.  Ranges of one kind are sorted and apart; `reserved` never reaches the
+ * allocator and holds all that boot needs (the longest range of each node), so
+ * what a zone manages is known beforehand.  Zones are given by their spans; a
+ * zone that is not named is empty.
+ */
+struct quire_range {
+	uint64_t start_pfn, nr_pages;
+	uint32_t node;
+};
+struct quire_zone_span {
+	uint32_t node, zone; /* zone: 0 DMA, 1 DMA32, 2 Normal, 3 Movable, 4 Device */
+	uint64_t start_pfn, nr_pages;
+};
+struct quire_layout {
+	const struct quire_range *memory, *reserved;
+	const struct quire_zone_span *zones;
+	uint32_t nr_memory, nr_reserved, nr_zones;
+};
+
+/* Optional: how a slab cache cuts its pages, where it is not by the rules.  The
+ * embedder sees to it that an object of the cache fits into size_bytes. */
+struct quire_slab_layout {
+	const char *name;
+	uint32_t size_bytes; /* from one object to the next */
+	uint32_t objects, pages; /* of a slab */
+};
+
+/*
  * The memory an instance stands on.  physmap is the address at which
  * physical address 0 is seen; vmemmap the array of page descriptors, one of
  * 64 bytes for each frame below max_pfn.  Both must read as zero until first
@@ -51,6 +80,9 @@ struct quire_config {
 	/* Physical addresses [pci_hole_start, 4 GiB) are not memory; what
 	 * would lie there lies above 4 GiB.  0: no hole. */
 	uint64_t pci_hole_start;
+	const struct quire_layout *layout; /* NULL: by the sizes */
+	const struct quire_slab_layout *slabs; /* NULL: by the rules; read at any kmem_cache_create() */
+	uint32_t nr_slabs;
 	uint64_t seed;	      /* all randomness of the instance */
 	int64_t boot_time;    /* wall clock at boot, seconds since 1970 (UTC) */
 	const char *version;  /* "6.1.0-quire"; NULL: that */
