@@ -44,7 +44,7 @@ struct sink {
 static char *reserve(struct sink *s, size_t n)
 {
 	if (s->len + n > s->cap) {
-		size_t cap = s->cap ? s->cap : 64 << 20;
+		size_t cap = s->cap ? s->cap : 16 << 20;
 		char *buf;
 
 		while (cap < s->len + n)
@@ -55,6 +55,8 @@ static char *reserve(struct sink *s, size_t n)
 			errno = ENOMEM;
 			return NULL;
 		}
+		/* Touched now: it counts as in use when that is read. */
+		memset(buf + s->cap, 0, cap - s->cap);
 		s->buf = buf;
 		s->cap = cap;
 	}
@@ -433,13 +435,11 @@ static void take_process(struct sink *s, const char *pid)
 
 static void take_processes(struct sink *s)
 {
-	char **names, self[16];
+	char **names;
 	size_t nr = list_dir(s, "/proc", &names), kept = 0;
 
-	/* This program is not part of what it looks at. */
-	snprintf(self, sizeof(self), "%d", s->o->root ? -1 : (int)getpid());
 	for (size_t i = 0; i < nr; i++) {
-		if (number(names[i]) && strcmp(names[i], self))
+		if (number(names[i]))
 			names[kept++] = names[i];
 		else
 			free(names[i]);

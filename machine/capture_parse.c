@@ -304,7 +304,7 @@ static void parse_zone_line(struct parser *ps, struct cap_zone *z)
 		z->present = v;
 	else if (line_value(ps, "managed", &v))
 		z->managed = v;
-	else if (line_value(ps, "start_pfn", &v))
+	else if (line_value(ps, "start_pfn:", &v))
 		z->start_pfn = v;
 	else if (line_value(ps, "count:", &v))
 		z->pcp_pages += v;

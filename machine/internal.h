@@ -79,7 +79,12 @@ struct machine {
 	FILE *err;
 	bool failed, panicked;
 	struct event_log *log;
+	void *capture; /* of a machine that was built from one: its own */
+	void (*capture_free)(void *capture);
 };
+
+/* machine.c: an empty machine with a log; NULL: no memory. */
+struct machine *machine_alloc(FILE *err);
 
 /* files.c */
 int files_setup(struct machine *m);

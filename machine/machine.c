@@ -220,20 +220,32 @@ static bool allocate(struct machine *m)
 	m->disk_used = calloc(s->disks_count + 1, sizeof(u64));
 	m->disk_end = calloc(s->disks_count + 1, sizeof(u64));
 	m->filesets = calloc(s->files_count + 1, sizeof(*m->filesets));
+	return m->bdi && m->sb && m->disk_used && m->disk_end && m->filesets;
+}
+
+struct machine *machine_alloc(FILE *err)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->err = err;
+	INIT_LIST_HEAD(&m->processes);
 	m->log = event_log_create(m);
-	return m->bdi && m->sb && m->disk_used && m->disk_end && m->filesets && m->log;
+	if (m->log)
+		return m;
+	free(m);
+	return NULL;
 }
 
 struct machine *machine_boot(const struct scenario *s, FILE *err)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct machine *m = machine_alloc(err);
 	char message[256] = "";
 
 	if (!m)
 		return NULL;
 	m->scenario = s;
-	m->err = err;
-	INIT_LIST_HEAD(&m->processes);
 	configure(m);
 	m->model = allocate(m) ? model_create(&m->cfg, message, sizeof(message)) : NULL;
 	if (!m->model) {
@@ -271,6 +283,8 @@ void machine_destroy(struct machine *m)
 	list_for_each_entry_safe (p, next, &m->processes, list)
 		process_free(p);
 	event_log_free(m->log);
+	if (m->capture_free)
+		m->capture_free(m->capture);
 	free(m->bdi);
 	free(m->sb);
 	free(m->disk_used);
@@ -304,12 +318,14 @@ u64 machine_now(struct machine *m)
 
 u64 machine_length(struct machine *m)
 {
-	return m->scenario->length.v;
+	return m->scenario ? m->scenario->length.v : NS_DAY;
 }
 
 void machine_clock_text(struct machine *m, u64 ns, char buf[16])
 {
-	u64 t = (m->scenario->start.v + ns) / NS_SEC % 86400;
+	u64 start = m->scenario ? m->scenario->start.v
+				: (u64)m->cfg.boot_time * NS_SEC + m->start_ns;
+	u64 t = (start + ns) / NS_SEC % 86400;
 
 	snprintf(buf, 16, "%02u:%02u:%02u", (unsigned int)(t / 3600 % 24),
 		 (unsigned int)(t / 60 % 60), (unsigned int)(t % 60));

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zones of a captured machine.
+ *
+ * Before boot: the spans, the ranges that are memory, and the ranges that never
+ * reach the allocator.  zoneinfo counts the last two and does not say where
+ * they lie.  A hole below 1 MiB is the PC's; any other hole is put at its
+ * zone's end, where the PCI hole is.  Reserved pages are put between the free
+ * blocks: what was free is planned first, and of what is left so many pages are
+ * reserved as the zone has more than it manages.  So a zone that is nearly all
+ * free, whose blocks must lie between just these pages, comes out right.
+ *
+ * After boot: free blocks are taken away, those of the highest order out of
+ * reach without touching them and the others one by one, so that all that is
+ * built meanwhile comes out of what was in use.  At the end what is still free
+ * is held (the kernel's image of it: drivers, vmalloc, per-CPU memory, huge
+ * pages: pages in use that no counter of the capture names), and the free
+ * blocks are given back into a zone that has none, so nothing joins them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/capture_build.h"
+#include "node/memblock.h"
+
+#define LOW_END	     256  /* frames: 1 MiB */
+#define BOOT_POOL    2048 /* pages in one piece for boot's own */
+#define MAX_RUNS     200  /* reserved ranges a zone, where small ones may serve */
+#define MAX_RANGES   (4 * QUIRE_MAX_NODES * MAX_NR_ZONES)
+#define MAX_RESERVED 900
+
+static bool fault(struct build *b, const struct cap_zone *z, const char *what)
+{
+	fprintf(b->err, "%s: /proc/zoneinfo: node %u, zone %d: %s\n", b->file->name, z->nid,
+		(int)z->idx, what);
+	return false;
+}
+
+/* ---- memory ----------------------------------------------------------------- */
+
+static int by_start(const void *a, const void *b)
+{
+	u64 x = ((const struct quire_range *)a)->start_pfn;
+	u64 y = ((const struct quire_range *)b)->start_pfn;
+
+	return x < y ? -1 : x > y;
+}
+
+static void add_range(struct quire_range *ranges, u32 *nr, u64 start, u64 end, unsigned int nid)
+{
+	if (start < end)
+		ranges[(*nr)++] = (struct quire_range){start, end - start, nid};
+}
+
+/* What of a zone is memory. */
+static void zone_memory(const struct cap_zone *z, u64 range[2][2])
+{
+	u64 start = z->start_pfn, hole = z->spanned - z->present;
+
+	range[0][0] = range[0][1] = 0;
+	range[1][0] = start;
+	range[1][1] = start + z->present;
+	if (hole && start < LOW_END && start + z->spanned > LOW_END && start + hole < LOW_END) {
+		range[0][0] = start;
+		range[0][1] = LOW_END - hole;
+		range[1][0] = LOW_END;
+		range[1][1] = start + z->spanned;
+	}
+}
+
+/* Frames of a zone that free blocks may use, before boot. */
+static bool plan_zone(struct plan *p, const struct cap_zone *z)
+{
+	u64 range[2][2];
+
+	if (!plan_init(p, z->start_pfn, z->start_pfn + z->spanned))
+		return false;
+	zone_memory(z, range);
+	plan_add_range(p, range[0][0], range[0][1]);
+	plan_add_range(p, range[1][0], range[1][1]);
+	plan_place_all(p, ((struct cap_zone *)(unsigned long)z)->typed);
+	return !p->failed;
+}
+
+static int shorter(const void *a, const void *b)
+{
+	const struct plan_run *x = a, *y = b;
+
+	if (x->nr != y->nr)
+		return x->nr < y->nr ? -1 : 1;
+	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+static void reserve(struct build *b, const struct cap_zone *z, struct plan_run *run,
+		    unsigned long *left)
+{
+	unsigned long n = min(run->nr, *left);
+
+	if (!n || b->layout.nr_reserved >= MAX_RESERVED)
+		return;
+	add_range(b->reserved, &b->layout.nr_reserved, run->pfn, run->pfn + n, z->nid);
+	run->pfn += n;
+	run->nr -= n;
+	*left -= n;
+}
+
+/* Reserves as many pages as the zone has and does not manage. */
+static bool reserve_pages(struct build *b, const struct cap_zone *z)
+{
+	unsigned long left = z->present - z->managed;
+	struct plan_run *runs;
+	struct plan p;
+	size_t n;
+
+	if (!plan_zone(&p, z)) {
+		plan_free(&p);
+		return fault(b, z, "the host has no memory for its plan");
+	}
+	n = plan_left(&p, &runs);
+	if (n)
+		qsort(runs, n, sizeof(*runs), shorter);
+	if (n && left) {
+		/* First one piece for what boot itself needs. */
+		unsigned long pool = min(left, (unsigned long)BOOT_POOL), rest = left - pool;
+
+		reserve(b, z, &runs[n - 1], &pool);
+		left = rest + pool;
+	}
+	if (n <= MAX_RUNS)
+		for (size_t i = 0; i < n && left; i++)
+			reserve(b, z, &runs[i], &left);
+	for (size_t i = n; i-- > 0 && left;)
+		reserve(b, z, &runs[i], &left);
+	free(runs);
+	plan_free(&p);
+	return true;
+}
+
+/* Ranges that touch become one; false: two overlap. */
+static bool melt(struct quire_range *r, u32 *nr)
+{
+	u32 out = 0;
+
+	qsort(r, *nr, sizeof(*r), by_start);
+	for (u32 i = 1; i < *nr; i++) {
+		u64 end = r[out].start_pfn + r[out].nr_pages;
+
+		if (r[i].start_pfn < end)
+			return false;
+		if (r[i].start_pfn == end && r[i].node == r[out].node)
+			r[out].nr_pages += r[i].nr_pages;
+		else
+			r[++out] = r[i];
+	}
+	*nr = *nr ? out + 1 : 0;
+	return true;
+}
+
+bool build_layout(struct build *b)
+{
+	struct cap_machine *cm = b->cm;
+	struct quire_layout *l = &b->layout;
+
+	b->memory = calloc(MAX_RANGES, sizeof(*b->memory));
+	b->reserved = calloc(MAX_RESERVED + 1, sizeof(*b->reserved));
+	b->spans = calloc(cm->nr_zones, sizeof(*b->spans));
+	if (!b->memory || !b->reserved || !b->spans)
+		return false;
+	for (unsigned int i = 0; i < cm->nr_zones; i++) {
+		const struct cap_zone *z = &cm->zones[i];
+		u64 range[2][2];
+
+		if (!z->present)
+			continue;
+		zone_memory(z, range);
+		add_range(b->memory, &l->nr_memory, range[0][0], range[0][1], z->nid);
+		add_range(b->memory, &l->nr_memory, range[1][0], range[1][1], z->nid);
+		b->spans[l->nr_zones++] =
+			(struct quire_zone_span){z->nid, z->idx, z->start_pfn, z->spanned};
+		if (!reserve_pages(b, z))
+			return false;
+	}
+	if (!l->nr_memory || !melt(b->memory, &l->nr_memory) ||
+	    !melt(b->reserved, &l->nr_reserved)) {
+		fprintf(b->err,
+			"%s: /proc/zoneinfo: zones are empty or overlap; capture the machine "
+			"again\n",
+			b->file->name);
+		return false;
+	}
+	l->memory = b->memory;
+	l->reserved = b->reserved;
+	l->zones = b->spans;
+	return true;
+}
+
+/* ---- free blocks aside ------------------------------------------------------ */
+
+/* All free blocks that are on lists are where planned ones may lie. */
+static void add_free_blocks(struct quire *q, struct plan *p, struct zone *zone)
+{
+	struct page *page;
+
+	for (unsigned int order = 0; order < MAX_ORDER; order++)
+		for (int mt = 0; mt < MIGRATE_TYPES; mt++)
+			list_for_each_entry (page, &zone->free_area[order].free_list[mt], lru)
+				plan_add_region(p, page_to_pfn(q, page), order);
+}
+
+static void set_zone_aside(struct build *b, struct build_zone *bz)
+{
+	struct zone *zone = bz->zone;
+	struct plan *p = &bz->plan;
+	unsigned long counts[MIGRATE_TYPES][MAX_ORDER];
+
+	memcpy(counts, bz->cap->typed, sizeof(counts));
+	bz->hidden = zone_hide_free_blocks(b->q, zone, counts[MIGRATE_MOVABLE][MAX_ORDER - 1]);
+	counts[MIGRATE_MOVABLE][MAX_ORDER - 1] -= bz->hidden;
+	if (!plan_init(p, zone->zone_start_pfn, zone_end_pfn(zone))) {
+		b->failed = true;
+		return;
+	}
+	add_free_blocks(b->q, p, zone);
+	plan_place_all(p, counts);
+	b->failed |= p->failed;
+	bz->unplaced = p->unplaced_pages;
+	for (u32 i = 0; i < p->nr_blocks; i++) {
+		struct plan_block *block = &p->blocks[i];
+
+		if (!take_free_range(b->q, block->pfn, 1UL << block->order)) {
+			bz->unplaced += 1UL << block->order;
+			block->order = MAX_ORDER; /* not ours */
+		}
+	}
+}
+
+void build_set_free_blocks_aside(struct build *b)
+{
+	struct quire *q = b->q;
+
+	drain_all_pages(q, NULL);
+	for (unsigned int i = 0; i < b->cm->nr_zones; i++)
+		if (b->zones[i].cap->present)
+			set_zone_aside(b, &b->zones[i]);
+	/* What is left is used to its last page, and nobody minds. */
+	b->ops = q->page->ops;
+	q->page->ops.wakeup_kswapd = NULL;
+	q->page->ops.try_to_free_pages = NULL;
+	q->page->ops.out_of_memory = NULL;
+	q->page->ops.show_mem = NULL;
+	q->page->watermark_boost_factor = 0;
+	for_each_node (q, nid) {
+		for_each_zone_of_node(NODE_DATA(q, nid), zone)
+		{
+			memset(zone->_watermark, 0, sizeof(zone->_watermark));
+			memset(zone->lowmem_reserve, 0, sizeof(zone->lowmem_reserve));
+			zone->watermark_boost = 0;
+		}
+	}
+}
+
+/* ---- and back --------------------------------------------------------------- */
+
+/* Everything that is still free is in use from now on. */
+static void hold_rest(struct build *b, struct build_zone *bz)
+{
+	struct zone *zone = bz->zone;
+
+	for (unsigned int order = MAX_ORDER; order-- > 0;) {
+		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
+			struct list_head *list = &zone->free_area[order].free_list[mt];
+
+			while (!list_empty(list)) {
+				struct page *page = list_first_entry(list, struct page, lru);
+
+				if (!take_free_range(b->q, page_to_pfn(b->q, page), 1UL << order))
+					break;
+				bz->held += 1UL << order;
+			}
+		}
+	}
+}
+
+/* Types of pageblocks: those of the free blocks in them, and the others so that
+ * the counts come out. */
+static void set_types(struct build *b, struct build_zone *bz)
+{
+	struct zone *zone = bz->zone;
+	u64 first = zone->zone_start_pfn >> pageblock_order;
+	u64 end = ((zone_end_pfn(zone) - 1) >> pageblock_order) + 1;
+	unsigned long left[MIGRATE_TYPES], highatomic = 0;
+	const struct memblock *mb = b->q->node->memblock;
+	int mt = MIGRATE_UNMOVABLE;
+
+	memcpy(left, bz->cap->pageblocks, sizeof(left));
+	for (u64 i = first; i < end; i++) {
+		u8 type = bz->plan.pageblock[i - first];
+
+		if (type != PLAN_ANY && left[type])
+			left[type]--;
+	}
+	/* Hidden blocks are movable. */
+	left[MIGRATE_MOVABLE] -=
+		min(left[MIGRATE_MOVABLE], bz->hidden * MAX_ORDER_NR_PAGES / pageblock_nr_pages);
+	for (u64 i = first; i < end; i++) {
+		u64 pfn = i << pageblock_order;
+		int type = bz->plan.pageblock[i - first];
+
+		if (type == PLAN_ANY) {
+			type = MIGRATE_MOVABLE;
+			/* Neither hidden blocks nor holes take part. */
+			if (bz->hidden && pfn >= zone->virgin_pfn)
+				continue;
+			if (!memblock_overlap_bytes(&mb->memory, pfn << PAGE_SHIFT,
+						    (pfn + pageblock_nr_pages) << PAGE_SHIFT,
+						    zone_to_nid(zone)))
+				continue;
+			while (mt < MIGRATE_TYPES && (mt == MIGRATE_MOVABLE || !left[mt]))
+				mt++;
+			if (mt < MIGRATE_TYPES && mt != MIGRATE_ISOLATE && mt != MIGRATE_CMA) {
+				type = mt;
+				left[mt]--;
+			}
+		}
+		set_pageblock_migratetype(b->q, zone, max(pfn, zone->zone_start_pfn), type);
+	}
+	for (u64 i = first; i < end; i++)
+		highatomic += zone->pageblock_type[i - first] == MIGRATE_HIGHATOMIC
+				      ? pageblock_nr_pages
+				      : 0;
+	zone->nr_reserved_highatomic = highatomic;
+}
+
+void build_give_free_blocks_back(struct build *b)
+{
+	struct quire *q = b->q;
+
+	lru_add_drain_all(q);
+	drain_all_pages(q, NULL);
+	for (unsigned int i = 0; i < b->cm->nr_zones; i++) {
+		struct build_zone *bz = &b->zones[i];
+
+		if (!bz->cap->present)
+			continue;
+		hold_rest(b, bz);
+		set_types(b, bz);
+		for (u32 j = 0; j < bz->plan.nr_blocks; j++) {
+			const struct plan_block *block = &bz->plan.blocks[j];
+			struct page *page = pfn_to_page(q, block->pfn);
+
+			if (block->order == MAX_ORDER)
+				continue;
+			for (unsigned long n = 0; n < 1UL << block->order; n++)
+				__free_pages(q, page + n, 0);
+		}
+		drain_all_pages(q, bz->zone);
+		zone_show_free_blocks(q, bz->zone, bz->hidden);
+		plan_free(&bz->plan);
+	}
+}
+
+/* ---- marks ------------------------------------------------------------------ */
+
+/* Watermarks and reserves as captured; by the formulas they mostly are so. */
+void build_marks(struct build *b)
+{
+	struct quire *q = b->q;
+	unsigned long sum = 0;
+
+	q->page->ops = b->ops;
+	setup_per_zone_wmarks(q);
+	setup_per_zone_lowmem_reserve(q);
+	for (unsigned int i = 0; i < b->cm->nr_zones; i++) {
+		const struct cap_zone *cap = &b->cm->zones[i];
+		struct zone *zone = &NODE_DATA(q, cap->nid)->node_zones[cap->idx];
+		unsigned long most = 0;
+
+		memcpy(zone->_watermark, cap->mark, sizeof(zone->_watermark));
+		zone->watermark_boost = cap->boost;
+		for (int j = 0; j < MAX_NR_ZONES; j++) {
+			zone->lowmem_reserve[j] = cap->protection[j];
+			if (j >= (int)cap->idx)
+				most = max(most, cap->protection[j] > 0
+							 ? (unsigned long)cap->protection[j]
+							 : 0UL);
+		}
+		sum += min(most + high_wmark_pages(zone), zone->managed_pages);
+	}
+	q->node->totalreserve_pages = sum;
+}
