@@ -28,7 +28,7 @@ CFLAGS_model        := -O2 -g
 CFLAGS_debug        := -O1 -g -DQUIRE_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_debug-host   := $(CFLAGS_debug)
 CFLAGS_tsan         := -O1 -g -DQUIRE_DEBUG -fsanitize=thread
-CFLAGS_freestanding := -O2 -g -ffreestanding -nostdlib -fno-stack-protector
+CFLAGS_freestanding := -O2 -g -ffreestanding -nostdlib -fno-stack-protector -fno-pic -fno-pie
 PORT_release := host
 PORT_model := model
 PORT_debug := model
@@ -60,7 +60,7 @@ LIBS_release := -lpthread
 LIBS_debug-host := -lpthread
 LIBS_tsan := -lpthread
 
-.PHONY: all run check check-unit check-host check-tools check-bins list-tests bench freestanding format clean setup compile_commands
+.PHONY: all run check check-unit check-host check-tools check-bins bench-bins list-tests list-scripts bench freestanding format clean setup compile_commands
 .DEFAULT_GOAL := all
 all: $(B)/quire $(B)/release/libquire.a
 
@@ -149,10 +149,13 @@ check-tools: $(B)/quire
 	@sh tests/run.sh $(TESTS_TOOLS)
 
 # What run-all.sh builds and runs.
-TESTS_SCRIPTS := tests/symbols-core.sh tests/symbols-archive.sh $(TESTS_TOOLS)
+TESTS_SCRIPTS := $(sort $(wildcard tests/test-*.sh)) $(TESTS_TOOLS)
 check-bins: $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS)
+bench-bins: $(BENCH_BINS)
 list-tests:
-	@echo $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS) $(TESTS_SCRIPTS)
+	@echo $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS)
+list-scripts:
+	@echo $(TESTS_SCRIPTS)
 
 bench: $(BENCH_BINS) $(B)/quire
 	@sh bench/run.sh $(B) $(BENCH_BINS)

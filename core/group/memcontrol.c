@@ -13,6 +13,7 @@
  *
  * Lock: floor->lock guards tree, ids and the spare list.
  */
+#include "base/math.h"
 #include "base/string.h"
 #include "base/text.h"
 #include "group/memcontrol.h"
@@ -410,7 +411,8 @@ static long effective_protection(long usage, long setting, long parent_effective
 	long wanted = min(usage, setting);
 
 	if (siblings_protected > parent_effective)
-		return (long)((__int128)wanted * parent_effective / siblings_protected);
+		return (long)mul_u64_u64_div_u64((u64)wanted, (u64)parent_effective,
+						 (u64)siblings_protected);
 	return wanted;
 }
 

@@ -20,6 +20,7 @@
  *
  * Locks: none here.  Costs are read without; a stale value is as good.
  */
+#include "base/math.h"
 #include "reclaim/internal.h"
 
 enum scan_balance { SCAN_EQUAL, SCAN_FRACT, SCAN_ANON, SCAN_FILE };
@@ -85,7 +86,7 @@ static unsigned long unprotected_pages(struct quire *q, struct mem_cgroup *memcg
 		sc->memcg_low_skipped = true;
 	}
 	usage = max((unsigned long)HOT_LOAD(&memcg->memory.usage), protection);
-	scan = size - (unsigned long)((unsigned __int128)size * protection / (usage + 1));
+	scan = size - mul_u64_u64_div_u64(size, protection, usage + 1);
 	return max(scan, SWAP_CLUSTER_MAX);
 }
 

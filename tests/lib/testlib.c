@@ -168,21 +168,28 @@ void testbox_verify(struct testbox *t)
 struct search {
 	const char *expected;
 	bool found;
+	FILE *record; /* of the lines that were expected, for test-verify-covered.sh */
 };
 
 static void search_line(void *ctx, const char *line)
 {
 	struct search *s = ctx;
 
-	if (strstr(line, s->expected))
-		s->found = true;
+	if (!strstr(line, s->expected))
+		return;
+	s->found = true;
+	if (s->record)
+		fprintf(s->record, "%s\n", line);
 }
 
 void testbox_verify_reports(struct testbox *t, const char *expected)
 {
-	struct search s = {expected, false};
+	const char *record = getenv("QUIRE_VERIFY_REPORTS");
+	struct search s = {expected, false, record ? fopen(record, "a") : NULL};
 	u64 n = quire_verify(t->q, search_line, &s);
 
+	if (s.record)
+		fclose(s.record);
 	if (s.found)
 		return;
 	n = quire_verify(t->q, report_line, NULL);
