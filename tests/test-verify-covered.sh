@@ -14,12 +14,15 @@ cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 sort -u "$QUIRE_VERIFY_REPORTS" >"$dir/reports"
-# The formats: the literal after "broken(v,", with those that continue it.
+# The formats: the literal after "broken(v," and its like, with those that
+# continue it.  What bad_entry() is told ends a line.
 for f in core/verify/verify_*.c; do
 	tr '\n\t' '  ' <"$f" | awk -v file="$f" '{
-		while ((at = index($0, "broken(v, ")) > 0) {
-			$0 = substr($0, at + 10)
-			format = ""
+		while (match($0, /(broken\((w->)?v,|bad_entry\(w, addr,)/)) {
+			format = substr($0, RSTART, 3) == "bad" ? "%s" : ""
+			$0 = substr($0, RSTART + RLENGTH)
+			if (!match($0, /^ *"/))
+				continue
 			while (match($0, /^ *"([^"\\]|\\.)*"/)) {
 				part = substr($0, 1, RLENGTH)
 				$0 = substr($0, RLENGTH + 1)
@@ -35,10 +38,6 @@ total=$(wc -l <"$dir/formats")
 missing=0
 tab=$(printf "\t")
 while IFS="$tab" read -r file format; do
-	[ -n "$format" ] || {
-		echo "$file: a format that is no literal"
-		exit 1
-	}
 	regex=$(printf '%s' "$format" | sed -e 's/\\"/"/g' -e 's/[].*^$(){}+?|[\\]/\\&/g' \
 		-e 's/%[#0-9]*l*[cdsux]/.*/g')
 	grep -Eqx -- "$regex" "$dir/reports" || {

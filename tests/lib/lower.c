@@ -159,12 +159,28 @@ u64 lower_verify(struct lower *l)
 	return quire_verify(l->q, collect, l);
 }
 
+/* The lines that were expected, for test-verify-covered.sh. */
+static void record_expected(struct lower *l, const char *text)
+{
+	const char *path = getenv("QUIRE_VERIFY_REPORTS");
+	FILE *f = path ? fopen(path, "a") : NULL;
+	char *rest = l->report, *line;
+
+	if (!f)
+		return;
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (strstr(line, text))
+			fprintf(f, "%s\n", line);
+	fclose(f);
+}
+
 void lower_expect_broken(struct lower *l, const char *text)
 {
 	u64 nr = lower_verify(l);
 
 	if (!nr || !strstr(l->report, text))
 		fail_msg("verify did not say \"%s\" but (%lu):\n%s", text, nr, l->report);
+	record_expected(l, text);
 }
 
 void lower_end(struct lower *l)
