@@ -103,6 +103,10 @@ static bool dump_entry(void *ctx, const char *name, struct proc_entry e)
 	}
 	if (e.kind == PROC_FILE)
 		return dump_file(d, name);
+	/* A link that leads nowhere can't be made: a task without a program has
+	 * an exe that readlink() refuses. */
+	if (!d->t.len)
+		return true;
 	text_putc(&d->t, '\0');
 	unlinkat(d->dirfd, name, 0);
 	return !symlinkat(d->t.buf, d->dirfd, name) || fail(d, name);

@@ -108,7 +108,8 @@ void process_free(struct process *p);
 
 /* work.c */
 void work_run(struct process *p, const struct scn_work *w, struct work_state *state);
-void work_close(struct process *p); /* sockets */
+void work_close(struct process *p);  /* sockets */
+void work_forget(struct process *p); /* what the host holds of them: the machine is gone */
 bool work_is_on(struct machine *m, const struct scn_work *w);
 /* Touches the pages of a region; false when the process is being killed. */
 bool process_touch(struct process *p, struct region *r, unsigned long first, unsigned long nr,

@@ -38,6 +38,7 @@ void process_free(struct process *p)
 	list_del(&p->list);
 	if (!p->leader)
 		free(p->regions);
+	work_forget(p);
 	free(p->work);
 	free(p);
 }

@@ -52,8 +52,9 @@ static void do_touch(struct process *p, const struct scn_work *w)
 {
 	struct region *r = process_region(p, w->region);
 	unsigned long runs = DIV_ROUND_UP(w->amount.v >> PAGE_SHIFT, RUN_PAGES);
-	unsigned long hot = max_t(unsigned long, 1, r->nr_pages / TEN_THOUSAND * w->hot.v +
-				  r->nr_pages % TEN_THOUSAND * w->hot.v / TEN_THOUSAND);
+	unsigned long hot = max_t(unsigned long, 1,
+				  r->nr_pages / TEN_THOUSAND * w->hot.v +
+					  r->nr_pages % TEN_THOUSAND * w->hot.v / TEN_THOUSAND);
 
 	for (unsigned long i = 0; i < runs; i++) {
 		bool to_hot = prng_below(&p->rng, TEN_THOUSAND) < w->hot_share.v;
@@ -101,7 +102,8 @@ static void do_io(struct process *p, const struct scn_work *w, struct work_state
 
 		if (w->random) {
 			state->file = (u32)prng_below(&p->rng, fs->spec->count);
-			state->pos = size > n ? ALIGN_DOWN(prng_below(&p->rng, size - n), PAGE_SIZE) : 0;
+			state->pos =
+				size > n ? ALIGN_DOWN(prng_below(&p->rng, size - n), PAGE_SIZE) : 0;
 		}
 		if (state->pos >= size) {
 			state->pos = 0;
@@ -193,6 +195,18 @@ void work_close(struct process *p)
 	for (u32 i = 0; i < p->spec->work_count; i++)
 		while (p->work && p->work[i].sockets)
 			socket_close(p, &p->work[i]);
+}
+
+void work_forget(struct process *p)
+{
+	for (u32 i = 0; p->work && i < p->spec->work_count; i++) {
+		struct socket *s = p->work[i].sockets, *next;
+
+		for (; s; s = next) {
+			next = s->next;
+			free(s);
+		}
+	}
 }
 
 void work_run(struct process *p, const struct scn_work *w, struct work_state *state)
