@@ -36,7 +36,7 @@ struct swap_info_struct {
 	unsigned int type; /* index among the areas */
 	int prio;
 	bool used, writeok;
-	const char *name; /* "/dev/nvme0n1p2" */
+	char name[64];	    /* "/dev/nvme0n1p2" */
 	bool is_file;
 	struct backing_dev *bdi;
 	u64 dev_start;			  /* first page on the device */

@@ -31,6 +31,7 @@
  * Unlike Linux: no per-CPU cache of slots before the areas, no clusters of huge
  * pages, no discard, no swapoff.  docs/differences.md.
  */
+#include "base/string.h"
 #include "swap/internal.h"
 #include "base/printk.h"
 #include "vmalloc/vmalloc.h"
@@ -505,7 +506,7 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	if (!si)
 		return -ENOMEM;
 	si->type = q->swap->nr_swapfiles;
-	si->name = name;
+	str_lcpy(si->name, name, sizeof(si->name));
 	si->is_file = is_file;
 	si->bdi = bdi;
 	si->dev_start = dev_start;
