@@ -4,10 +4,18 @@
 #ifndef QUIRE_CLI_CLI_H
 #define QUIRE_CLI_CLI_H
 
+#include "machine/machine.h"
+
 #define QUIRE_VERSION "0.1"
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
+int cmd_boot(int argc, char **argv); /* or the status of the command it ran */
+
+/* One line on stderr while a machine runs, for machine_run_until(); ctx is an
+ * int, 0 at first.  progress_clear() takes it away. */
+void cli_progress(struct machine *m, u64 ns, void *ctx);
+void cli_progress_clear(void);
 
 #endif

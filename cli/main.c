@@ -11,6 +11,7 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"run", cmd_run, "run a scenario to its end and tell the story"},
+	{"boot", cmd_boot, "run a command where /proc, /sys and /dev/kmsg are a model's"},
 	{"check", cmd_check, "check a scenario file and say what is wrong with it"},
 	{"capture", cmd_capture, "read this machine's memory into a file that can be booted"},
 };
@@ -21,7 +22,8 @@ static int usage(FILE *f)
 		   "Linux's memory manager, and a machine to try it on.\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].what);
-	fprintf(f, "\n`quire COMMAND --help` has the options and examples; quire(1) has all of it.\n");
+	fprintf(f,
+		"\n`quire COMMAND --help` has the options and examples; quire(1) has all of it.\n");
 	return f == stdout ? 0 : 2;
 }
 

@@ -45,7 +45,7 @@ static double seconds(void)
 }
 
 /* One line, redrawn; where there is no terminal, a line a tenth of the way. */
-static void progress(struct machine *m, u64 ns, void *ctx)
+void cli_progress(struct machine *m, u64 ns, void *ctx)
 {
 	int *tenth = ctx;
 	u64 length = machine_length(m);
@@ -66,6 +66,12 @@ static void progress(struct machine *m, u64 ns, void *ctx)
 	}
 }
 
+void cli_progress_clear(void)
+{
+	if (isatty(2))
+		fprintf(stderr, "\r\033[K");
+}
+
 static void print_broken(void *ctx, const char *line)
 {
 	(void)ctx;
@@ -82,7 +88,8 @@ static int finish(struct machine *m, const struct run_options *o)
 		if (f)
 			machine_write_events(m, f);
 		if (!f || fclose(f)) {
-			fprintf(stderr, "quire: %s: can't be written: %s\n", o->events, strerror(errno));
+			fprintf(stderr, "quire: %s: can't be written: %s\n", o->events,
+				strerror(errno));
 			return 1;
 		}
 	}
@@ -109,7 +116,9 @@ static int run(const struct run_options *o)
 	if (o->has_seed)
 		s->seed = o->seed;
 	if (o->until && !scenario_instant(s, o->until, &until)) {
-		fprintf(stderr, "quire: --until %s: neither a time of the night nor a time after its start\n",
+		fprintf(stderr,
+			"quire: --until %s: neither a time of the night nor a time after its "
+			"start\n",
 			o->until);
 		scenario_free(s);
 		return 2;
@@ -120,10 +129,9 @@ static int run(const struct run_options *o)
 		return 1;
 	}
 	booted = seconds();
-	machine_run_until(m, until, o->quiet ? NULL : progress, &tenth);
+	machine_run_until(m, until, o->quiet ? NULL : cli_progress, &tenth);
 	if (!o->quiet) {
-		if (isatty(2))
-			fprintf(stderr, "\r\033[K");
+		cli_progress_clear();
 		machine_story(m, stdout, isatty(1) && !getenv("NO_COLOR"));
 		printf("\n(booted in %.2f s, ran in %.1f s)\n", booted - began, seconds() - booted);
 	}
@@ -136,7 +144,7 @@ static int run(const struct run_options *o)
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"until", required_argument, NULL, 'u'}, {"seed", required_argument, NULL, 's'},
+		{"until", required_argument, NULL, 'u'},  {"seed", required_argument, NULL, 's'},
 		{"events", required_argument, NULL, 'e'}, {"tree", required_argument, NULL, 't'},
 		{"verify", no_argument, NULL, 'v'},	  {"quiet", no_argument, NULL, 'q'},
 		{"help", no_argument, NULL, 'h'},	  {0},

@@ -199,9 +199,6 @@ struct proc_floor {
 
 struct proc_entry proc_entry_of(enum proc_dir_id dir, int pid, u32 arg);
 bool proc_fill(struct proc_filler *f, const char *name, struct proc_entry e);
-/* As proc_write(), which is root's, for a user: -EACCES by the file's mode. */
-s64 proc_write_as(struct quire *q, struct proc_entry file, unsigned int uid, const char *buf,
-		  size_t len);
 int show_text(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
 	      struct text *t);
 /* "node12" with prefix "node": 12; -1 if name is nothing of the kind. */

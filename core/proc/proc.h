@@ -42,5 +42,15 @@ void proc_readdir(struct quire *q, struct proc_entry dir,
 int proc_read(struct quire *q, struct proc_entry file, struct text *t);
 /* A write of len bytes, as one write(2).  len or a negative error, Linux's. */
 s64 proc_write(struct quire *q, struct proc_entry file, const char *buf, size_t len);
+/* As proc_write(), which is root's, for a user: -EACCES by the file's mode. */
+s64 proc_write_as(struct quire *q, struct proc_entry file, unsigned int uid, const char *buf,
+		  size_t len);
+
+/*
+ * The place that has this id, pid, tid and arg, with the rest filled in: for
+ * those who keep places as numbers.  PROC_NONE if there is no such place, or
+ * its process has gone.
+ */
+struct proc_entry proc_at(struct quire *q, u16 id, int pid, int tid, u32 arg);
 
 #endif

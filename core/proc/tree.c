@@ -218,6 +218,34 @@ s64 proc_write(struct quire *q, struct proc_entry file, const char *buf, size_t 
 	return proc_write_as(q, file, 0, buf, len);
 }
 
+struct proc_entry proc_at(struct quire *q, u16 id, int pid, int tid, u32 arg)
+{
+	unsigned int dir = ID_DIR(id) ? ID_DIR(id) : id;
+	struct proc_entry e = {.pid = pid, .tid = tid, .arg = arg};
+	struct proc_entry process = {.pid = pid};
+	struct task *task;
+
+	if (dir == DIR_NONE || dir >= NR_PROC_DIRS || !dirs[dir])
+		return (struct proc_entry){0};
+	if (pid) {
+		task = proc_get_task(q, &process);
+		if (!task)
+			return (struct proc_entry){0};
+		e.uid = task->uid;
+		e.gid = task->gid;
+		put_task(q, task);
+	}
+	e.id = (u16)dir;
+	e.kind = PROC_DIR;
+	e.mode = 0555;
+	if (!ID_DIR(id))
+		return e;
+	/* Below a CPU or a node, tid is the other's number: a link's. */
+	if (ID_INDEX(id) >= dirs[dir]->nr_defs || dirs[dir]->defs[ID_INDEX(id)].kind == PROC_DIR)
+		return (struct proc_entry){0};
+	return child_of(&e, ID_INDEX(id));
+}
+
 int show_text(__unused struct quire *q, __unused const struct proc_entry *e,
 	      const struct proc_def *def, struct text *t)
 {

@@ -82,6 +82,9 @@ static bool visit(void *ctx, const char *name, struct proc_entry e)
 	sprintf(w->path + len, "/%s", name);
 	if (!same(&e, &found))
 		fail_msg("%s: readdir and lookup differ", w->path);
+	found = proc_at(w->q, e.id, e.pid, e.tid, e.arg);
+	if (!same(&e, &found))
+		fail_msg("%s: proc_at() finds another place", w->path);
 	switch (e.kind) {
 	case PROC_DIR:
 		w->dirs++;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quire boot: a machine at an instant of its night, and a command beside it
+ * that takes it for the one it runs on.
+ *
+ * The namespaces are made first, while this process is small; then the machine
+ * boots and runs to the instant; then the command starts.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "procfs/procfs.h"
+
+static const char boot_help[] =
+	"usage: quire boot [OPTIONS] SPEC [-- COMMAND...]\n\n"
+	"Boots the machine of a scenario and runs COMMAND (your shell, if none) where\n"
+	"/proc, /sys and /dev/kmsg are that machine's.  It stands at the instant after\n"
+	"its processes have started.\n\n"
+	"  --at TIME        run it to a time of the night (02:58) or for a time (3h) first\n"
+	"  --end            run it to its end first\n"
+	"  --live[=SPEED]   let it run on beside the command, SPEED times as fast as the\n"
+	"                   clock on the wall (1)\n"
+	"  --seed N         another seed than the file's\n"
+	"  --no-fuse        write the tree out as files: one instant, read-only\n"
+	"  --quiet          no line of progress\n\n"
+	"The exit status is COMMAND's (128 + n if signal n ended it); 2 if SPEC or an\n"
+	"option is wrong, 1 if the machine or the namespaces could not be made.\n\n"
+	"Examples:\n"
+	"  quire boot examples/three-am.yaml\n"
+	"  quire boot examples/three-am.yaml -- numactl --hardware\n"
+	"  quire boot --at 02:58 examples/three-am.yaml -- free -h\n"
+	"  quire boot --end examples/three-am.yaml -- sh -c 'dmesg | grep \"Out of memory\"'\n"
+	"  quire boot --at 01:30 --live=60 examples/three-am.yaml -- top\n";
+
+struct boot_options {
+	struct procfs_options procfs;
+	const char *path, *at;
+	unsigned long long seed;
+	bool has_seed, end, quiet;
+};
+
+/*
+ * A machine from its specification.  Scenarios are YAML; another kind of SPEC
+ * is told apart here.  status is the exit status if it is NULL.
+ */
+struct spec {
+	struct scenario *scenario;
+};
+
+static bool spec_load(struct spec *spec, const struct boot_options *o)
+{
+	*spec = (struct spec){0};
+	spec->scenario = scenario_load(o->path, stderr);
+	if (spec->scenario && o->has_seed)
+		spec->scenario->seed = o->seed;
+	return spec->scenario != NULL;
+}
+
+static struct machine *spec_boot(const struct spec *spec)
+{
+	return machine_boot(spec->scenario, stderr);
+}
+
+static bool spec_instant(const struct spec *spec, const char *text, u64 *ns)
+{
+	return scenario_instant(spec->scenario, text, ns);
+}
+
+static void spec_free(struct spec *spec)
+{
+	scenario_free(spec->scenario);
+}
+
+/* Runs it to the instant asked for; false after a message. */
+static bool run_to(struct machine *m, const struct boot_options *o, u64 at)
+{
+	u64 until = o->end ? machine_length(m) : at;
+	char clock[16];
+	int tenth = 0;
+
+	if (!until)
+		return true;
+	if (!machine_run_until(m, until, o->quiet ? NULL : cli_progress, &tenth)) {
+		machine_clock_text(m, machine_now(m), clock);
+		fprintf(stderr, "quire: the machine panicked at %s and stands still\n", clock);
+	}
+	if (!o->quiet)
+		cli_progress_clear();
+	return true;
+}
+
+/* Whoever sits at a terminal is told where they are. */
+static void greet(struct machine *m, const struct boot_options *o)
+{
+	char clock[16];
+
+	if (o->procfs.argv || o->quiet || !isatty(2))
+		return;
+	machine_clock_text(m, machine_now(m), clock);
+	fprintf(stderr,
+		"quire: %s at %s%s. /proc, /sys and /dev/kmsg are its own; exit leaves it.\n",
+		machine_quire(m)->cfg.hostname, clock, o->procfs.speed > 0 ? ", running" : "");
+}
+
+static int boot(const struct boot_options *o)
+{
+	struct guests *guests;
+	struct machine *m;
+	struct spec spec;
+	int status = 1;
+	u64 at = 0;
+
+	if (!spec_load(&spec, o))
+		return 2;
+	if (o->at && !spec_instant(&spec, o->at, &at)) {
+		fprintf(stderr,
+			"quire: --at %s: neither a time of the night, as 02:58, nor a time after "
+			"its "
+			"start, as 3h\n",
+			o->at);
+		spec_free(&spec);
+		return 2;
+	}
+	guests = guests_create(&o->procfs, stderr);
+	m = guests ? spec_boot(&spec) : NULL;
+	if (m && run_to(m, o, at)) {
+		greet(m, o);
+		status = procfs_run(guests, m, stderr);
+	}
+	guests_destroy(guests);
+	machine_destroy(m);
+	spec_free(&spec);
+	return status;
+}
+
+static bool parse_speed(const char *text, double *speed)
+{
+	char *end;
+
+	*speed = strtod(text, &end);
+	if (*end == 'x' && end != text)
+		end++;
+	return end != text && !*end && *speed >= 0.001 && *speed <= 1e6;
+}
+
+static bool parse_option(struct boot_options *o, int c)
+{
+	char *end;
+
+	switch (c) {
+	case 'a':
+		o->at = optarg;
+		return true;
+	case 'e':
+		o->end = true;
+		return true;
+	case 'l':
+		o->procfs.speed = 1;
+		if (optarg && !parse_speed(optarg, &o->procfs.speed)) {
+			fprintf(stderr, "quire: --live=%s: not a speed; write a number, as 60\n",
+				optarg);
+			return false;
+		}
+		return true;
+	case 's':
+		o->seed = strtoull(optarg, &end, 0);
+		o->has_seed = true;
+		if (*end || end == optarg) {
+			fprintf(stderr, "quire: --seed %s: not a number\n", optarg);
+			return false;
+		}
+		return true;
+	case 'n':
+		o->procfs.no_fuse = true;
+		return true;
+	case 'q':
+		o->quiet = true;
+		return true;
+	default:
+		fputs("quire: `quire boot --help` has the options\n", stderr);
+		return false;
+	}
+}
+
+int cmd_boot(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"at", required_argument, NULL, 'a'},	{"end", no_argument, NULL, 'e'},
+		{"live", optional_argument, NULL, 'l'}, {"seed", required_argument, NULL, 's'},
+		{"no-fuse", no_argument, NULL, 'n'},	{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},	{0},
+	};
+	struct boot_options o = {0};
+	int c, command = argc;
+
+	/* What follows -- is the command, options and all. */
+	for (int i = 1; i < argc && command == argc; i++)
+		if (!strcmp(argv[i], "--"))
+			command = i;
+	while ((c = getopt_long(command, argv, "h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(boot_help, stdout);
+			return 0;
+		}
+		if (!parse_option(&o, c))
+			return 2;
+	}
+	if (optind + 1 != command) {
+		if (optind == command)
+			fputs("quire: boot needs a SPEC, as examples/three-am.yaml\n", stderr);
+		else
+			fprintf(stderr,
+				"quire: boot takes one SPEC; write -- before the command: "
+				"-- %s\n",
+				argv[optind + 1]);
+		return 2;
+	}
+	if (o.at && o.end) {
+		fputs("quire: --at and --end: give one of them\n", stderr);
+		return 2;
+	}
+	if (o.procfs.no_fuse && o.procfs.speed > 0) {
+		fputs("quire: --live needs FUSE: give --live or --no-fuse\n", stderr);
+		return 2;
+	}
+	o.path = argv[optind];
+	if (command + 1 < argc)
+		o.procfs.argv = argv + command + 1;
+	return boot(&o);
+}
