@@ -365,6 +365,9 @@ static void edit_status(struct procfs *fs, const char *s, struct text *t)
 		for (size_t i = 0; i < ARRAY_SIZE(fs->masks); i++)
 			if (fs->masks[i] && !strncmp(fs->masks[i], s, label + 1))
 				mine = fs->masks[i];
+		/* Its one user is root in there. */
+		if (fs->mapped && (*s == 'U' || *s == 'G') && !strncmp(s + 1, "id:", 3))
+			mine = *s == 'U' ? "Uid:\t0\t0\t0\t0\n" : "Gid:\t0\t0\t0\t0\n";
 		if (mine)
 			text_puts(t, mine);
 		else

@@ -175,6 +175,9 @@ int procfs_loop(struct procfs *fs);
 
 /* ---- the namespaces (namespace.c) ------------------------------------------- */
 
+/* PIDs of the namespace begin here, far above the model's. */
+#define FIRST_GUEST_PID 4000000L
+
 struct guests {
 	struct procfs_options o;
 	int pid;    /* the first process in there */

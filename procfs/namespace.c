@@ -42,8 +42,6 @@
 #undef CLONE_THREAD
 #include "procfs/internal.h"
 
-#define FIRST_PID 4000000L
-
 enum message_kind { MSG_READY, MSG_ERROR, MSG_MOUNT, MSG_FILES, MSG_FILLED };
 struct message {
 	enum message_kind kind;
@@ -154,7 +152,7 @@ static bool map_user(struct first *f)
 
 static void start_pids_high(void)
 {
-	long max = 32768, first = FIRST_PID;
+	long max = 32768, first = FIRST_GUEST_PID;
 	FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
 
 	if (file) {
@@ -219,7 +217,7 @@ static int mount_folder(struct first *f)
 {
 	int fd;
 
-	if (mount("quire", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=555")) {
+	if (mount("quire", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755")) {
 		failed(f, "tmpfs can't be mounted");
 		return -1;
 	}
@@ -336,7 +334,7 @@ static bool mount_all(struct first *f)
 		close(fd);
 		/* What can't be carried out can't be written. */
 		if (mount(NULL, "/proc", NULL,
-			  MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=555"))
+			  MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755"))
 			return failed(f, "the tree can't be made read-only");
 	} else {
 		close(fd);
