@@ -7,13 +7,12 @@
  * events, so an answer is of one instant and needs no lock; a live model moves
  * in slices of a few milliseconds between the requests.
  *
- * What a request costs is mostly two wake-ups, the server's and the caller's.
- * While requests keep coming the server asks for the next one for a little
- * while before it goes to sleep, so the first of them is saved.
- *
+ * What a request costs is mostly two wake-ups, the server's and the caller's,
+ * so what counts is how few requests there are.  (To ask on for a while before
+ * going to sleep was measured: it takes the processor that the caller needs.)
  * The kernel may keep what it was told of names and attributes: for long when
  * the model stands still, for 0.1 s when it lives.  Names that are numbers may
- * begin to exist at any time and are asked for each time.
+ * begin to exist at any time, and are asked for each time.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -32,7 +31,6 @@
 
 #define FROZEN_TIMEOUT 3600.0
 #define LIVE_TIMEOUT   0.1
-#define SPIN_NS	       60000	/* asking without sleep after a request */
 #define SLICE_NS       4000000	/* host time that a live model may take at once */
 #define TICK_NS	       10000000 /* how often it moves */
 #define MAX_LAG_NS     100000000
@@ -78,7 +76,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (p.class == PLACE_NONE || place_stat(fs, &p, &e.attr)) {
 		/* Inode 0 says no, and for how long. */
 		memset(&e, 0, sizeof(e));
-		if (dir.class == PLACE_MODEL && !isdigit((unsigned char)name[0]) && name[0] != '.')
+		if (dir.class != PLACE_GUEST && dir.class != PLACE_SPECIAL &&
+		    !isdigit((unsigned char)name[0]) && name[0] != '.')
 			e.entry_timeout = fs->timeout > 1 ? 1 : fs->timeout;
 		if (e.entry_timeout > 0)
 			fuse_reply_entry(req, &e);
@@ -502,10 +501,9 @@ static void wait_for_work(struct procfs *fs, int signals, bool served, u64 next)
 
 int procfs_loop(struct procfs *fs)
 {
-	bool served = fs->session != NULL, spins = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	bool served = fs->session != NULL;
 	struct life l = {host_ns(), machine_now(fs->m), 0};
 	int status = -1, signals;
-	u64 last = 0;
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -520,8 +518,6 @@ int procfs_loop(struct procfs *fs)
 
 		if (next == GONE)
 			served = false;
-		if (next == REQUEST)
-			last = spins ? host_ns() : 0;
 		if (fs->speed > 0 && host_ns() >= l.next)
 			live(fs, &l);
 		if (next == REQUEST) {
@@ -529,8 +525,6 @@ int procfs_loop(struct procfs *fs)
 				status = take_signal(fs, signals);
 			continue;
 		}
-		if (served && last && host_ns() - last < SPIN_NS)
-			continue;
 		wait_for_work(fs, signals, served, l.next);
 		status = take_signal(fs, signals);
 	}
