@@ -70,7 +70,7 @@ setup:
 	@sh scripts/setup.sh
 
 run: setup
-	@$(MAKE) --no-print-directory -s $(B)/quire
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(B)/quire
 	@$(B)/quire run examples/three-am.yaml
 
 check: setup
