@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "machine/capture.h"
 #include "procfs/procfs.h"
 
 static const char boot_help[] =
 	"usage: quire boot [OPTIONS] SPEC [-- COMMAND...]\n\n"
-	"Boots the machine of a scenario and runs COMMAND (your shell, if none) where\n"
-	"/proc, /sys and /dev/kmsg are that machine's.  It stands at the instant after\n"
-	"its processes have started.\n\n"
+	"Boots the machine of SPEC, a scenario or a capture, and runs COMMAND (your shell,\n"
+	"if none) where /proc, /sys and /dev/kmsg are that machine's.  It stands at the\n"
+	"instant after its processes have started.\n\n"
 	"  --at TIME        run it to a time of the night (02:58) or for a time (3h) first\n"
 	"  --end            run it to its end first\n"
 	"  --live[=SPEED]   let it run on beside the command, SPEED times as fast as the\n"
@@ -33,6 +34,7 @@ static const char boot_help[] =
 	"  quire boot examples/three-am.yaml -- numactl --hardware\n"
 	"  quire boot --at 02:58 examples/three-am.yaml -- free -h\n"
 	"  quire boot --end examples/three-am.yaml -- sh -c 'dmesg | grep \"Out of memory\"'\n"
+	"  quire boot now.capture -- ps aux\n"
 	"  quire boot --at 01:30 --live=60 examples/three-am.yaml -- top\n";
 
 struct boot_options {
@@ -42,36 +44,45 @@ struct boot_options {
 	bool has_seed, end, quiet;
 };
 
-/*
- * A machine from its specification.  Scenarios are YAML; another kind of SPEC
- * is told apart here.  status is the exit status if it is NULL.
- */
+/* What a machine is made of: a scenario, or a capture of a real one. */
 struct spec {
-	struct scenario *scenario;
+	const char *path;
+	struct scenario *scenario; /* NULL: a capture */
 };
 
-static bool spec_load(struct spec *spec, const struct boot_options *o)
+/* 0, or the exit status after a message. */
+static int spec_load(struct spec *spec, const struct boot_options *o, u64 *at)
 {
-	*spec = (struct spec){0};
+	*spec = (struct spec){.path = o->path};
+	*at = 0;
+	if (capture_is(o->path)) {
+		if (!o->at && !o->end && !o->has_seed)
+			return 0;
+		fprintf(stderr,
+			"quire: %s is a capture: it is one instant; leave --at, --end and --seed "
+			"away\n",
+			o->path);
+		return 2;
+	}
 	spec->scenario = scenario_load(o->path, stderr);
-	if (spec->scenario && o->has_seed)
+	if (!spec->scenario)
+		return 2;
+	if (o->has_seed)
 		spec->scenario->seed = o->seed;
-	return spec->scenario != NULL;
+	if (!o->at || scenario_instant(spec->scenario, o->at, at))
+		return 0;
+	fprintf(stderr,
+		"quire: --at %s: neither a time of the night, as 02:58, nor a time after its "
+		"start, as 3h\n",
+		o->at);
+	scenario_free(spec->scenario);
+	return 2;
 }
 
 static struct machine *spec_boot(const struct spec *spec)
 {
-	return machine_boot(spec->scenario, stderr);
-}
-
-static bool spec_instant(const struct spec *spec, const char *text, u64 *ns)
-{
-	return scenario_instant(spec->scenario, text, ns);
-}
-
-static void spec_free(struct spec *spec)
-{
-	scenario_free(spec->scenario);
+	return spec->scenario ? machine_boot(spec->scenario, stderr)
+			      : machine_boot_capture(spec->path, stderr);
 }
 
 /* Runs it to the instant asked for; false after a message. */
@@ -110,20 +121,12 @@ static int boot(const struct boot_options *o)
 	struct guests *guests;
 	struct machine *m;
 	struct spec spec;
-	int status = 1;
-	u64 at = 0;
+	u64 at;
+	int status = spec_load(&spec, o, &at);
 
-	if (!spec_load(&spec, o))
-		return 2;
-	if (o->at && !spec_instant(&spec, o->at, &at)) {
-		fprintf(stderr,
-			"quire: --at %s: neither a time of the night, as 02:58, nor a time after "
-			"its "
-			"start, as 3h\n",
-			o->at);
-		spec_free(&spec);
-		return 2;
-	}
+	if (status)
+		return status;
+	status = 1;
 	guests = guests_create(&o->procfs, stderr);
 	m = guests ? spec_boot(&spec) : NULL;
 	if (m && run_to(m, o, at)) {
@@ -132,7 +135,7 @@ static int boot(const struct boot_options *o)
 	}
 	guests_destroy(guests);
 	machine_destroy(m);
-	spec_free(&spec);
+	scenario_free(spec.scenario);
 	return status;
 }
 

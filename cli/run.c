@@ -19,6 +19,7 @@ static const char run_help[] =
 	"  --until TIME    stop at a time of the night (02:58) or after a time (3h)\n"
 	"  --seed N        another seed than the file's\n"
 	"  --events FILE   write the event log, one line an event\n"
+	"  --json FILE     write events, samples and kills as data\n"
 	"  --tree DIR      write /proc and /sys as they are at the end\n"
 	"  --verify        prove the machine consistent at the end\n"
 	"  --quiet         no progress, no story\n\n"
@@ -31,7 +32,7 @@ static const char check_help[] = "usage: quire check SCENARIO...\n\n"
 				 "Example:\n  quire check examples/three-am.yaml\n";
 
 struct run_options {
-	const char *path, *until, *events, *tree;
+	const char *path, *until, *events, *json, *tree;
 	unsigned long long seed;
 	bool has_seed, verify, quiet;
 };
@@ -78,21 +79,27 @@ static void print_broken(void *ctx, const char *line)
 	fprintf(stderr, "quire: broken: %s\n", line);
 }
 
+static bool write_file(struct machine *m, const char *path,
+		       void (*write)(struct machine *m, FILE *f))
+{
+	FILE *f = fopen(path, "w");
+
+	if (f)
+		write(m, f);
+	if (f && !ferror(f) && !fclose(f))
+		return true;
+	fprintf(stderr, "quire: %s: can't be written: %s\n", path, strerror(errno));
+	return false;
+}
+
 static int finish(struct machine *m, const struct run_options *o)
 {
 	u64 broken = 0;
 
-	if (o->events) {
-		FILE *f = fopen(o->events, "w");
-
-		if (f)
-			machine_write_events(m, f);
-		if (!f || fclose(f)) {
-			fprintf(stderr, "quire: %s: can't be written: %s\n", o->events,
-				strerror(errno));
-			return 1;
-		}
-	}
+	if (o->events && !write_file(m, o->events, machine_write_events))
+		return 1;
+	if (o->json && !write_file(m, o->json, machine_write_json))
+		return 1;
 	if (o->tree && machine_dump_tree(m, o->tree, stderr))
 		return 1;
 	if (o->verify)
@@ -144,10 +151,15 @@ static int run(const struct run_options *o)
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"until", required_argument, NULL, 'u'},  {"seed", required_argument, NULL, 's'},
-		{"events", required_argument, NULL, 'e'}, {"tree", required_argument, NULL, 't'},
-		{"verify", no_argument, NULL, 'v'},	  {"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},	  {0},
+		{"until", required_argument, NULL, 'u'},
+		{"seed", required_argument, NULL, 's'},
+		{"events", required_argument, NULL, 'e'},
+		{"json", required_argument, NULL, 'j'},
+		{"tree", required_argument, NULL, 't'},
+		{"verify", no_argument, NULL, 'v'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	struct run_options o = {0};
 	char *end;
@@ -168,6 +180,9 @@ int cmd_run(int argc, char **argv)
 			break;
 		case 'e':
 			o.events = optarg;
+			break;
+		case 'j':
+			o.json = optarg;
 			break;
 		case 't':
 			o.tree = optarg;

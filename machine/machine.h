@@ -62,6 +62,8 @@ struct event {
 size_t machine_events(struct machine *m, const struct event **events);
 /* Writes the log as text, one line an event. */
 void machine_write_events(struct machine *m, FILE *f);
+/* Events, samples (sizes in bytes) and kills as JSON; byte-identical too. */
+void machine_write_json(struct machine *m, FILE *f);
 /* The night as a story that a person understands. */
 void machine_story(struct machine *m, FILE *f, bool colour);
 /* Writes all of /proc and /sys below dir, as files. 0 or -1 with a message. */
