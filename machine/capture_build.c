@@ -353,12 +353,12 @@ static bool boot(struct build *b)
 		return false;
 	}
 	b->q = m->q = model_quire(m->model);
-	for (unsigned int i = 0; i < b->cm->nr_zones; i++)
-		b->zones[i] = (struct build_zone){
-			.cap = &b->cm->zones[i],
-			.zone = &NODE_DATA(m->q, b->cm->zones[i].nid)
-					 ->node_zones[b->cm->zones[i].idx],
-		};
+	for (unsigned int i = 0; i < b->cm->nr_zones; i++) {
+		const struct cap_zone *cap = &b->cm->zones[i];
+
+		b->zones[i].cap = cap;
+		b->zones[i].zone = &NODE_DATA(m->q, cap->nid)->node_zones[cap->idx];
+	}
 	for (unsigned int i = 0; i < b->cm->nr_processes; i++)
 		b->tasks[i] = (struct build_task){.cap = &b->cm->processes[i], .b = b};
 	return true;

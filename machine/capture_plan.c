@@ -103,9 +103,9 @@ static bool take(struct plan *p, unsigned int order, bool not_whole, int mt, u64
 	       pop(p, PLAN_ANY, order, not_whole, mt, pfn);
 }
 
-void plan_add_region(struct plan *p, u64 pfn, unsigned int order)
+void plan_add_region(struct plan *p, u64 pfn, unsigned int order, bool not_whole)
 {
-	push(p, pfn, order, false);
+	push(p, pfn, order, not_whole);
 }
 
 void plan_add_range(struct plan *p, u64 start, u64 end)
@@ -172,7 +172,10 @@ void plan_place(struct plan *p, unsigned int order, int mt, unsigned long nr)
 {
 	while (nr && place_one(p, order, mt))
 		nr--;
-	p->unplaced_pages += nr << order;
+	if (nr && order && p->may_split)
+		plan_place(p, order - 1, mt, 2 * nr);
+	else
+		p->unplaced_pages += nr << order;
 }
 
 void plan_place_all(struct plan *p, unsigned long counts[MIGRATE_TYPES][MAX_ORDER])
@@ -180,6 +183,26 @@ void plan_place_all(struct plan *p, unsigned long counts[MIGRATE_TYPES][MAX_ORDE
 	for (unsigned int order = MAX_ORDER; order-- > 0;)
 		for (int mt = 0; mt < MIGRATE_TYPES; mt++)
 			plan_place(p, order, mt, counts[mt][order]);
+}
+
+void plan_forget_regions(struct plan *p)
+{
+	u32 out = 0;
+
+	memset(p->lists, 0, sizeof(p->lists));
+	p->nr_regions = p->spare = 0;
+	p->unplaced_pages = 0;
+	for (u32 i = 0; i < p->nr_blocks; i++) {
+		const struct plan_block *b = &p->blocks[i];
+
+		if (b->order < MAX_ORDER - 1 || b->mt != MIGRATE_MOVABLE) {
+			p->blocks[out++] = *b;
+			continue;
+		}
+		for (u64 at = b->pfn; at < b->pfn + MAX_ORDER_NR_PAGES; at += pageblock_nr_pages)
+			*pageblock_of(p, at) = PLAN_ANY;
+	}
+	p->nr_blocks = out;
 }
 
 /* ---- the rest --------------------------------------------------------------- */

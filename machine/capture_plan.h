@@ -31,7 +31,8 @@ struct plan {
 	struct plan_block *blocks;
 	u32 nr_blocks, cap_blocks;
 	unsigned long unplaced_pages;
-	bool failed; /* no memory */
+	bool may_split; /* blocks without a place may become smaller ones */
+	bool failed;	/* no memory */
 };
 
 /* A plan for frames [start, end). False: no memory. */
@@ -40,11 +41,14 @@ void plan_free(struct plan *p);
 /* Frames that may be used; any cut of them will do as long as no two regions
  * of one order are buddies. */
 void plan_add_range(struct plan *p, u64 start, u64 end);
-void plan_add_region(struct plan *p, u64 pfn, unsigned int order);
+void plan_add_region(struct plan *p, u64 pfn, unsigned int order, bool not_whole);
 /* Places nr blocks.  Call for high orders first. */
 void plan_place(struct plan *p, unsigned int order, int mt, unsigned long nr);
 /* All of counts[type][order]. */
 void plan_place_all(struct plan *p, unsigned long counts[MIGRATE_TYPES][MAX_ORDER]);
+/* Drops the regions and the movable blocks of the highest order, and pages
+ * that found no place are forgotten: to begin anew with the other blocks. */
+void plan_forget_regions(struct plan *p);
 /* What is left, as runs of frames in order: *runs is to be freed. */
 struct plan_run {
 	u64 pfn, nr;

@@ -27,6 +27,7 @@
 #define ANON_BASE    0x600000000000UL
 #define STACK_PAGES  33 /* of a new program: 132 KiB */
 #define DATA_PAGES   4
+#define ANON_FLAGS   (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 #define MAX_PIECES   30000
 #define CHUNK	     512
 #define KB_PAGES(kb) ((kb) >> 2)
@@ -329,6 +330,23 @@ static u64 map(struct build *b, struct task *task, u64 addr, unsigned long pages
 	return addr;
 }
 
+/* Address space that nobody touches; in pieces where no hole is large enough
+ * (sanitizers' shadows fill most of it). */
+static void map_untouched(struct build *b, struct task *task, unsigned long pages, int prot,
+			  int flags, struct file *file)
+{
+	unsigned long piece = pages;
+
+	while (pages && piece) {
+		unsigned long n = min(pages, piece);
+
+		if (IS_ERR_VALUE(map(b, task, 0, n, prot, flags, file, 0)))
+			piece = n / 2;
+		else
+			pages -= n;
+	}
+}
+
 /* ---- files ------------------------------------------------------------------ */
 
 /* The next window of nr pages on a file: new pages as long as there are some
@@ -394,7 +412,7 @@ static void map_files(struct build *b, struct build_task *t, unsigned long *lock
 		     lock);
 	map_resident(b, t, 0, shm - text_shm, PROT_READ, &b->shm, shm_at + text_shm, lock);
 	if (lib > exec)
-		map(b, t->task, 0, lib - exec, PROT_READ | PROT_EXEC, MAP_PRIVATE, b->rest, 0);
+		map_untouched(b, t->task, lib - exec, PROT_READ | PROT_EXEC, MAP_PRIVATE, b->rest);
 }
 
 static void fit_stack(struct build *b, struct build_task *t)
@@ -446,8 +464,8 @@ static void touch_anon(struct anon *a, u64 addr, unsigned long nr)
  * MiB, and the others from its start on. */
 static void spread_dense(struct anon *a, unsigned long pages, unsigned long tables)
 {
-	u64 addr = map(a->b, a->t->task, ANON_BASE, pages, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, NULL, 0);
+	u64 addr = map(a->b, a->t->task, ANON_BASE, pages, PROT_READ | PROT_WRITE, ANON_FLAGS, NULL,
+		       0);
 	unsigned long full = (a->resident + a->swapped) / PTRS_PER_TABLE;
 
 	if (IS_ERR_VALUE(addr))
@@ -504,8 +522,7 @@ static void map_anon(struct build *b, struct build_task *t, unsigned long *lock)
 		return;
 	}
 	if (!need) {
-		map(b, t->task, ANON_BASE, size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, NULL, 0);
+		map_untouched(b, t->task, size, PROT_READ | PROT_WRITE, ANON_FLAGS, NULL);
 		return;
 	}
 	/* Two tables lead there, and one more for each GiB. */
@@ -513,10 +530,14 @@ static void map_anon(struct build *b, struct build_task *t, unsigned long *lock)
 	tables -= min(tables - 1, (tables - 1) / PTRS_PER_TABLE);
 	least = DIV_ROUND_UP(need, PTRS_PER_TABLE);
 	tables = clamp(tables, least, need);
-	if (size >= tables * PTRS_PER_TABLE || tables == least)
-		spread_dense(&a, size, tables);
-	else
+	if (size >= tables * PTRS_PER_TABLE || tables == least) {
+		unsigned long used = min(size, max(need, tables * PTRS_PER_TABLE));
+
+		spread_dense(&a, used, tables);
+		map_untouched(b, t->task, size - used, PROT_READ | PROT_WRITE, ANON_FLAGS, NULL);
+	} else {
 		spread_thin(&a, size, min(tables, (unsigned long)MAX_PIECES));
+	}
 	*lock = a.lock;
 }
 
@@ -528,7 +549,7 @@ static void map_rest(struct build *b, struct build_task *t)
 	unsigned long size = KB_PAGES(t->cap->vm_size);
 
 	if (size > mm->total_vm)
-		map(b, t->task, 0, size - mm->total_vm, PROT_READ, MAP_PRIVATE, b->rest, 0);
+		map_untouched(b, t->task, size - mm->total_vm, PROT_READ, MAP_PRIVATE, b->rest);
 }
 
 static void process_memory(struct build *b, struct build_task *t)

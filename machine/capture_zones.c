@@ -75,6 +75,7 @@ static bool plan_zone(struct plan *p, const struct cap_zone *z)
 
 	if (!plan_init(p, z->start_pfn, z->start_pfn + z->spanned))
 		return false;
+	p->may_split = !z->has_blocks;
 	zone_memory(z, range);
 	plan_add_range(p, range[0][0], range[0][1]);
 	plan_add_range(p, range[1][0], range[1][1]);
@@ -105,18 +106,15 @@ static void reserve(struct build *b, const struct cap_zone *z, struct plan_run *
 }
 
 /* Reserves as many pages as the zone has and does not manage. */
-static bool reserve_pages(struct build *b, const struct cap_zone *z)
+static bool reserve_pages(struct build *b, const struct cap_zone *z, struct plan *p)
 {
 	unsigned long left = z->present - z->managed;
 	struct plan_run *runs;
-	struct plan p;
 	size_t n;
 
-	if (!plan_zone(&p, z)) {
-		plan_free(&p);
+	if (!plan_zone(p, z))
 		return fault(b, z, "the host has no memory for its plan");
-	}
-	n = plan_left(&p, &runs);
+	n = plan_left(p, &runs);
 	if (n)
 		qsort(runs, n, sizeof(*runs), shorter);
 	if (n && left) {
@@ -132,7 +130,9 @@ static bool reserve_pages(struct build *b, const struct cap_zone *z)
 	for (size_t i = n; i-- > 0 && left;)
 		reserve(b, z, &runs[i], &left);
 	free(runs);
-	plan_free(&p);
+	/* Where the blocks are is kept, and what type their pageblocks have; the
+	 * highest order's are found again after boot. */
+	plan_forget_regions(p);
 	return true;
 }
 
@@ -177,7 +177,7 @@ bool build_layout(struct build *b)
 		add_range(b->memory, &l->nr_memory, range[1][0], range[1][1], z->nid);
 		b->spans[l->nr_zones++] =
 			(struct quire_zone_span){z->nid, z->idx, z->start_pfn, z->spanned};
-		if (!reserve_pages(b, z))
+		if (!reserve_pages(b, z, &b->zones[i].plan))
 			return false;
 	}
 	if (!l->nr_memory || !melt(b->memory, &l->nr_memory) ||
@@ -196,42 +196,87 @@ bool build_layout(struct build *b)
 
 /* ---- free blocks aside ------------------------------------------------------ */
 
-/* All free blocks that are on lists are where planned ones may lie. */
+static int by_place(const void *a, const void *b)
+{
+	u64 x = ((const struct plan_block *)a)->pfn, y = ((const struct plan_block *)b)->pfn;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Is there a planned block just here?  The first nr are sorted. */
+static bool planned(const struct plan *p, u32 nr, u64 pfn, unsigned int order)
+{
+	struct plan_block key = {.pfn = pfn};
+	const struct plan_block *b = bsearch(&key, p->blocks, nr, sizeof(key), by_place);
+
+	return b && b->order == order;
+}
+
+/* All free blocks that are on lists are where more planned ones may lie; one
+ * whose buddy is planned must not become free whole. */
 static void add_free_blocks(struct quire *q, struct plan *p, struct zone *zone)
 {
 	struct page *page;
 
-	for (unsigned int order = 0; order < MAX_ORDER; order++)
-		for (int mt = 0; mt < MIGRATE_TYPES; mt++)
-			list_for_each_entry (page, &zone->free_area[order].free_list[mt], lru)
-				plan_add_region(p, page_to_pfn(q, page), order);
-}
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
+			list_for_each_entry (page, &zone->free_area[order].free_list[mt], lru) {
+				u64 pfn = page_to_pfn(q, page);
 
-static void set_zone_aside(struct build *b, struct build_zone *bz)
-{
-	struct zone *zone = bz->zone;
-	struct plan *p = &bz->plan;
-	unsigned long counts[MIGRATE_TYPES][MAX_ORDER];
-
-	memcpy(counts, bz->cap->typed, sizeof(counts));
-	bz->hidden = zone_hide_free_blocks(b->q, zone, counts[MIGRATE_MOVABLE][MAX_ORDER - 1]);
-	counts[MIGRATE_MOVABLE][MAX_ORDER - 1] -= bz->hidden;
-	if (!plan_init(p, zone->zone_start_pfn, zone_end_pfn(zone))) {
-		b->failed = true;
-		return;
-	}
-	add_free_blocks(b->q, p, zone);
-	plan_place_all(p, counts);
-	b->failed |= p->failed;
-	bz->unplaced = p->unplaced_pages;
-	for (u32 i = 0; i < p->nr_blocks; i++) {
-		struct plan_block *block = &p->blocks[i];
-
-		if (!take_free_range(b->q, block->pfn, 1UL << block->order)) {
-			bz->unplaced += 1UL << block->order;
-			block->order = MAX_ORDER; /* not ours */
+				plan_add_region(p, pfn, order,
+						order < MAX_ORDER - 1 &&
+							planned(p, p->nr_blocks,
+								pfn ^ (1UL << order), order));
+			}
 		}
 	}
+}
+
+/* Takes the planned blocks from number `from` on; those that boot took a part
+ * of are dropped and counted. */
+static void take_blocks(struct build *b, struct plan *p, u32 from,
+			unsigned long missing[MIGRATE_TYPES][MAX_ORDER])
+{
+	u32 out = from;
+
+	for (u32 i = from; i < p->nr_blocks; i++) {
+		const struct plan_block *block = &p->blocks[i];
+
+		if (take_free_range(b->q, block->pfn, 1UL << block->order))
+			p->blocks[out++] = *block;
+		else
+			missing[block->mt][block->order]++;
+	}
+	p->nr_blocks = out;
+}
+
+/*
+ * Free blocks go where they were planned before boot, but for movable ones of
+ * the highest order: of those as many as possible are hidden, untouched.  What
+ * boot has taken a part of is planned again among what is free.
+ */
+static void set_zone_aside(struct build *b, struct build_zone *bz)
+{
+	unsigned long missing[MIGRATE_TYPES][MAX_ORDER] = {{0}},
+		      lost[MIGRATE_TYPES][MAX_ORDER] = {{0}};
+	unsigned long wanted = bz->cap->typed[MIGRATE_MOVABLE][MAX_ORDER - 1];
+	struct zone *zone = bz->zone;
+	struct plan *p = &bz->plan;
+	u32 nr;
+
+	bz->hidden = zone_hide_free_blocks(b->q, zone, wanted);
+	take_blocks(b, p, 0, missing);
+	missing[MIGRATE_MOVABLE][MAX_ORDER - 1] = wanted - bz->hidden;
+	qsort(p->blocks, p->nr_blocks, sizeof(*p->blocks), by_place);
+	add_free_blocks(b->q, p, zone);
+	nr = p->nr_blocks;
+	plan_place_all(p, missing);
+	b->failed |= p->failed;
+	take_blocks(b, p, nr, lost);
+	bz->unplaced = p->unplaced_pages;
+	for (int mt = 0; mt < MIGRATE_TYPES; mt++)
+		for (unsigned int order = 0; order < MAX_ORDER; order++)
+			bz->unplaced += lost[mt][order] << order;
 }
 
 void build_set_free_blocks_aside(struct build *b)
@@ -348,8 +393,6 @@ void build_give_free_blocks_back(struct build *b)
 			const struct plan_block *block = &bz->plan.blocks[j];
 			struct page *page = pfn_to_page(q, block->pfn);
 
-			if (block->order == MAX_ORDER)
-				continue;
 			for (unsigned long n = 0; n < 1UL << block->order; n++)
 				__free_pages(q, page + n, 0);
 		}
