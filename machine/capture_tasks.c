@@ -24,14 +24,16 @@
 #include "machine/capture_build.h"
 #include "port/model/content.h"
 
-#define ANON_BASE    0x600000000000UL
-#define STACK_PAGES  33 /* of a new program: 132 KiB */
-#define DATA_PAGES   4
-#define ANON_FLAGS   (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-#define MAX_PIECES   30000
-#define CHUNK	     512
-#define KB_PAGES(kb) ((kb) >> 2)
-#define SHARED_BASE  0x610000000000UL
+#define ANON_BASE	0x600000000000UL
+#define READ_ONLY_BASE	0x5f8000000000UL
+#define READ_ONLY_SLACK 16 /* pages that are not worth an area of their own */
+#define STACK_PAGES	33 /* of a new program: 132 KiB */
+#define DATA_PAGES	4
+#define ANON_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define MAX_PIECES	30000
+#define CHUNK		512
+#define KB_PAGES(kb)	((kb) >> 2)
+#define SHARED_BASE	0x610000000000UL
 
 void build_act_as(struct build *b, struct task *task)
 {
@@ -516,6 +518,21 @@ static void map_anon(struct build *b, struct build_task *t, unsigned long *lock)
 		need -= n;
 		size -= n;
 		have = (unsigned long)mm->pgtables_bytes >> 12;
+	}
+	/* More is touched than VmData has: relocated pages of libraries, that
+	 * were written and are read-only since. */
+	if (need > data + READ_ONLY_SLACK) {
+		unsigned long n = min(need - data, a.resident);
+		u64 addr = map(b, t->task, READ_ONLY_BASE, n, PROT_READ | PROT_WRITE, ANON_FLAGS,
+			       NULL, 0);
+
+		if (n && !IS_ERR_VALUE(addr)) {
+			touch_anon_resident(&a, addr, n);
+			(void)do_mprotect(b->q, mm, addr, (u64)n << PAGE_SHIFT, PROT_READ);
+			need -= n;
+			size -= n;
+			have = (unsigned long)mm->pgtables_bytes >> 12;
+		}
 	}
 	if (!size) {
 		*lock = a.lock;

@@ -98,7 +98,7 @@ static void add_zones(struct maker *k, const struct made_zone *z, unsigned int n
 			fprintf(i,
 				"  per-node stats\n      nr_inactive_file %lu\n"
 				"      nr_active_file %lu\n      nr_file_pages %lu\n"
-				"      nr_shmem %lu\n      nr_mapped %lu\n",
+				"      nr_shmem %lu\n      nr_mapped %lu\n      nr_dirty 100\n",
 				file_pages / 2, file_pages / 4, file_pages, shmem, mapped);
 		last = z->nid;
 		fprintf(i,
@@ -328,8 +328,10 @@ static void test_made_machine_lives(void **state)
 	q = machine_quire(m);
 	free = global_zone_page_state(q, NR_FREE_PAGES);
 	model_call(machine_model(m), NULL, kill_db, m);
-	assert_true(machine_run_until(m, 5 * NSEC_PER_SEC, NULL, NULL));
+	assert_true(global_node_page_state(q, NR_FILE_DIRTY) >= 300);
+	assert_true(machine_run_until(m, 60 * NSEC_PER_SEC, NULL, NULL));
 	assert_null(find_task_by_pid(q, 100));
+	assert_int_equal(global_node_page_state(q, NR_FILE_DIRTY), 0);
 	assert_true(global_zone_page_state(q, NR_FREE_PAGES) > free + 9500);
 	verify(m);
 	shut(m, c, cm);
