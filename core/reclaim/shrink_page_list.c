@@ -162,7 +162,7 @@ static bool handle_writeback(struct quire *q, struct page *page, struct reclaim_
 	/* Went round the whole list and still is not written: kswapd is to
 	 * wait for the device (shrink_node() does). */
 	if (current_is_kswapd(q) && PageReclaim(page) &&
-	    (page_pgdat(q, page)->flags & PGDAT_WRITEBACK)) {
+	    (HOT_LOAD(&page_pgdat(q, page)->flags) & PGDAT_WRITEBACK)) {
 		stat->nr_immediate++;
 		return true;
 	}
@@ -195,8 +195,8 @@ static enum verdict shrink_dirty_page(struct quire *q, struct page *page,
 	 * only kswapd, only when the flushers do not keep up, and only pages
 	 * that come round a second time.
 	 */
-	if (page_is_file_lru(page) &&
-	    (!current_is_kswapd(q) || !PageReclaim(page) || !(pgdat->flags & PGDAT_DIRTY))) {
+	if (page_is_file_lru(page) && (!current_is_kswapd(q) || !PageReclaim(page) ||
+				       !(HOT_LOAD(&pgdat->flags) & PGDAT_DIRTY))) {
 		mod_node_page_state(pgdat, NR_VMSCAN_IMMEDIATE, 1);
 		SetPageReclaim(page);
 		return PAGE_TO_ACTIVE;

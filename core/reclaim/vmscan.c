@@ -61,8 +61,9 @@ void snapshot_refaults(struct quire *q, struct mem_cgroup *memcg, struct pglist_
 {
 	struct lruvec *lruvec = mem_cgroup_lruvec(q, memcg_or_root(q, memcg), pgdat);
 
-	lruvec->refaults[0] = lruvec_page_state(q, lruvec, WORKINGSET_ACTIVATE_ANON);
-	lruvec->refaults[1] = lruvec_page_state(q, lruvec, WORKINGSET_ACTIVATE_FILE);
+	/* Several may reclaim at once: whoever is last is right. */
+	HOT_STORE(&lruvec->refaults[0], lruvec_page_state(q, lruvec, WORKINGSET_ACTIVATE_ANON));
+	HOT_STORE(&lruvec->refaults[1], lruvec_page_state(q, lruvec, WORKINGSET_ACTIVATE_FILE));
 }
 
 /* ---- how much of which list ------------------------------------------------------ */
@@ -239,14 +240,14 @@ static void prepare_scan_count(struct quire *q, struct pglist_data *pgdat, struc
 	sc->file_cost = target->file_cost;
 	/* Refaults that were activated tell that the active pages are no
 	 * longer the ones in use: let them compete. */
-	sc->may_deactivate_anon =
-		sc->force_deactivate ||
-		lruvec_page_state(q, target, WORKINGSET_ACTIVATE_ANON) != target->refaults[0] ||
-		inactive_is_low(q, target, LRU_INACTIVE_ANON);
-	sc->may_deactivate_file =
-		sc->force_deactivate ||
-		lruvec_page_state(q, target, WORKINGSET_ACTIVATE_FILE) != target->refaults[1] ||
-		inactive_is_low(q, target, LRU_INACTIVE_FILE);
+	sc->may_deactivate_anon = sc->force_deactivate ||
+				  lruvec_page_state(q, target, WORKINGSET_ACTIVATE_ANON) !=
+					  HOT_LOAD(&target->refaults[0]) ||
+				  inactive_is_low(q, target, LRU_INACTIVE_ANON);
+	sc->may_deactivate_file = sc->force_deactivate ||
+				  lruvec_page_state(q, target, WORKINGSET_ACTIVATE_FILE) !=
+					  HOT_LOAD(&target->refaults[1]) ||
+				  inactive_is_low(q, target, LRU_INACTIVE_FILE);
 
 	file = lruvec_page_state(q, target, NR_INACTIVE_FILE);
 	sc->cache_trim_mode = file >> sc->priority && !sc->may_deactivate_file;
@@ -317,7 +318,7 @@ static void throttle_after_scan(struct quire *q, struct pglist_data *pgdat,
 	if ((kswapd || cgroup_reclaim(sc)) && sc->nr.dirty && sc->nr.dirty == sc->nr.congested)
 		(void)HOT_OR(&target->flags, LRUVEC_CONGESTED);
 	if (!kswapd && !(current_context(q)->flags & PF_LOCAL_THROTTLE) &&
-	    (target->flags & LRUVEC_CONGESTED))
+	    (HOT_LOAD(&target->flags) & LRUVEC_CONGESTED))
 		reclaim_throttle(q, pgdat, VMSCAN_THROTTLE_CONGESTED);
 }
 
