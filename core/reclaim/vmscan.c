@@ -236,8 +236,10 @@ static void prepare_scan_count(struct quire *q, struct pglist_data *pgdat, struc
 	struct lruvec *target = target_lruvec(q, sc, pgdat);
 	unsigned long file, free = 0, high = 0;
 
+	spin_lock(q, &pgdat->lru_lock);
 	sc->anon_cost = target->anon_cost;
 	sc->file_cost = target->file_cost;
+	spin_unlock(q, &pgdat->lru_lock);
 	/* Refaults that were activated tell that the active pages are no
 	 * longer the ones in use: let them compete. */
 	sc->may_deactivate_anon = sc->force_deactivate ||
