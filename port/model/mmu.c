@@ -206,9 +206,9 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 		c->leaf = walk_to_leaf(c->q, c->mm, addr, &huge);
 		c->leaf_tag = addr >> PMD_SHIFT;
 	}
-	ptep = huge ? huge : c->leaf + pt_index(addr, 1);
 	if (!huge && !c->leaf)
 		return false;
+	ptep = huge ? huge : c->leaf + pt_index(addr, 1);
 	pte = *ptep;
 	if (!(pte & _PAGE_PRESENT) || (t->write && !pte_write(pte)))
 		return false;
