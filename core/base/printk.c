@@ -7,6 +7,10 @@
  * the ring is skipped (a header with len = SKIP).  head and tail are offsets
  * that only grow; modulo the size they are places.  Lines that come before
  * printk_init() go to the port only.
+ *
+ * Readers keep no state here: they ask for a number.  Where every 16th record
+ * begins is kept in an index behind the data, so a record is found in at most
+ * 16 steps, and reading the whole log is linear.
  */
 #include <stdarg.h>
 
@@ -15,6 +19,7 @@
 
 #define PRINTK_LINE_MAX 1000
 #define SKIP		0xffffffffu
+#define INDEX_STEP	16
 
 struct record_header {
 	u64 seq;
@@ -25,9 +30,12 @@ struct record_header {
 
 struct printk_ring {
 	struct spinlock lock;
-	size_t size;   /* bytes of data, a multiple of 8 */
+	size_t size;	/* bytes of data, a multiple of 8 */
 	u64 head, tail; /* oldest record; where the next one goes */
 	u64 first_seq, next_seq;
+	/* [nr_index]: the offset of record n * INDEX_STEP, at n modulo nr_index. */
+	u64 *index;
+	size_t nr_index;
 	char data[];
 };
 
@@ -42,7 +50,11 @@ void printk_init(struct quire *q, void *storage, size_t storage_bytes)
 
 	memset(r, 0, sizeof(*r));
 	spin_lock_init(&r->lock, LOCK_PRINTK);
-	r->size = ALIGN_DOWN(storage_bytes - sizeof(*r), 8);
+	storage_bytes = ALIGN_DOWN(storage_bytes - sizeof(*r), 8);
+	/* More than there can be records of the smallest size. */
+	r->nr_index = storage_bytes / sizeof(struct record_header) / INDEX_STEP + 2;
+	r->size = storage_bytes - r->nr_index * sizeof(*r->index);
+	r->index = (u64 *)(void *)(r->data + r->size);
 	q->printk = r;
 }
 
@@ -84,6 +96,8 @@ static void ring_put(struct printk_ring *r, int level, u64 time_ns, const char *
 	if (r->first_seq == r->next_seq)
 		r->head = start;
 	h = record_at(r, start);
+	if (r->next_seq % INDEX_STEP == 0)
+		r->index[r->next_seq / INDEX_STEP % r->nr_index] = start;
 	*h = (struct record_header){r->next_seq++, time_ns, (u32)level, (u32)len};
 	memcpy(h + 1, text, len);
 	r->tail = start + need;
@@ -115,31 +129,41 @@ void printk(struct quire *q, int level, const char *fmt, ...)
 	va_end(args);
 }
 
+/* Where to look for a record that is still there: at it, or a few before it. */
+static u64 record_near(const struct printk_ring *r, u64 seq)
+{
+	u64 indexed = ALIGN_DOWN(seq, INDEX_STEP);
+
+	return indexed > r->first_seq ? r->index[indexed / INDEX_STEP % r->nr_index] : r->head;
+}
+
 bool printk_read(struct quire *q, u64 seq, struct printk_record *rec, char *buf, size_t cap)
 {
 	struct printk_ring *r = q->printk;
-	bool found = false;
+	struct record_header *h;
+	size_t n;
 	u64 at;
 
 	if (!r)
 		return false;
 	spin_lock(q, &r->lock);
-	for (at = r->head; !found && record_settle(r, &at);) {
-		struct record_header *h = record_at(r, at);
-
-		if (h->seq >= seq) {
-			size_t n = min_t(size_t, h->len, cap ? cap - 1 : 0);
-
-			memcpy(buf, h + 1, n);
-			if (cap)
-				buf[n] = 0;
-			*rec = (struct printk_record){h->seq, h->time_ns, h->level, (unsigned int)n, buf};
-			found = true;
-		}
-		at += record_bytes(h->len);
+	if (seq >= r->next_seq) {
+		spin_unlock(q, &r->lock);
+		return false;
 	}
+	at = record_near(r, max(seq, r->first_seq));
+	(void)record_settle(r, &at);
+	for (h = record_at(r, at); h->seq < seq; h = record_at(r, at)) {
+		at += record_bytes(h->len);
+		(void)record_settle(r, &at);
+	}
+	n = min_t(size_t, h->len, cap ? cap - 1 : 0);
+	memcpy(buf, h + 1, n);
+	if (cap)
+		buf[n] = 0;
+	*rec = (struct printk_record){h->seq, h->time_ns, h->level, (unsigned int)n, buf};
 	spin_unlock(q, &r->lock);
-	return found;
+	return true;
 }
 
 void quire_panic(struct quire *q, const char *fmt, ...)

@@ -75,8 +75,7 @@ struct page *filemap_create_page(struct quire *q, struct address_space *m, unsig
 
 /* read.c: waits for a page to be up to date, reads it again if that failed.
  * 0, -EIO, -ENOMEM, or -EAGAIN: the page left the mapping. */
-int filemap_update_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp,
-			bool *waited);
+int filemap_update_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp);
 
 /* buffer.c: the buffer_head of a page; -ENOMEM. The page is locked. */
 int create_empty_buffers(struct quire *q, struct page *page, u64 block);

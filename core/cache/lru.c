@@ -66,13 +66,6 @@ void del_page_from_lru_list(struct quire *q, struct lruvec *lruvec, struct page 
 
 /* ---- what a batch does to each page, under lru_lock ------------------------ */
 
-static bool page_evictable(const struct page *page)
-{
-	const struct address_space *m = PageAnon(page) ? NULL : page->mapping;
-
-	return !PageMlocked(page) && !(m && m->unevictable);
-}
-
 static void lru_add_fn(struct quire *q, struct lruvec *lruvec, struct page *page)
 {
 	bool was_unevictable;
@@ -339,7 +332,7 @@ static void page_untie(struct quire *q, struct page *page)
 		mem_cgroup_uncharge(q, page);
 }
 
-static void __put_page(struct quire *q, struct page *page)
+void free_unreferenced_page(struct quire *q, struct page *page)
 {
 	if (PageLRU(page)) {
 		struct pglist_data *pgdat = page_pgdat(q, page);
@@ -357,7 +350,7 @@ void put_page(struct quire *q, struct page *page)
 {
 	page = compound_head(page);
 	if (put_page_testzero(page))
-		__put_page(q, page);
+		free_unreferenced_page(q, page);
 }
 
 void release_pages(struct quire *q, struct page **pages, unsigned int nr)
@@ -375,7 +368,7 @@ void release_pages(struct quire *q, struct page **pages, unsigned int nr)
 			if (locked)
 				spin_unlock(q, &locked->lru_lock);
 			locked = NULL;
-			__put_page(q, page);
+			free_unreferenced_page(q, page);
 			continue;
 		}
 		if (PageLRU(page)) {

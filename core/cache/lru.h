@@ -14,7 +14,8 @@
 #include "group/memcontrol.h"
 #include "page/pgtable.h"
 
-#define PAGEVEC_SIZE 15
+#define PAGEVEC_SIZE	 15
+#define SWAP_CLUSTER_MAX 32UL /* pages that reclaim takes at a time */
 
 static inline bool page_is_file_lru(const struct page *page)
 {
@@ -52,6 +53,8 @@ void munlock_page(struct quire *q, struct page *page);
 /* Drops a reference; the last one takes the page off its list, uncharges it
  * and frees it. */
 void put_page(struct quire *q, struct page *page);
+/* What the last put_page() does.  Linux: __folio_put(). */
+void free_unreferenced_page(struct quire *q, struct page *page);
 /* The same for many; the array is the caller's. */
 void release_pages(struct quire *q, struct page **pages, unsigned int nr);
 

@@ -96,6 +96,22 @@ void set_page_writeback(struct quire *q, struct page *page)
 	spin_unlock(q, &m->i_pages_lock);
 }
 
+/* Reclaimers of the node wait for its writeback: what ends now is counted, and
+ * they go on when each has got a batch.  Linux: __acct_reclaim_writeback(). */
+static void acct_reclaim_writeback(struct quire *q, struct page *page)
+{
+	struct pglist_data *pgdat = page_pgdat(q, page);
+	unsigned int nr_throttled = HOT_LOAD(&pgdat->nr_writeback_throttled);
+	struct quire_wait_queue *wq = &pgdat->reclaim_wait[VMSCAN_THROTTLE_WRITEBACK];
+
+	if (likely(!nr_throttled))
+		return;
+	mod_node_page_state(pgdat, NR_THROTTLED_WRITTEN, 1);
+	if (node_page_state(pgdat, NR_THROTTLED_WRITTEN) - HOT_LOAD(&pgdat->nr_reclaim_start) >
+	    SWAP_CLUSTER_MAX * nr_throttled)
+		wake_up(q, wq);
+}
+
 void end_page_writeback(struct quire *q, struct page *page)
 {
 	struct address_space *m = page_file_mapping(page);
@@ -119,5 +135,6 @@ void end_page_writeback(struct quire *q, struct page *page)
 	VM_BUG_ON(q, !(old & BIT(PG_writeback)));
 	if (old & BIT(PG_waiters))
 		wake_up_page(q, page);
+	acct_reclaim_writeback(q, page);
 	put_page(q, page);
 }

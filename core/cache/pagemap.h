@@ -32,9 +32,10 @@ struct address_space_operations {
 	 * unlocks.  0, or AOP_WRITEPAGE_ACTIVATE (page still locked). */
 	int (*writepage)(struct quire *q, struct page *page);
 	/* shmem: brings the page of a swap entry found at index back into the
-	 * mapping; returns it locked, or ERR_PTR. */
+	 * mapping; returns it locked, or ERR_PTR.  *major is set if it was not
+	 * in the swap cache. */
 	struct page *(*swapin)(struct quire *q, struct address_space *mapping, unsigned long index,
-			       swp_entry_t entry, gfp_t gfp);
+			       swp_entry_t entry, gfp_t gfp, bool *major);
 	/* shmem: a swap entry left in the tree is dropped by truncation. */
 	void (*free_swap)(struct quire *q, swp_entry_t entry);
 };
@@ -82,9 +83,9 @@ struct inode {
 	u64 i_fixed_block;
 	unsigned long i_fixed_pages;
 	struct rb_node i_ino_node; /* in sb->s_by_ino */
-	u64 i_valid;		    /* bytes: beyond it nothing was ever written (zeros) */
-	u64 i_version;		    /* writes so far: part of the content of written pages */
-	unsigned int i_nr_dirtied;  /* pages since the last balance_dirty_pages() */
+	u64 i_valid;		   /* bytes: beyond it nothing was ever written (zeros) */
+	u64 i_version;		   /* writes so far: part of the content of written pages */
+	unsigned int i_nr_dirtied; /* pages since the last balance_dirty_pages() */
 	unsigned long writeback_index;
 	unsigned int i_count; /* references: dentries, open files */
 	unsigned int i_nlink;
@@ -168,7 +169,7 @@ struct super_block {
 	struct backing_dev *bdi; /* NULL: shmem, sockets */
 	struct spinlock lock;	 /* LOCK_SB_INODES */
 	struct list_head s_inodes;
-	struct rb_root s_by_ino; /* inodes that iget() made, by number */
+	struct rb_root s_by_ino;    /* inodes that iget() made, by number */
 	struct spinlock s_lru_lock; /* LOCK_INODE_LRU */
 	struct list_lru_one s_inode_lru[QUIRE_MAX_NODES];
 	struct list_lru_one s_dentry_lru[QUIRE_MAX_NODES];
@@ -198,8 +199,6 @@ struct cache_pressure_ops {
 	/* Unmaps [start, end) pages of a mapping everywhere (truncate). */
 	void (*unmap_mapping_range)(struct quire *q, struct address_space *mapping,
 				    unsigned long start, unsigned long nr);
-	/* Drops swap cache and slot of a page (swap floor). */
-	void (*try_to_free_swap)(struct quire *q, struct page *page);
 };
 
 /* The floor's state; the fields below are /proc/sys/vm's. */
@@ -234,6 +233,17 @@ int radix_tree_preload(struct quire *q, gfp_t gfp);
 void address_space_init(struct quire *q, struct address_space *m, struct inode *host);
 
 int cache_init(struct quire *q);
+
+/* May reclaim look at the page?  Not if it is mlocked, nor if its mapping says
+ * so. */
+static inline bool page_evictable(const struct page *page)
+{
+	if (PageMlocked(page))
+		return false;
+	if (PageAnon(page) || !page->mapping || PageSwapCache(page))
+		return true;
+	return !page->mapping->unevictable;
+}
 
 /* Devices and file systems. NULL: no memory. May sleep. */
 struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *name);
@@ -299,8 +309,9 @@ void drop_pagecache(struct quire *q);
 
 /* filemap: the tree.  A page that is returned has a reference. */
 struct page *find_get_page(struct quire *q, struct address_space *m, unsigned long index);
-/* Page present and up to date, read if needed: for faults and reads. *major
- * is set if it waited for the device. ERR_PTR(-ENOMEM, -EIO). */
+/* Page present and up to date, read if needed: for faults.  *major is set if it
+ * was not in the cache (who only waits for a page that is being read has a
+ * minor fault, as in Linux).  ERR_PTR(-ENOMEM, -EIO). */
 struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned long index,
 			      gfp_t gfp, bool *major);
 /* Inserts a new page, locked, charged to the running task's group; on the LRU. */

@@ -12,13 +12,11 @@
 
 #define READ_GFP GFP_HIGHUSER_MOVABLE
 
-int filemap_update_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp,
-			bool *waited)
+int filemap_update_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp)
 {
 	int err;
 
 	lock_page(q, page);
-	*waited = true;
 	if (unlikely(page->mapping != m)) {
 		unlock_page(q, page);
 		return -EAGAIN;
@@ -71,7 +69,7 @@ struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned
 		}
 		if (likely(PageUptodate(page)))
 			return page;
-		err = filemap_update_page(q, m, page, gfp, major);
+		err = filemap_update_page(q, m, page, gfp);
 		if (likely(!err))
 			return page;
 		put_page(q, page);
@@ -87,7 +85,6 @@ static struct page *read_get_page(struct quire *q, struct address_space *m,
 {
 	for (;;) {
 		struct page *page = find_get_page(q, m, index);
-		bool waited;
 		int err;
 
 		if (unlikely(!page)) {
@@ -107,7 +104,7 @@ static struct page *read_get_page(struct quire *q, struct address_space *m,
 			page_cache_async_ra(q, m, ra, page, index, req, READ_GFP);
 		if (likely(PageUptodate(page)))
 			return page;
-		err = filemap_update_page(q, m, page, READ_GFP, &waited);
+		err = filemap_update_page(q, m, page, READ_GFP);
 		if (likely(!err))
 			return page;
 		put_page(q, page);

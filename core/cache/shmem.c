@@ -33,14 +33,14 @@ struct file *shmem_file_setup(struct quire *q, const char *name, u64 size_bytes)
 
 /* A swap entry stands at index: the page, with a reference, unlocked. */
 static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsigned long index,
-				 void *value, gfp_t gfp)
+				 void *value, gfp_t gfp, bool *major)
 {
 	const struct address_space_operations *ops = q->cache->shmem_aops;
 	struct page *page;
 
 	if (!ops || !ops->swapin)
 		return ERR_PTR(-EIO);
-	page = ops->swapin(q, m, index, (swp_entry_t){xa_to_value(value)}, gfp);
+	page = ops->swapin(q, m, index, (swp_entry_t){xa_to_value(value)}, gfp, major);
 	if (!IS_ERR(page))
 		unlock_page(q, page);
 	return page;
@@ -63,8 +63,7 @@ struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long 
 			get_page(page);
 		spin_unlock(q, &m->i_pages_lock);
 		if (xa_is_value(page)) {
-			*major = true;
-			page = shmem_swapin(q, m, index, page, gfp);
+			page = shmem_swapin(q, m, index, page, gfp, major);
 			/* Somebody else was faster. */
 			if (PTR_ERR(page) == -EEXIST || PTR_ERR(page) == -EAGAIN)
 				continue;

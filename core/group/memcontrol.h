@@ -48,12 +48,19 @@ enum psi_state { PSI_SOME, PSI_FULL, NR_PSI_STATES };
 struct psi_group {
 	struct spinlock lock;			   /* LOCK_PSI */
 	unsigned int nr_stalled[NR_PSI_RESOURCES]; /* tasks stalled now */
-	unsigned int nr_running;		   /* tasks that make progress now */
+	unsigned int nr_running;		   /* tasks that run, or wait for a CPU */
+	unsigned int nr_memstall_running;	   /* of these: reclaiming, not making progress */
 	u64 last_change;			   /* ns */
 	u64 total[NR_PSI_RESOURCES][NR_PSI_STATES];
 	u64 avg_last[NR_PSI_RESOURCES][NR_PSI_STATES];
 	u64 avg_next_update;
 	unsigned long avg[NR_PSI_RESOURCES][NR_PSI_STATES][3]; /* 10, 60, 300 s */
+};
+
+/* A task's part in its group's counts. */
+struct psi_task {
+	unsigned int in_stall[NR_PSI_RESOURCES]; /* stalls begun and not ended */
+	unsigned int running;			 /* its flows of control that run (psi_running()) */
 };
 
 struct mem_cgroup {
@@ -85,6 +92,8 @@ struct group_pressure_ops {
 					 unsigned int order);
 	/* The group that the running task charges to; NULL: the root. */
 	struct mem_cgroup *(*current_memcg)(struct quire *q);
+	/* The running task's part in the counts of stalls; NULL: none. */
+	struct psi_task *(*current_psi)(struct quire *q);
 };
 
 #define MEMCG_ID_MAX	  65535u
@@ -204,12 +213,15 @@ static inline void count_memcg_events(struct quire *q, struct mem_cgroup *memcg,
 /* PSI (group/psi.c): the running task begins or ends a stall on a resource. */
 void psi_stall_enter(struct quire *q, enum psi_res res);
 void psi_stall_leave(struct quire *q, enum psi_res res);
-/* A task of a group (NULL: the root) begins (+1) or ceases (-1) to run and make
- * progress: "full" is when tasks stall and none does. */
-void psi_running(struct quire *q, struct mem_cgroup *memcg, int delta);
-/* A task moves while it stalls on in_stall[] resources. */
+/* A task of a group (NULL: the root) begins (+1) or ceases (-1) to run or to wait
+ * for a CPU: "full" is when tasks stall and none makes progress.  The port tells;
+ * one that does not has full whenever it has some. */
+void psi_running(struct quire *q, struct mem_cgroup *memcg, struct psi_task *task, int delta);
+/* One that runs begins (+1) or ceases (-1) to wait for a CPU. */
+void psi_queued(struct quire *q, struct mem_cgroup *memcg, struct psi_task *task, int delta);
+/* A task moves, perhaps while it stalls. */
 void psi_move_task(struct quire *q, struct mem_cgroup *from, struct mem_cgroup *to,
-		   const unsigned int in_stall[NR_PSI_RESOURCES]);
+		   const struct psi_task *task);
 void psi_init(struct quire *q, struct psi_group *psi);
 /* Brings totals and averages up to now, before they are shown. */
 void psi_update(struct quire *q, struct psi_group *psi);

@@ -37,8 +37,21 @@ static bool psi_state(const struct psi_group *psi, unsigned int res, unsigned in
 {
 	if (!psi->nr_stalled[res])
 		return false;
+	if (state == PSI_SOME)
+		return true;
 	/* Linux has no full for the CPU of the machine: somebody has it. */
-	return state == PSI_SOME || (!psi->nr_running && res != PSI_CPU);
+	if (res == PSI_CPU)
+		return false;
+	/* Those who run in order to get memory make no progress either. */
+	return res == PSI_MEM ? psi->nr_running == psi->nr_memstall_running : !psi->nr_running;
+}
+
+static bool anything_stalls(const struct psi_group *psi)
+{
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
+		if (psi->nr_stalled[r])
+			return true;
+	return false;
 }
 
 /* Totals up to now; the state has not changed since last_change. */
@@ -47,6 +60,8 @@ static void add_totals(struct psi_group *psi, u64 now)
 	u64 delta = now - psi->last_change;
 
 	psi->last_change = now;
+	if (!anything_stalls(psi))
+		return;
 	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
 		for (unsigned int s = 0; s < NR_PSI_STATES; s++)
 			if (psi_state(psi, r, s))
@@ -84,14 +99,6 @@ static bool end_period(struct psi_group *psi)
 	return any;
 }
 
-static bool anything_stalls(const struct psi_group *psi)
-{
-	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
-		if (psi->nr_stalled[r])
-			return true;
-	return false;
-}
-
 /* Under the lock: everything up to now. */
 static void psi_advance(struct psi_group *psi, u64 now)
 {
@@ -116,59 +123,100 @@ void psi_update(struct quire *q, struct psi_group *psi)
 	spin_unlock(q, &psi->lock);
 }
 
-static void psi_change(struct quire *q, struct psi_group *psi, u64 now, enum psi_res res,
-		       int stalled, int running)
+/* What a group's counts change by. */
+struct psi_delta {
+	int stalled[NR_PSI_RESOURCES];
+	int running, memstall_running;
+};
+
+static void psi_change(struct quire *q, struct psi_group *psi, u64 now, const struct psi_delta *d)
 {
 	spin_lock(q, &psi->lock);
 	psi_advance(psi, now);
-	if (stalled > 0 || psi->nr_stalled[res])
-		psi->nr_stalled[res] += (unsigned int)stalled;
-	if (running > 0 || psi->nr_running)
-		psi->nr_running += (unsigned int)running;
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
+		psi->nr_stalled[r] += (unsigned int)d->stalled[r];
+	psi->nr_running += (unsigned int)d->running;
+	psi->nr_memstall_running += (unsigned int)d->memstall_running;
 	spin_unlock(q, &psi->lock);
 }
 
 /* In a group, its ancestors and the machine. */
-static void psi_change_all(struct quire *q, struct mem_cgroup *memcg, enum psi_res res, int stalled,
-			   int running)
+static void psi_change_all(struct quire *q, struct mem_cgroup *memcg, const struct psi_delta *d)
 {
 	u64 now = quire_clock(q);
 
 	for (; memcg && memcg->parent; memcg = memcg->parent)
-		psi_change(q, &memcg->psi, now, res, stalled, running);
-	psi_change(q, &q->group->psi, now, res, stalled, running);
+		psi_change(q, &memcg->psi, now, d);
+	psi_change(q, &q->group->psi, now, d);
 }
 
-static struct mem_cgroup *current_memcg(struct quire *q)
+/* The running task, or a context without one, begins or ends a stall.  Stalls
+ * of one task nest, and count once. */
+static void psi_stall(struct quire *q, enum psi_res res, int delta)
 {
-	return q->group->ops.current_memcg ? q->group->ops.current_memcg(q) : NULL;
+	const struct group_pressure_ops *ops;
+	struct psi_delta d = {.running = 0};
+	struct psi_task *task;
+
+	if (!q->group)
+		return;
+	d.stalled[res] = delta;
+	ops = &q->group->ops;
+	task = ops->current_psi ? ops->current_psi(q) : NULL;
+	if (task) {
+		task->in_stall[res] += (unsigned int)delta;
+		if (task->in_stall[res] != (delta > 0))
+			return;
+		if (res == PSI_MEM)
+			d.memstall_running = delta * (int)task->running;
+	}
+	psi_change_all(q, ops->current_memcg ? ops->current_memcg(q) : NULL, &d);
 }
 
 void psi_stall_enter(struct quire *q, enum psi_res res)
 {
-	if (q->group)
-		psi_change_all(q, current_memcg(q), res, 1, 0);
+	psi_stall(q, res, 1);
 }
 
 void psi_stall_leave(struct quire *q, enum psi_res res)
 {
-	if (q->group)
-		psi_change_all(q, current_memcg(q), res, -1, 0);
+	psi_stall(q, res, -1);
 }
 
-void psi_running(struct quire *q, struct mem_cgroup *memcg, int delta)
+void psi_running(struct quire *q, struct mem_cgroup *memcg, struct psi_task *task, int delta)
 {
+	struct psi_delta d = {.running = delta};
+
+	task->running += (unsigned int)delta;
+	if (task->in_stall[PSI_MEM])
+		d.memstall_running = delta;
 	if (q->group)
-		psi_change_all(q, memcg, PSI_CPU, 0, delta);
+		psi_change_all(q, memcg, &d);
+}
+
+void psi_queued(struct quire *q, struct mem_cgroup *memcg, struct psi_task *task, int delta)
+{
+	struct psi_delta d = {.running = 0};
+
+	d.stalled[PSI_CPU] = delta;
+	task->in_stall[PSI_CPU] += (unsigned int)delta;
+	if (q->group)
+		psi_change_all(q, memcg, &d);
 }
 
 void psi_move_task(struct quire *q, struct mem_cgroup *from, struct mem_cgroup *to,
-		   const unsigned int in_stall[NR_PSI_RESOURCES])
+		   const struct psi_task *task)
 {
-	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++) {
-		if (!in_stall[r])
-			continue;
-		psi_change_all(q, from, (enum psi_res)r, -(int)in_stall[r], 0);
-		psi_change_all(q, to, (enum psi_res)r, (int)in_stall[r], 0);
+	struct psi_delta d = {.running = (int)task->running}, minus = {.running = -d.running};
+
+	if (task->in_stall[PSI_MEM]) {
+		d.memstall_running = d.running;
+		minus.memstall_running = -d.running;
 	}
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++) {
+		d.stalled[r] = r == PSI_CPU ? (int)task->in_stall[r] : task->in_stall[r] != 0;
+		minus.stalled[r] = -d.stalled[r];
+	}
+	psi_change_all(q, from, &minus);
+	psi_change_all(q, to, &d);
 }

@@ -18,10 +18,10 @@
 #include "node/page.h"
 #include "node/vmstat_items.h"
 
-#define MAX_ORDER	   11 /* orders 0 .. 10 */
-#define MAX_ORDER_NR_PAGES (1UL << (MAX_ORDER - 1))
-#define pageblock_order	   9
-#define pageblock_nr_pages (1UL << pageblock_order)
+#define MAX_ORDER		11 /* orders 0 .. 10 */
+#define MAX_ORDER_NR_PAGES	(1UL << (MAX_ORDER - 1))
+#define pageblock_order		9
+#define pageblock_nr_pages	(1UL << pageblock_order)
 #define PAGE_ALLOC_COSTLY_ORDER 3
 
 enum migratetype {
@@ -50,9 +50,9 @@ enum lru_list {
 	LRU_UNEVICTABLE,
 	NR_LRU_LISTS,
 };
-#define LRU_ACTIVE 1
-#define LRU_FILE   2
-#define for_each_lru(lru) for (int lru = 0; lru < NR_LRU_LISTS; lru++)
+#define LRU_ACTIVE		    1
+#define LRU_FILE		    2
+#define for_each_lru(lru)	    for (int lru = 0; lru < NR_LRU_LISTS; lru++)
 #define for_each_evictable_lru(lru) for (int lru = 0; lru <= LRU_ACTIVE_FILE; lru++)
 
 static inline bool is_file_lru(int lru)
@@ -183,19 +183,19 @@ typedef struct {
 struct node_floor {
 	struct pglist_data *pgdat[QUIRE_MAX_NODES];
 	u8 distance[QUIRE_MAX_NODES][QUIRE_MAX_NODES];
-	u16 *cpu_to_node;		       /* [nr_cpus] */
+	u16 *cpu_to_node;			    /* [nr_cpus] */
 	unsigned long (*events)[NR_VM_EVENT_ITEMS]; /* [nr_cpus] */
-	unsigned long totalram_pages;	       /* managed, all zones */
-	unsigned long totalreserve_pages;      /* what user allocations can't count on */
-	struct memblock *memblock;	       /* boot memory: node/memblock.h */
+	unsigned long totalram_pages;		    /* managed, all zones */
+	unsigned long totalreserve_pages;	    /* what user allocations can't count on */
+	struct memblock *memblock;		    /* boot memory: node/memblock.h */
 };
 
 #define for_each_node(q, nid) for (unsigned int nid = 0; nid < (q)->nr_nodes; nid++)
 #define NODE_DATA(q, nid)     ((q)->node->pgdat[nid])
 
-#define for_each_zone_of_node(pgdat, z)                                                  \
+#define for_each_zone_of_node(pgdat, z) \
 	for (struct zone *z = (pgdat)->node_zones; z < (pgdat)->node_zones + MAX_NR_ZONES; z++)
-#define for_each_populated_zone_of_node(pgdat, z)                                        \
+#define for_each_populated_zone_of_node(pgdat, z) \
 	for_each_zone_of_node(pgdat, z) if (z->present_pages)
 
 static inline struct zone *page_zone(const struct quire *q, const struct page *page)
@@ -237,6 +237,9 @@ static inline bool nodes_empty(const nodemask_t *mask)
 }
 
 /* node/node.c */
+struct text;
+/* "0-3,5", as Linux's %*pbl prints a mask; the nodes with memory for NULL. */
+void nodemask_to_text(const struct quire *q, struct text *t, const nodemask_t *mask);
 /* Reads the configuration, makes nodes, zones, the memory map's bounds, the
  * zonelists and the boot allocator.  -EINVAL or -ENOMEM. */
 int node_init(struct quire *q);
@@ -260,11 +263,11 @@ static inline bool zone_spans_pfn(const struct zone *zone, u64 pfn)
 }
 /* The next entry of a zonelist with zone_idx <= highest and a node in
  * *nodes (NULL: any), from z on; ends at one whose zone is NULL. */
-struct zoneref *next_zones_zonelist(struct zoneref *z, int highest_zoneidx, const nodemask_t *nodes);
+struct zoneref *next_zones_zonelist(struct zoneref *z, int highest_zoneidx,
+				    const nodemask_t *nodes);
 
-#define for_each_zone_zonelist_nodemask(zone_, z_, zlist_, highidx_, nodemask_)          \
+#define for_each_zone_zonelist_nodemask(zone_, z_, zlist_, highidx_, nodemask_)                 \
 	for (struct zoneref *z_ = next_zones_zonelist((zlist_)->zonerefs, highidx_, nodemask_); \
-	     (zone_ = z_->zone) != NULL;                                                 \
-	     z_ = next_zones_zonelist(z_ + 1, highidx_, nodemask_))
+	     (zone_ = z_->zone) != NULL; z_ = next_zones_zonelist(z_ + 1, highidx_, nodemask_))
 
 #endif

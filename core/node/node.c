@@ -512,3 +512,27 @@ void node_show(struct quire *q)
 		pr_info(q, "Fallback order for Node %u: %s", nid, line);
 	}
 }
+
+static bool node_is_in(const struct quire *q, unsigned int nid, const nodemask_t *mask)
+{
+	if (nid >= q->nr_nodes)
+		return false;
+	return mask ? node_isset(mask, nid) : NODE_DATA(q, nid)->node_present_pages != 0;
+}
+
+void nodemask_to_text(const struct quire *q, struct text *t, const nodemask_t *mask)
+{
+	const char *comma = "";
+
+	for (unsigned int nid = 0; nid < q->nr_nodes; nid++) {
+		unsigned int last = nid;
+
+		if (!node_is_in(q, nid, mask))
+			continue;
+		while (node_is_in(q, last + 1, mask))
+			last++;
+		text_printf(t, last > nid ? "%s%u-%u" : "%s%u", comma, nid, last);
+		comma = ",";
+		nid = last;
+	}
+}

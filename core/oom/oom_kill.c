@@ -85,7 +85,7 @@ static struct task *next_sharer(struct quire *q, struct task *victim, struct mm_
 			continue;
 		if (is_global_init(q, p)) {
 			*can_reap = false;
-			mm->flags |= BIT(MMF_OOM_SKIP);
+			(void)HOT_OR(&mm->flags, BIT(MMF_OOM_SKIP));
 			continue;
 		}
 		if ((p->flags & PF_KTHREAD) || p->sigkill_pending)

@@ -356,28 +356,6 @@ static void dump_tasks(struct quire *q, const struct oom_control *oc)
 	spin_unlock(q, &q->space->tasklist_lock);
 }
 
-/* "0-3,5", as %*pbl prints a mask; only nodes with memory for NULL. */
-static void nodes_to_text(struct quire *q, struct text *t, const nodemask_t *mask)
-{
-	const char *comma = "";
-
-	for (unsigned int nid = 0; nid < q->nr_nodes; nid++) {
-		unsigned int last = nid;
-
-#define HAS_NODE(n)           \
-	((n) < q->nr_nodes && \
-	 (mask ? node_isset(mask, n) : NODE_DATA(q, n)->node_present_pages != 0))
-		if (!HAS_NODE(nid))
-			continue;
-		while (HAS_NODE(last + 1))
-			last++;
-#undef HAS_NODE
-		text_printf(t, last > nid ? "%s%u-%u" : "%s%u", comma, nid, last);
-		comma = ",";
-		nid = last;
-	}
-}
-
 static void dump_oom_summary(struct quire *q, const struct oom_control *oc,
 			     const struct task *victim)
 {
@@ -389,11 +367,11 @@ static void dump_oom_summary(struct quire *q, const struct oom_control *oc,
 	text_init(&t, buf, sizeof(buf));
 	text_printf(&t, "oom-kill:constraint=%s,nodemask=", names[oc->constraint]);
 	if (oc->nodemask)
-		nodes_to_text(q, &t, oc->nodemask);
+		nodemask_to_text(q, &t, oc->nodemask);
 	else
 		text_puts(&t, "(null)");
 	text_puts(&t, ",cpuset=/,mems_allowed=");
-	nodes_to_text(q, &t, NULL);
+	nodemask_to_text(q, &t, NULL);
 	if (is_memcg_oom(oc)) {
 		text_puts(&t, ",oom_memcg=");
 		mem_cgroup_path(q, oc->memcg, &t);

@@ -76,12 +76,11 @@ static struct page *rmqueue_buddy(struct quire *q, struct zone *preferred, struc
 }
 
 static struct page *rmqueue(struct quire *q, struct zone *preferred, struct zone *zone,
-			    const struct alloc_context *ac, gfp_t gfp, unsigned int order,
+			    const struct alloc_context *ac, unsigned int order,
 			    unsigned int alloc_flags)
 {
 	struct page *page = NULL;
 
-	(void)gfp;
 	if (likely(pcp_allowed_order(order, ac->migratetype)))
 		page = rmqueue_pcplist(q, preferred, zone, order, ac->migratetype, alloc_flags);
 	if (unlikely(!page))
@@ -123,7 +122,7 @@ static struct page *try_zonelist(struct quire *q, gfp_t gfp, unsigned int order,
 					 ac->highest_zoneidx, *alloc_flags, gfp) &&
 		    !(*alloc_flags & ALLOC_NO_WATERMARKS))
 			continue;
-		page = rmqueue(q, preferred, zone, ac, gfp, order, *alloc_flags);
+		page = rmqueue(q, preferred, zone, ac, order, *alloc_flags);
 		if (likely(page)) {
 			prep_new_page(q, page, order, gfp);
 			if (unlikely(order && (*alloc_flags & ALLOC_HARDER)))
@@ -255,17 +254,14 @@ static struct page *direct_reclaim(struct quire *q, gfp_t gfp, unsigned int allo
 	struct quire_context *ctx = current_context(q);
 	unsigned int memalloc = ctx->flags & PF_MEMALLOC;
 	struct page *page;
-	u64 start;
 
 	*progress = 0;
 	if (!q->page->ops.try_to_free_pages)
 		return NULL;
-	start = quire_clock(q);
 	ctx->flags |= PF_MEMALLOC;
 	*progress = q->page->ops.try_to_free_pages(q, ac);
 	ctx = current_context(q);
 	ctx->flags = (ctx->flags & ~(unsigned int)PF_MEMALLOC) | memalloc;
-	HOT_ADD(&q->page->stall_ns, quire_clock(q) - start);
 	if (!*progress)
 		return NULL;
 	page = get_page_from_freelist(q, gfp, ac->order, alloc_flags, ac);
@@ -290,6 +286,9 @@ static struct page *alloc_pages_may_oom(struct quire *q, gfp_t gfp, struct alloc
 	if (page || ac->order > PAGE_ALLOC_COSTLY_ORDER ||
 	    (gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)))
 		return page;
+	/* Killing frees little that a request for low zones could take. */
+	if (ac->highest_zoneidx < ZONE_NORMAL)
+		return NULL;
 	if (!q->page->ops.out_of_memory)
 		return NULL;
 	if (q->page->ops.out_of_memory(q, ac) || (gfp & __GFP_NOFAIL)) {
@@ -298,24 +297,6 @@ static struct page *alloc_pages_may_oom(struct quire *q, gfp_t gfp, struct alloc
 			page = get_page_from_freelist(q, gfp, ac->order, ALLOC_NO_WATERMARKS, ac);
 	}
 	return page;
-}
-
-/* "0-3,5", as %*pbl; all of them for NULL. */
-static void nodes_to_text(struct quire *q, struct text *t, const nodemask_t *mask)
-{
-	const char *comma = "";
-
-	for (unsigned int nid = 0; nid < q->nr_nodes; nid++) {
-		unsigned int last = nid;
-
-		if (mask && !node_isset(mask, nid))
-			continue;
-		while (last + 1 < q->nr_nodes && (!mask || node_isset(mask, last + 1)))
-			last++;
-		text_printf(t, last > nid ? "%s%u-%u" : "%s%u", comma, nid, last);
-		comma = ",";
-		nid = last;
-	}
 }
 
 /* The log's "page allocation failure", at most one in ten seconds. */
@@ -335,11 +316,11 @@ static void warn_alloc(struct quire *q, gfp_t gfp, unsigned int order, const nod
 	gfp_to_text(&t, gfp);
 	text_init(&t, nodes, sizeof(nodes));
 	if (nodemask)
-		nodes_to_text(q, &t, nodemask);
+		nodemask_to_text(q, &t, nodemask);
 	else
 		text_puts(&t, "(null)");
 	text_init(&t, allowed, sizeof(allowed));
-	nodes_to_text(q, &t, NULL);
+	nodemask_to_text(q, &t, NULL);
 	pr_warn(q,
 		"%s: page allocation failure: order:%u, mode:%#x(%s), "
 		"nodemask=%s,cpuset=/,mems_allowed=%s",
@@ -368,10 +349,12 @@ static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context 
 	*again = false;
 	if (*alloc_flags & ALLOC_KSWAPD)
 		wake_all_kswapds(q, gfp, ac);
-	if (rights) {
-		/* Without ALLOC_WMARK_MASK's bits: the reserves have no mark. */
+	/* Without ALLOC_WMARK_MASK's bits: the reserves have no mark. */
+	if (rights)
 		*alloc_flags = rights | (*alloc_flags & ALLOC_KSWAPD);
-		/* Policy does not bind those who are to free memory. */
+	/* Policy binds neither those who are to free memory nor those who can't
+	 * wait. */
+	if (rights || (gfp & __GFP_ATOMIC)) {
 		ac->nodemask = NULL;
 		find_preferred(ac);
 	}

@@ -60,7 +60,6 @@ struct page_floor {
 	unsigned int watermark_boost_factor;
 	unsigned int lowmem_reserve_ratio[MAX_NR_ZONES];
 	unsigned int percpu_pagelist_high_fraction;
-	unsigned long stall_ns; /* virtual time spent in direct reclaim */
 	/* Fault point: when set and true, the allocation fails at once (not
 	 * those with __GFP_NOFAIL). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);

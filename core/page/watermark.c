@@ -186,21 +186,6 @@ void setup_per_zone_wmarks(struct quire *q)
 		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) zone_pcp_update(q, zone);
 }
 
-static unsigned long int_sqrt(unsigned long x)
-{
-	unsigned long root = 0, bit = x ? 1UL << (ilog2(x) & ~1u) : 0;
-
-	for (; bit; bit >>= 2) {
-		if (x >= root + bit) {
-			x -= root + bit;
-			root = (root >> 1) + bit;
-		} else {
-			root >>= 1;
-		}
-	}
-	return root;
-}
-
 void calculate_min_free_kbytes(struct quire *q)
 {
 	unsigned long lowmem_kbytes = nr_free_buffer_pages(q) * (PAGE_SIZE >> 10);

@@ -10,8 +10,8 @@
  * tried before giving up: active lists that need not have been shrunk, and
  * groups' memory.low.
  *
- * The time spent is pressure: it counts in reclaim->stall_ns and as a stall
- * (PSI; for a group its charge sees to that).
+ * The time spent is pressure: a stall (PSI; for a group its charge sees to
+ * that), and an allocation's counts in reclaim->stall_ns.
  */
 #include "reclaim/internal.h"
 
@@ -122,7 +122,6 @@ static unsigned long reclaim_stalled(struct quire *q, struct zonelist *zonelist,
 	struct quire_context *context = current_context(q);
 	unsigned int memalloc = context->flags & PF_MEMALLOC;
 	unsigned long slab = context->reclaimed_slab, nr_reclaimed;
-	u64 start = quire_clock(q);
 
 	context->flags |= PF_MEMALLOC;
 	context->reclaimed_slab = 0;
@@ -130,8 +129,6 @@ static unsigned long reclaim_stalled(struct quire *q, struct zonelist *zonelist,
 	/* It may have moved to another CPU, but the context is its own. */
 	context->reclaimed_slab = slab;
 	context->flags = (context->flags & ~PF_MEMALLOC) | memalloc;
-	(void)HOT_ADD(&q->reclaim->stall_ns, quire_clock(q) - start);
-	(void)HOT_ADD(&q->reclaim->nr_direct_stalls, 1);
 	return nr_reclaimed;
 }
 
@@ -150,13 +147,17 @@ unsigned long try_to_free_pages(struct quire *q, struct alloc_context *ac)
 		.may_swap = true,
 	};
 	unsigned long nr_reclaimed;
+	u64 start;
 
 	/* Killed while it waited: say that there was progress, and let it die. */
 	if (throttle_direct_reclaim(q, gfp, ac->zonelist, ac->nodemask))
 		return 1;
+	start = quire_clock(q);
 	psi_stall_enter(q, PSI_MEM);
 	nr_reclaimed = reclaim_stalled(q, ac->zonelist, &sc);
 	psi_stall_leave(q, PSI_MEM);
+	(void)HOT_ADD(&q->reclaim->stall_ns, quire_clock(q) - start);
+	(void)HOT_ADD(&q->reclaim->nr_direct_stalls, 1);
 	return nr_reclaimed;
 }
 

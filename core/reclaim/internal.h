@@ -27,7 +27,6 @@ struct reclaim_stat {
 	unsigned int nr_dirty, nr_unqueued_dirty, nr_congested, nr_writeback, nr_immediate;
 	unsigned int nr_pageout;
 	unsigned int nr_activate[2]; /* anon, file */
-	unsigned int nr_ref_keep, nr_unmap_fail;
 };
 
 static inline bool cgroup_reclaim(const struct scan_control *sc)
@@ -65,9 +64,6 @@ static inline struct page *lru_to_page(struct list_head *head)
 {
 	return list_entry(head->prev, struct page, lru);
 }
-
-/* A page that no reclaimer could free: mlocked, or of a mapping that says so. */
-bool page_evictable(const struct page *page);
 
 /* shrink_page_list.c: pages freed; what stays is left on the list. */
 unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,

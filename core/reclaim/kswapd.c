@@ -124,8 +124,7 @@ static unsigned long sum_boosts(const struct pglist_data *pgdat, int highest_zon
 	for (int zid = 0; zid <= highest_zoneidx; zid++) {
 		boosts[zid] = 0;
 		if (managed_zone(&pgdat->node_zones[zid]))
-			sum += boosts[zid] =
-				HOT_LOAD(&pgdat->node_zones[zid].watermark_boost);
+			sum += boosts[zid] = HOT_LOAD(&pgdat->node_zones[zid].watermark_boost);
 	}
 	return sum;
 }
@@ -190,6 +189,14 @@ static void balance_runs(struct quire *q, struct pglist_data *pgdat, struct scan
 		(void)HOT_ADD(&pgdat->kswapd_failures, 1);
 }
 
+/* While kswapd is at it, frees bypass long per-CPU lists. */
+static void set_reclaim_active(struct pglist_data *pgdat, int highest_zoneidx, bool active)
+{
+	for (int zid = 0; zid <= highest_zoneidx; zid++)
+		if (managed_zone(&pgdat->node_zones[zid]))
+			HOT_STORE(&pgdat->node_zones[zid].reclaim_active, active);
+}
+
 /* Reclaims until the node is in balance for the order and the zones, or there
  * is nothing to be had.  The order that it worked for in the end. */
 static int balance_pgdat(struct quire *q, struct pglist_data *pgdat, int order, int highest_zoneidx)
@@ -205,7 +212,9 @@ static int balance_pgdat(struct quire *q, struct pglist_data *pgdat, int order, 
 
 	psi_stall_enter(q, PSI_MEM);
 	count_vm_event(q, PAGEOUTRUN);
+	set_reclaim_active(pgdat, highest_zoneidx, true);
 	balance_runs(q, pgdat, &sc, &boost);
+	set_reclaim_active(pgdat, highest_zoneidx, false);
 	if (boosted)
 		drop_boosts(q, pgdat, highest_zoneidx, boosts);
 	snapshot_refaults(q, NULL, pgdat);

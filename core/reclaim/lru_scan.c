@@ -56,15 +56,6 @@ unsigned long lruvec_page_state(struct quire *q, struct lruvec *lruvec, enum nod
 	return sum;
 }
 
-static unsigned long int_sqrt(unsigned long x)
-{
-	unsigned long r = 0;
-
-	while ((r + 1) * (r + 1) <= x)
-		r++;
-	return r;
-}
-
 /*
  * Is the inactive list too short beside the active one?  Up to 1 GiB half and
  * half; then a smaller share does, as the square root of ten times the size in
@@ -79,15 +70,6 @@ bool inactive_is_low(struct quire *q, struct lruvec *lruvec, int inactive_lru)
 	unsigned long ratio = gb ? int_sqrt(10 * gb) : 1;
 
 	return inactive * ratio < active;
-}
-
-bool page_evictable(const struct page *page)
-{
-	if (PageMlocked(page))
-		return false;
-	if (PageAnon(page) || !page->mapping || PageSwapCache(page))
-		return true;
-	return !page->mapping->unevictable;
 }
 
 /* A reference, unless the page is on its way to the allocator. */
@@ -162,9 +144,12 @@ static unsigned long isolate_lru_pages(struct quire *q, unsigned long nr_to_scan
 
 /*
  * Puts isolated pages back where their flags say and drops reclaim's
- * reference, all under lru_lock; those whose last reference that is are left
- * on list for the caller, who drops it without the lock.  Returns the pages
+ * reference, all under lru_lock; those whose last reference that was are left
+ * on list for the caller, who frees them without the lock.  Returns the pages
  * put back.
+ *
+ * PG_lru comes before our reference goes: whoever drops the last one after us
+ * then finds the flag, and waits for the lock to take the page off its list.
  */
 static unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgdat,
 				       struct list_head *list)
@@ -179,18 +164,18 @@ static unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgda
 		VM_BUG_ON(q, lruvec->pgdat != pgdat);
 		list_del(&page->lru);
 		ClearPageIsolated(page);
-		if (page_ref_count(page) == 1) {
-			list_add(&page->lru, &to_free);
-			continue;
-		}
 		if (!page_evictable(page)) {
 			ClearPageActive(page);
 			SetPageUnevictable(page);
 			count_vm_event(q, UNEVICTABLE_PGCULLED);
 		}
 		SetPageLRU(page);
+		if (put_page_testzero(page)) {
+			ClearPageLRU(page);
+			list_add(&page->lru, &to_free);
+			continue;
+		}
 		add_page_to_lru_list(q, lruvec, page);
-		(void)put_page_testzero(page);
 		nr_moved++;
 		if (PageActive(page))
 			workingset_age_nonresident(q, lruvec, 1);
@@ -199,13 +184,14 @@ static unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgda
 	return nr_moved;
 }
 
-static void put_pages_list(struct quire *q, struct list_head *list)
+/* Pages without a reference left. */
+static void free_pages_list(struct quire *q, struct list_head *list)
 {
 	while (!list_empty(list)) {
 		struct page *page = lru_to_page(list);
 
 		list_del(&page->lru);
-		put_page(q, page);
+		free_unreferenced_page(q, page);
 	}
 }
 
@@ -283,7 +269,7 @@ unsigned long shrink_inactive_list(struct quire *q, unsigned long nr_to_scan, st
 	count_reclaim(q, lruvec, sc, kswapd ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT,
 		      file ? PGSTEAL_FILE : PGSTEAL_ANON, nr_reclaimed);
 	spin_unlock(q, &pgdat->lru_lock);
-	put_pages_list(q, &page_list);
+	free_pages_list(q, &page_list);
 	lru_note_cost(q, lruvec, file, stat.nr_pageout);
 
 	/*
@@ -356,6 +342,6 @@ void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec
 	count_memcg_events(q, lruvec->memcg, PGDEACTIVATE, nr_deactivate);
 	mod_node_page_state(pgdat, isolated, -(long)nr_taken);
 	spin_unlock(q, &pgdat->lru_lock);
-	put_pages_list(q, &l_active);
-	put_pages_list(q, &l_inactive);
+	free_pages_list(q, &l_active);
+	free_pages_list(q, &l_inactive);
 }

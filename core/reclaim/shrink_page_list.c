@@ -33,7 +33,7 @@
 #include "reclaim/internal.h"
 
 enum page_references { PAGEREF_RECLAIM, PAGEREF_RECLAIM_CLEAN, PAGEREF_KEEP, PAGEREF_ACTIVATE };
-enum pageout_result { PAGE_KEEP, PAGE_ACTIVATE, PAGE_SUCCESS, PAGE_CLEAN };
+enum pageout_result { PAGE_KEEP, PAGE_ACTIVATE, PAGE_SUCCESS };
 enum verdict { PAGE_FREE, PAGE_PUT_BACK, PAGE_PUT_BACK_UNLOCKED, PAGE_TO_ACTIVE };
 
 /* The tree that a locked page is in: a file's, a swap area's or none. */
@@ -217,8 +217,6 @@ static enum verdict shrink_dirty_page(struct quire *q, struct page *page,
 		if (PageDirty(page) || PageWriteback(page))
 			return PAGE_PUT_BACK;
 		return PAGE_FREE;
-	case PAGE_CLEAN:
-		break;
 	}
 	return PAGE_FREE;
 }
@@ -241,20 +239,16 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 	references = page_check_references(q, page, sc);
 	if (references == PAGEREF_ACTIVATE)
 		return PAGE_TO_ACTIVE;
-	if (references == PAGEREF_KEEP) {
-		stat->nr_ref_keep++;
+	if (references == PAGEREF_KEEP)
 		return PAGE_PUT_BACK;
-	}
 	if (PageAnon(page) && !PageSwapCache(page)) {
 		if (!(sc->gfp_mask & __GFP_IO))
 			return PAGE_PUT_BACK;
 		if (!add_to_swap(q, page))
 			return PAGE_TO_ACTIVE;
 	}
-	if (page_mapped(page) && !try_to_unmap(q, page)) {
-		stat->nr_unmap_fail++;
+	if (page_mapped(page) && !try_to_unmap(q, page))
 		return PAGE_TO_ACTIVE;
-	}
 	mapping = page_mapping(q, page);
 	if (PageDirty(page)) {
 		verdict = shrink_dirty_page(q, page, mapping, references, sc, stat);
@@ -272,8 +266,7 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 static void activate_isolated(struct quire *q, struct page *page, struct reclaim_stat *stat)
 {
 	/* A slot in short supply is worth more than saving a later write. */
-	if (PageSwapCache(page) &&
-	    (PageMlocked(page) || q->swap->nr_swap_pages * 2 < (long)q->swap->total_swap_pages))
+	if (PageSwapCache(page) && (PageMlocked(page) || vm_swap_full(q)))
 		(void)try_to_free_swap(q, page);
 	if (PageMlocked(page))
 		return;

@@ -50,7 +50,8 @@ void reclaim_throttle(struct quire *q, struct pglist_data *pgdat, enum vmscan_th
 	case VMSCAN_THROTTLE_WRITEBACK:
 		timeout = NSEC_PER_SEC / 10;
 		if (HOT_ADD(&pgdat->nr_writeback_throttled, 1) == 1)
-			pgdat->nr_reclaim_start = node_page_state(pgdat, NR_THROTTLED_WRITTEN);
+			HOT_STORE(&pgdat->nr_reclaim_start,
+				  node_page_state(pgdat, NR_THROTTLED_WRITTEN));
 		break;
 	case VMSCAN_THROTTLE_CONGESTED:
 	case VMSCAN_THROTTLE_NOPROGRESS:

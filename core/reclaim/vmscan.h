@@ -8,7 +8,6 @@
 
 #include "space/sched.h"
 
-#define SWAP_CLUSTER_MAX    32UL
 #define DEF_PRIORITY	    12
 #define MAX_RECLAIM_RETRIES 16
 

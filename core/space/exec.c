@@ -134,6 +134,7 @@ int set_task_cmdline(struct quire *q, struct task *task, const char *cmdline,
 	if (!args)
 		return -ENOMEM;
 	memcpy(args, cmdline, cmdline_len);
+	task = task->group_leader; /* all threads share one title */
 	kfree(q, task->cmdline);
 	task->cmdline = args;
 	task->cmdline_len = cmdline_len;

@@ -50,7 +50,6 @@ static void unhash_task(struct quire *q, struct task *task)
 		sig->utime += task->utime;
 		sig->stime += task->stime;
 		list_del_init(&task->thread_group);
-		task->cmdline = NULL; /* the leader's */
 	} else {
 		struct signal_struct *psig = task->parent->signal;
 
@@ -116,12 +115,13 @@ void release_task(struct quire *q, struct task *task)
 	put_shared(q, q->space->sighand_cachep, &task->sighand);
 	kmem_cache_free(q, q->space->pid_cachep, task->pid_struct);
 	task->pid_struct = NULL;
-	if (task == leader) {
-		kfree(q, task->cmdline);
-		task->cmdline = NULL;
+	kfree(q, task->cmdline);
+	task->cmdline = NULL;
+	if (task->memcg) {
+		psi_move_task(q, task->memcg, NULL, &task->psi);
+		mem_cgroup_detach_task(q, task->memcg);
+		task->memcg = NULL;
 	}
-	mem_cgroup_detach_task(q, task->memcg);
-	task->memcg = NULL;
 	put_task(q, task);
 	if (!leader_too)
 		return;

@@ -303,7 +303,7 @@ static int copy_signal(struct quire *q, struct task *task, struct task *parent, 
 	struct signal_struct *sig = parent->signal;
 
 	if (thread) {
-		sig->refs++;
+		(void)HOT_ADD(&sig->refs, 1);
 		task->signal = sig;
 		return 0;
 	}
@@ -319,17 +319,15 @@ static int copy_signal(struct quire *q, struct task *task, struct task *parent, 
 
 static int copy_cmdline(struct quire *q, struct task *task, struct task *parent, bool thread)
 {
-	task->cmdline_len = parent->cmdline_len;
-	if (!parent->cmdline)
+	struct task *leader = parent->group_leader;
+
+	if (thread || !leader->cmdline)
 		return 0;
-	if (thread) { /* the leader's, and freed by it */
-		task->cmdline = parent->cmdline;
-		return 0;
-	}
-	task->cmdline = kmalloc(q, parent->cmdline_len, GFP_KERNEL);
+	task->cmdline = kmalloc(q, leader->cmdline_len, GFP_KERNEL);
 	if (!task->cmdline)
 		return -ENOMEM;
-	memcpy(task->cmdline, parent->cmdline, parent->cmdline_len);
+	task->cmdline_len = leader->cmdline_len;
+	memcpy(task->cmdline, leader->cmdline, leader->cmdline_len);
 	return 0;
 }
 
@@ -352,15 +350,14 @@ static int copy_mm(struct quire *q, struct task *task, struct task *parent, bool
 }
 
 /* What a task owns by itself, in part or whole: also after a failure. */
-static void free_new_task(struct quire *q, struct task *task, bool thread)
+static void free_new_task(struct quire *q, struct task *task)
 {
 	struct space_floor *sp = q->space;
 
 	if (task->mm)
 		mmput(q, task->mm);
 	free_task_stack(q, task);
-	if (!thread)
-		kfree(q, task->cmdline);
+	kfree(q, task->cmdline);
 	put_shared(q, sp->files_cachep, &task->files);
 	put_shared(q, sp->fs_cachep, &task->fs);
 	put_shared(q, sp->sighand_cachep, &task->sighand);
@@ -465,7 +462,7 @@ struct task *create_task(struct quire *q, struct task *parent, unsigned int clon
 		spin_unlock(q, &sp->tasklist_lock);
 	}
 	if (err) {
-		free_new_task(q, task, thread);
+		free_new_task(q, task);
 		return ERR_PTR(err);
 	}
 	return task;

@@ -25,6 +25,7 @@ void vma_link(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
 void vma_unlink(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma);
 void vma_set_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end,
 		   unsigned long pgoff);
+int vma_grow_down(struct quire *q, struct vm_area_struct *vma, u64 addr);
 int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma, u64 addr,
 	      bool new_below);
 /* Joins a VMA with its neighbours where they fit: the one that remains. */

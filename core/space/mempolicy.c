@@ -49,7 +49,7 @@ static struct page *alloc_interleaved(struct quire *q, const struct mempolicy *p
 	struct page *page = __alloc_pages(q, gfp, 0, nid, NULL);
 
 	if (page && page_to_nid(page) == nid)
-		page_zone(q, page)->pageset[smp_processor_id(q)].numa_event[NUMA_INTERLEAVE_HIT]++;
+		count_numa_interleave(q, page);
 	return page;
 }
 
@@ -83,7 +83,8 @@ unsigned int mempolicy_node(struct quire *q, const nodemask_t **nodemask)
 		*nodemask = &task->policy.nodes;
 		return numa_node_id(q);
 	case MPOL_INTERLEAVE:
-		return nth_node(q, &task->policy.nodes,
+		return MEMPOLICY_INTERLEAVED |
+		       nth_node(q, &task->policy.nodes,
 				task->policy.il_next++ % nodes_weight(q, &task->policy.nodes));
 	default:
 		return numa_node_id(q);

@@ -344,9 +344,7 @@ out:
  */
 int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma, u64 addr)
 {
-	struct mm_struct *mm = vma->vm_mm;
 	struct vm_area_struct *prev = vma->vm_prev;
-	unsigned long grow;
 
 	addr &= PAGE_MASK;
 	if (!(vma->vm_flags & VM_GROWSDOWN) || addr < MMAP_MIN_ADDR)
@@ -360,14 +358,7 @@ int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma,
 		return -ENOMEM;
 	if (anon_vma_prepare(q, vma))
 		return -ENOMEM;
-	if (addr >= vma->vm_start)
-		return 0; /* another thread was quicker */
-	grow = (vma->vm_start - addr) >> PAGE_SHIFT;
-	if (vm_enough_memory(q, mm, grow))
-		return -ENOMEM;
-	vma_set_range(q, vma, addr, vma->vm_end, vma->vm_pgoff - grow);
-	vm_stat_account(mm, vma->vm_flags, (long)grow);
-	return 0;
+	return vma_grow_down(q, vma, addr);
 }
 
 /* ---- mprotect, mlock, madvise ---------------------------------------------------- */

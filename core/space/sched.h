@@ -56,7 +56,7 @@ struct task {
 	int pid, tgid;
 	unsigned int usage;
 	char comm[TASK_COMM_LEN];
-	char *cmdline; /* kmalloc'ed, NUL between arguments; NULL: kernel thread */
+	char *cmdline; /* the leader's: kmalloc'ed, NUL between arguments; NULL: kernel thread */
 	unsigned int cmdline_len;
 	unsigned int flags; /* PF_* */
 	enum task_state state;
@@ -78,16 +78,11 @@ struct task {
 	int exit_code;
 	struct mem_cgroup *memcg; /* NULL: the root */
 	struct mempolicy policy;
-	unsigned int in_stall[NR_PSI_RESOURCES];
+	struct psi_task psi;
 	struct list_head oom_reaper_list;   /* on oom->reaper_list, with a reference */
 	u64 oom_reaper_at;		    /* ns: not to be reaped before */
 	struct quire_wait_queue *exit_wait; /* woken when it becomes a zombie; may be NULL */
 	void *port_private;		    /* the fiber or thread */
-};
-
-struct space_pressure_ops {
-	/* workingset for anonymous refaults lives in cache ops already. */
-	void (*oom_reaper_done)(struct quire *q, struct mm_struct *mm);
 };
 
 struct space_floor {
@@ -99,10 +94,10 @@ struct space_floor {
 	unsigned long total_forks;
 	struct list_head mms; /* every mm_struct, oldest first; tasklist_lock */
 	u64 next_context_id;
-	struct task *swapper;	/* pid 0: parent of the first two, on no list */
+	struct task *swapper;	       /* pid 0: parent of the first two, on no list */
 	unsigned long exited_switches; /* context switches of tasks that are gone */
-	struct task *init_task; /* pid 1 */
-	struct task *kthreadd;	/* pid 2 */
+	struct task *init_task;	       /* pid 1 */
+	struct task *kthreadd;	       /* pid 2 */
 	struct kmem_cache *task_cachep, *mm_cachep, *vma_cachep, *anon_vma_cachep,
 		*anon_vma_chain_cachep, *signal_cachep, *sighand_cachep, *files_cachep, *fs_cachep,
 		*cred_cachep, *pid_cachep;

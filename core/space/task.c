@@ -110,7 +110,7 @@ int task_set_memcg(struct quire *q, struct task *task, struct mem_cgroup *memcg)
 
 		if (old == memcg)
 			continue;
-		psi_move_task(q, old, memcg, t->in_stall);
+		psi_move_task(q, old, memcg, &t->psi);
 		mem_cgroup_attach_task(q, memcg);
 		t->memcg = memcg;
 		mem_cgroup_detach_task(q, old);
@@ -147,9 +147,11 @@ static struct mem_cgroup *current_memcg(struct quire *q)
 	return task_memcg(current_task(q));
 }
 
-static void drop_swap_of_page(struct quire *q, struct page *page)
+static struct psi_task *current_psi(struct quire *q)
 {
-	(void)try_to_free_swap(q, page);
+	struct task *task = current_task(q);
+
+	return task ? &task->psi : NULL;
 }
 
 static void register_ops(struct quire *q)
@@ -158,9 +160,9 @@ static void register_ops(struct quire *q)
 	q->page->ops.task_is_oom_victim = task_is_oom_victim;
 	q->page->ops.mempolicy_node = mempolicy_node;
 	q->group->ops.current_memcg = current_memcg;
+	q->group->ops.current_psi = current_psi;
 	q->cache->ops.page_mkclean = page_mkclean;
 	q->cache->ops.unmap_mapping_range = unmap_mapping_range;
-	q->cache->ops.try_to_free_swap = drop_swap_of_page;
 }
 
 /* ---- boot ------------------------------------------------------------------------ */

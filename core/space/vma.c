@@ -278,6 +278,34 @@ void vma_set_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 e
 }
 
 /*
+ * The stack's new start, unless another thread was quicker.  mmap_lock is held
+ * for reading only, so page_table_lock keeps two of them apart.  -ENOMEM if the
+ * pages can't be promised.
+ */
+int vma_grow_down(struct quire *q, struct vm_area_struct *vma, u64 addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	int err = 0;
+
+	vma_rmap_lock(q, vma);
+	spin_lock(q, &mm->page_table_lock);
+	if (addr < vma->vm_start) {
+		unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+
+		err = vm_enough_memory(q, mm, grow);
+		if (!err) {
+			vma->vm_start = addr;
+			vma->vm_pgoff -= grow;
+			vma_gap_update(vma);
+			vm_stat_account(mm, vma->vm_flags, (long)grow);
+		}
+	}
+	spin_unlock(q, &mm->page_table_lock);
+	vma_rmap_unlock(q, vma);
+	return err;
+}
+
+/*
  * Cuts an area in two at addr; the new one is the lower or the upper part.
  * -ENOMEM changes nothing.  Linux: __split_vma().
  */

@@ -69,16 +69,17 @@ static int replace_entry(struct quire *q, struct address_space *m, unsigned long
 }
 
 static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsigned long index,
-				 swp_entry_t entry, gfp_t gfp)
+				 swp_entry_t entry, gfp_t gfp, bool *major)
 {
 	struct page *page;
-	bool major;
+	bool was_read;
 	int err;
 
 	/* Someone else may have brought it in, and freed the slot, by now. */
 	if (xa_load(&m->i_pages, index) != xa_mk_value(entry.val))
 		return ERR_PTR(-EEXIST);
-	page = swapin_readahead(q, entry, gfp, &major);
+	page = swapin_readahead(q, entry, gfp, &was_read);
+	*major |= was_read;
 	if (!page) {
 		bool gone = xa_load(&m->i_pages, index) != xa_mk_value(entry.val);
 

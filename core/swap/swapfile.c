@@ -270,8 +270,12 @@ swp_entry_t get_swap_page(struct quire *q, struct page *page)
 	for (unsigned int i = 0; !entry.val && i < q->swap->nr_swapfiles; i++)
 		if (reclaim_cached_slots(q, q->swap->info[i]))
 			entry = take_slot(q);
-	if (!entry.val || !memcg)
+	if (!memcg)
 		return entry;
+	if (!entry.val) {
+		memcg_memory_event(memcg, MEMCG_SWAP_FAIL);
+		return entry;
+	}
 	if (mem_cgroup_try_charge_swap(q, memcg, 1)) {
 		put_swap_page(q, entry);
 		return (swp_entry_t){0};

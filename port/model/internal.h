@@ -77,6 +77,7 @@ struct fiber {
 	int pinned;	   /* node, or -1 */
 	unsigned int home; /* node whose queue it joins */
 	bool kthread, call, interruptible, uninterruptible;
+	bool psi; /* counted as running in its task's group */
 	struct quire_wait_queue *wq;
 	u64 ready_at; /* when the work that it was charged for is done */
 	size_t timer; /* its timeout's place in the heap */

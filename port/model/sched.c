@@ -192,12 +192,14 @@ static void enqueue(struct model *m, struct fiber *f)
 	struct run_queue *rq = &m->rq[f->home];
 
 	f->state = FIBER_QUEUED;
+	if (f->psi)
+		psi_queued(m->q, f->ctx.task->memcg, &f->ctx.task->psi, 1);
 	list_add_tail(&f->link, &rq->list);
 	rq->nr++;
 	rq->nr_unpinned += f->pinned < 0;
 }
 
-static struct fiber *dequeue_from(struct run_queue *rq, bool any)
+static struct fiber *dequeue_from(struct model *m, struct run_queue *rq, bool any)
 {
 	struct fiber *f;
 
@@ -209,6 +211,8 @@ static struct fiber *dequeue_from(struct run_queue *rq, bool any)
 		list_del(&f->link);
 		rq->nr--;
 		rq->nr_unpinned -= f->pinned < 0;
+		if (f->psi)
+			psi_queued(m->q, f->ctx.task->memcg, &f->ctx.task->psi, -1);
 		return f;
 	}
 	return NULL;
@@ -217,13 +221,24 @@ static struct fiber *dequeue_from(struct run_queue *rq, bool any)
 static struct fiber *pick_next(struct model *m, unsigned int cpu)
 {
 	unsigned int node = m->cpu[cpu].node;
-	struct fiber *f = dequeue_from(&m->rq[node], true);
+	struct fiber *f = dequeue_from(m, &m->rq[node], true);
 
 	for (unsigned int i = 1; i < m->nr_nodes && !f; i++)
-		f = dequeue_from(&m->rq[(node + i) % m->nr_nodes], false);
+		f = dequeue_from(m, &m->rq[(node + i) % m->nr_nodes], false);
 	if (f)
 		f->home = node;
 	return f;
+}
+
+/* The running fibers of tasks, for pressure: who does not wait runs, or would. */
+static void tell_psi(struct model *m, struct fiber *f, bool running)
+{
+	struct task *task = f->ctx.task;
+
+	if (!task || f->psi == running)
+		return;
+	f->psi = running;
+	psi_running(m->q, task->memcg, &task->psi, running ? 1 : -1);
 }
 
 /* ---- running a fiber ------------------------------------------------------------------ */
@@ -298,6 +313,7 @@ static void park(struct model *m, struct fiber *f)
 {
 	f->state = FIBER_PARKED;
 	m->nr_active--;
+	tell_psi(m, f, false);
 }
 
 static void cpu_free(struct model *m, unsigned int cpu)
@@ -368,6 +384,7 @@ static void end_wait(struct model *m, struct fiber *f)
 		m->nr_uninterruptible--;
 	f->uninterruptible = false;
 	m->nr_active++;
+	tell_psi(m, f, true);
 	f->state = FIBER_PENDING;
 	if (m->running)
 		m->slice_ns = min(m->slice_ns, m->hot.charged_ns + MODEL_WAKE_NS);
@@ -409,6 +426,7 @@ void sched_wait(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeo
 	list_add_tail(&f->link, wait_bucket(m, wq));
 	f->state = FIBER_WAITING;
 	m->nr_active--;
+	tell_psi(m, f, false);
 	if (now + timeout_ns >= now && timeout_ns != UINT64_MAX)
 		sched_push(m, now + timeout_ns, MEV_TIMEOUT, 0, f);
 	task = f->ctx.task;
@@ -513,6 +531,7 @@ static void fiber_main(void *arg)
 			f->ctx.task = task;
 			task->port_private = f;
 			get_task(task);
+			tell_psi(m, f, true);
 		}
 	}
 	f->fn(f->arg);
@@ -521,6 +540,7 @@ static void fiber_main(void *arg)
 		do_exit(m->q, task, 0);
 	f->state = FIBER_DEAD;
 	m->nr_active--;
+	tell_psi(m, f, false);
 	if (f->done)
 		*f->done = true;
 	account(m, f);
@@ -573,6 +593,7 @@ struct fiber *sched_spawn(struct model *m, const char *name, void (*fn)(void *),
 	}
 	list_add_tail(&f->all, &m->fibers);
 	m->nr_active++;
+	tell_psi(m, f, true);
 	sched_push(m, work_clock(m), MEV_READY, 0, f);
 	return f;
 }

@@ -415,13 +415,14 @@ static void test_psi(void **state)
 	struct quire *q = l->q;
 	struct mem_cgroup *a = mem_cgroup_create(q, NULL, "a"), *b = mem_cgroup_create(q, a, "b");
 	struct psi_group *psi = &q->group->psi;
+	struct psi_task other = {{0}, 0};
 
 	(void)state;
 	fake.current = b;
 	l->now = 10 * NSEC_PER_SEC;
 	psi_stall_enter(q, PSI_MEM);
 	l->now += 100 * NSEC_PER_MSEC;
-	psi_running(q, NULL, 1); /* another one makes progress: some, not full */
+	psi_running(q, NULL, &other, 1); /* another one makes progress: some, not full */
 	l->now += 200 * NSEC_PER_MSEC;
 	psi_stall_leave(q, PSI_MEM);
 	l->now += NSEC_PER_SEC;
@@ -433,7 +434,7 @@ static void test_psi(void **state)
 	assert_int_equal(b->psi.total[PSI_MEM][PSI_FULL], 300 * NSEC_PER_MSEC);
 	assert_int_equal(a->psi.total[PSI_MEM][PSI_SOME], 300 * NSEC_PER_MSEC);
 	/* A long steady stall: every average goes to 100 %. */
-	psi_running(q, NULL, -1);
+	psi_running(q, NULL, &other, -1);
 	psi_stall_enter(q, PSI_IO);
 	l->now += 3600 * NSEC_PER_SEC;
 	psi_update(q, psi);
