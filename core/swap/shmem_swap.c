@@ -79,7 +79,8 @@ static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsig
 	if (xa_load(&m->i_pages, index) != xa_mk_value(entry.val))
 		return ERR_PTR(-EEXIST);
 	page = swapin_readahead(q, entry, gfp, &was_read);
-	*major |= was_read;
+	if (was_read)
+		*major = true;
 	if (!page) {
 		bool gone = xa_load(&m->i_pages, index) != xa_mk_value(entry.val);
 

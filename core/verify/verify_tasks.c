@@ -3,7 +3,7 @@
  * Tasks' invariants: numbers lead to their tasks; a process is its leader and
  * its threads, all of one signal_struct; every process is its parent's child
  * once; counts are what they count; address spaces have at least the users
- * that are found; control groups count their tasks.
+ * that are found; control groups count their tasks, and those that stall.
  *
  * A task that is just being made holds a stack, a group and an address space
  * before it is on any list, so those counts may be larger, never smaller.
@@ -72,6 +72,41 @@ static unsigned int check_process(struct verify *v, struct task *leader)
 	return n;
 }
 
+static bool is_in_group(const struct task *t, const struct mem_cgroup *group)
+{
+	const struct mem_cgroup *memcg = t->memcg;
+
+	while (memcg && memcg != group)
+		memcg = memcg->parent;
+	return memcg != NULL;
+}
+
+/* What pressure counts of a group is what its tasks are in. */
+static void check_pressure(struct verify *v, struct mem_cgroup *memcg)
+{
+	unsigned int stalled[NR_PSI_RESOURCES] = {0}, running = 0;
+	struct task *leader;
+
+	for_each_process(v->q, leader)
+	{
+		for_each_thread(leader, t)
+		{
+			if (!is_in_group(t, memcg))
+				continue;
+			running += t->psi.running;
+			for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
+				stalled[r] += t->psi.in_stall[r] != 0;
+		}
+	}
+	if (memcg->psi.nr_running != running)
+		broken(v, "tasks: pressure of \"%s\" counts %u that run, there are %u", memcg->name,
+		       memcg->psi.nr_running, running);
+	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
+		if (memcg->psi.nr_stalled[r] != stalled[r])
+			broken(v, "tasks: pressure of \"%s\" counts %u stalls on %u, there are %u",
+			       memcg->name, memcg->psi.nr_stalled[r], r, stalled[r]);
+}
+
 static void check_groups(struct verify *v)
 {
 	struct quire *q = v->q;
@@ -84,6 +119,7 @@ static void check_groups(struct verify *v)
 
 		if (!memcg->parent)
 			continue; /* its tasks carry NULL */
+		check_pressure(v, memcg);
 		for_each_process(q, leader) for_each_thread(leader, t) n += t->memcg == memcg;
 		if (memcg->nr_tasks < n)
 			broken(v, "tasks: group \"%s\" counts %u tasks, %u are in it", memcg->name,

@@ -100,7 +100,7 @@ static void swaps(struct testbox *t, void *arg)
 	for (unsigned long i = 0; i < NR_PAGES / 2; i++) {
 		struct page *page = get(t, file, i, &major);
 
-		assert_int_equal(major, i % 2 == 0);
+		assert_false(major); /* written, but in the swap cache still */
 		assert_int_equal(t->q->hot->content[page_to_pfn(t->q, page)],
 				 CONTENT(CONTENT_SAME,
 					 file_page_content(inode->i_ino, i, inode->i_version)));

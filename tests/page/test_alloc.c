@@ -242,6 +242,7 @@ static void test_out_of_memory(void **state)
 	assert_null(alloc_pages_node(l->q, 0, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY, 0));
 	assert_null(alloc_pages_node(l->q, 0, GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL, 0));
 	assert_null(alloc_pages_node(l->q, 0, GFP_KERNEL | __GFP_NOWARN, 6));
+	assert_null(alloc_pages_node(l->q, 0, GFP_KERNEL | __GFP_NOWARN | __GFP_DMA32, 0));
 	assert_int_equal(ops_log.oom, 1);
 	/* It kills, and the memory is there. */
 	ops_log.kill_frees = true;

@@ -69,6 +69,40 @@ static void out_and_back(struct testbox *t, void *arg)
 	assert_true(global_vm_event(q, SWAP_RA_HIT) > 50);
 }
 
+/* Only a page that is read from the device is a major fault. */
+static void major_or_not(struct testbox *t, void *arg)
+{
+	struct sbox *s = arg;
+	bool major = false;
+	struct page *page;
+
+	t->q->swap->page_cluster = 0;
+	shmem_fill(t->q, s->inode, 3, 42);
+	assert_true(shmem_evict(t->q, s->inode, 3));
+	page = shmem_get_page(t->q, s->inode, 3, GFP_HIGHUSER_MOVABLE, &major);
+	assert_false(IS_ERR(page));
+	assert_true(major);
+	/* On its way out, and still in the swap cache. */
+	lock_page(t->q, page);
+	ClearPageDirty(page);
+	assert_int_equal(t->q->cache->shmem_aops->writepage(t->q, page), 0);
+	put_page(t->q, page);
+	major = false;
+	page = shmem_get_page(t->q, s->inode, 3, GFP_HIGHUSER_MOVABLE, &major);
+	assert_false(IS_ERR(page));
+	assert_false(major);
+	put_page(t->q, page);
+}
+
+static void test_major(void **state)
+{
+	struct sbox s = sbox_new();
+
+	(void)state;
+	testbox_call(s.t, major_or_not, &s);
+	sbox_end(&s);
+}
+
 static void shrink_file(struct testbox *t, void *arg)
 {
 	struct sbox *s = arg;
@@ -234,9 +268,8 @@ static void test_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_out_and_back),
-		cmocka_unit_test(test_two_readers),
-		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_major),	    cmocka_unit_test(test_out_and_back),
+		cmocka_unit_test(test_two_readers), cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_group),
 	};
 
