@@ -175,8 +175,9 @@ int procfs_loop(struct procfs *fs);
 
 /* ---- the namespaces (namespace.c) ------------------------------------------- */
 
-/* PIDs of the namespace begin here, far above the model's. */
-#define FIRST_GUEST_PID 4000000L
+/* PIDs of the namespace begin here: above those that a model's processes reach
+ * in a night, and within pid_max, after which top makes its columns. */
+#define FIRST_GUEST_PID 31000L
 
 struct guests {
 	struct procfs_options o;
