@@ -253,6 +253,7 @@ static int make_first_tasks(struct quire *q)
 	task = create_task(q, sp->swapper, 0, true);
 	if (IS_ERR(task))
 		return (int)PTR_ERR(task);
+	task->state = TASK_INTERRUPTIBLE; /* it waits for its children */
 	sp->init_task = task;
 	err = exec_mmap(q, task, "systemd", args, sizeof(args));
 	if (err)
@@ -261,6 +262,7 @@ static int make_first_tasks(struct quire *q)
 	if (IS_ERR(task))
 		return (int)PTR_ERR(task);
 	set_task_comm(task, "kthreadd");
+	task->state = TASK_INTERRUPTIBLE;
 	sp->kthreadd = task;
 	return 0;
 }
