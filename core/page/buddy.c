@@ -352,6 +352,16 @@ static bool boost_watermark(const struct quire *q, struct zone *zone)
 	return true;
 }
 
+/* A pageblock's frames go to a type.  Such as do not move hold the kernel's
+ * objects, and are used to the last byte: the port is told. */
+static void claim_pageblocks(const struct quire *q, struct zone *zone, u64 pfn, u64 nr, int mt)
+{
+	for (u64 p = pfn; p < pfn + nr; p += pageblock_nr_pages)
+		set_pfnblock_migratetype(zone, p, mt);
+	if (mt != MIGRATE_MOVABLE && q->port->frames_dense)
+		q->port->frames_dense(q->port_ctx, ALIGN_DOWN(pfn, pageblock_nr_pages), nr);
+}
+
 static void steal_suitable_fallback(struct quire *q, struct zone *zone, struct page *page,
 				    unsigned int alloc_flags, int start_mt, bool whole_block)
 {
@@ -362,8 +372,7 @@ static void steal_suitable_fallback(struct quire *q, struct zone *zone, struct p
 	if (old_mt == MIGRATE_HIGHATOMIC)
 		goto single_page;
 	if (order >= pageblock_order) {
-		for (u64 p = pfn; p < pfn + (1UL << order); p += pageblock_nr_pages)
-			set_pfnblock_migratetype(zone, p, start_mt);
+		claim_pageblocks(q, zone, pfn, 1UL << order, start_mt);
 		goto single_page;
 	}
 	if (boost_watermark(q, zone) && (alloc_flags & ALLOC_KSWAPD))
@@ -379,7 +388,7 @@ static void steal_suitable_fallback(struct quire *q, struct zone *zone, struct p
 	else if (old_mt == MIGRATE_MOVABLE)
 		alike = (int)pageblock_nr_pages - (free_pages + movable);
 	if (free_pages + alike >= 1 << (pageblock_order - 1))
-		set_pfnblock_migratetype(zone, pfn, start_mt);
+		claim_pageblocks(q, zone, pfn, pageblock_nr_pages, start_mt);
 	return;
 single_page:
 	move_to_free_list(q, page, zone, order, start_mt);

@@ -29,6 +29,9 @@ unsigned int __swap_count(const struct swap_info_struct *si, unsigned long offse
 
 /* The area of an entry; NULL, with a line in the log, if there is no such slot. */
 struct swap_info_struct *swap_info_get(struct quire *q, swp_entry_t entry);
+/* Nodes of trees beside the map: made under a spinlock, they come straight
+ * from the slab and do not sleep. */
+extern const struct xa_node_ops swap_node_ops;
 /* A free slot, now SWAP_HAS_CACHE and charged to the page's group; val 0 if
  * there is none or the group's limit forbids it. */
 swp_entry_t get_swap_page(struct quire *q, struct page *page);
@@ -75,7 +78,6 @@ int __swap_writepage(struct quire *q, struct page *page);
 
 /* One page that zswap holds; 64 bytes as Linux's. */
 struct zswap_entry {
-	struct rb_node rbnode;
 	struct list_head lru; /* coldest last; same-filled pages are on no list */
 	swp_entry_t swpentry;
 	union {
@@ -90,7 +92,7 @@ struct zswap_entry {
 _Static_assert(sizeof(struct zswap_entry) <= SLAB_SIZE_zswap_entry, "as large as Linux's");
 
 struct zswap_tree {
-	struct rb_root rbroot; /* by slot */
+	struct xarray entries; /* by slot */
 	struct spinlock lock;  /* LOCK_ZSWAP_TREE */
 };
 

@@ -22,7 +22,8 @@
 /* 512 consecutive slots.  On free_clusters while none is used, on
  * nonfull_clusters while some are, on no list when all are. */
 struct swap_cluster_info {
-	unsigned int used;
+	u16 used;
+	u16 cached; /* of these: slots that only the swap cache holds */
 	struct list_head list;
 };
 

@@ -20,6 +20,10 @@
  * Areas are used by priority; those of equal priority take turns of SWAP_BATCH
  * slots.
  *
+ * When all slots are taken, clusters are searched for slots that only the cache
+ * needs.  Each counts its own (cached), so those that have none, nearly all of
+ * them, cost nothing: the search was a fifteenth of reclaim.
+ *
  * Invariants: cluster->used counts the bytes that are not 0 (the header's slot
  * and those behind the end count as used); inuse_pages and nr_swap_pages follow;
  * a free slot has no group, no shadow, nothing in zswap.
@@ -39,10 +43,6 @@
 /* Clusters searched, each time swap is full, for slots that only the cache needs. */
 #define RECLAIM_CLUSTERS 8
 
-/*
- * Nodes of the tree of counts beyond SWAP_MAP_MAX: made under si->lock, so they
- * come straight from the slab and do not sleep.
- */
 static void *count_node_alloc(void *ctx)
 {
 	struct quire *q = ctx;
@@ -57,7 +57,7 @@ static void count_node_free(void *ctx, void *node)
 	kmem_cache_free(q, q->cache->radix_tree_node_cachep, node);
 }
 
-static const struct xa_node_ops count_node_ops = {count_node_alloc, count_node_free};
+const struct xa_node_ops swap_node_ops = {count_node_alloc, count_node_free};
 
 /* ---- looking at slots ------------------------------------------------------ */
 
@@ -135,6 +135,15 @@ static unsigned int find_slot(const u8 *map, unsigned int from, u8 value)
 	return SWAPFILE_CLUSTER;
 }
 
+/* Every change of a slot in use goes through here: it keeps cluster->cached. */
+static void set_slot(struct swap_info_struct *si, unsigned long offset, u8 *byte, u8 now)
+{
+	struct swap_cluster_info *ci = &si->cluster_info[offset / SWAPFILE_CLUSTER];
+
+	ci->cached = (u16)(ci->cached + (now == SWAP_HAS_CACHE) - (*byte == SWAP_HAS_CACHE));
+	*byte = now;
+}
+
 static void cluster_inc(struct swap_info_struct *si, struct swap_cluster_info *ci)
 {
 	if (ci->used++ == 0)
@@ -171,6 +180,7 @@ static unsigned long scan_swap_map(struct quire *q, struct swap_info_struct *si)
 	struct percpu_cluster *pc = &si->percpu_cluster[smp_processor_id(q)];
 	unsigned int slot = SWAPFILE_CLUSTER;
 	struct swap_cluster_info *ci;
+	unsigned long offset;
 
 	if (pc->index < si->nr_clusters && si->cluster_info[pc->index].used < SWAPFILE_CLUSTER)
 		slot = find_slot(cluster_map(si, pc->index), pc->next, 0);
@@ -182,12 +192,13 @@ static unsigned long scan_swap_map(struct quire *q, struct swap_info_struct *si)
 		slot = find_slot(cluster_map(si, pc->index), 0, 0);
 		BUG_ON(q, slot == SWAPFILE_CLUSTER);
 	}
-	cluster_map(si, pc->index)[slot] = SWAP_HAS_CACHE;
+	offset = (unsigned long)pc->index * SWAPFILE_CLUSTER + slot;
+	set_slot(si, offset, swap_map_byte(si, offset), SWAP_HAS_CACHE);
 	cluster_inc(si, &si->cluster_info[pc->index]);
 	pc->next = slot + 1;
 	si->inuse_pages++;
 	(void)HOT_SUB(&q->swap->nr_swap_pages, 1);
-	return (unsigned long)pc->index * SWAPFILE_CLUSTER + slot;
+	return offset;
 }
 
 /* The area whose turn it is; NULL if all are full. */
@@ -253,6 +264,8 @@ static unsigned int reclaim_cached_slots(struct quire *q, struct swap_info_struc
 		unsigned int cluster = si->reclaim_cluster++ % (unsigned int)si->nr_clusters;
 		const u8 *map = cluster_map(si, cluster);
 
+		if (!HOT_LOAD(&si->cluster_info[cluster].cached))
+			continue;
 		for (unsigned int slot = find_slot(map, 0, SWAP_HAS_CACHE); slot < SWAPFILE_CLUSTER;
 		     slot = find_slot(map, slot + 1, SWAP_HAS_CACHE))
 			nr_freed += try_to_reclaim_swap(
@@ -300,7 +313,7 @@ int swap_duplicate(struct quire *q, swp_entry_t entry)
 	if (!*byte || (*byte & SWAP_MAP_BAD) == SWAP_MAP_BAD) {
 		err = -EINVAL;
 	} else if ((*byte & SWAP_MAP_BAD) < SWAP_MAP_MAX) {
-		(*byte)++;
+		set_slot(si, offset, byte, (u8)(*byte + 1));
 	} else {
 		unsigned long more = xa_to_value(xa_load(&si->continuation, offset));
 		void *old = xa_store(&si->continuation, offset, xa_mk_value(more + 1));
@@ -322,7 +335,7 @@ static void uncount_one(struct quire *q, struct swap_info_struct *si, unsigned l
 
 	BUG_ON(q, !(*byte & SWAP_MAP_BAD) || (*byte & SWAP_MAP_BAD) == SWAP_MAP_BAD);
 	if (!(*byte & COUNT_CONTINUED)) {
-		(*byte)--;
+		set_slot(si, offset, byte, (u8)(*byte - 1));
 		return;
 	}
 	more = xa_to_value(xa_load(&si->continuation, offset));
@@ -350,7 +363,7 @@ static u8 swap_entry_free(struct quire *q, swp_entry_t entry, bool cache)
 	byte = swap_map_byte(si, offset);
 	if (cache) {
 		BUG_ON(q, !(*byte & SWAP_HAS_CACHE));
-		*byte &= (u8)~SWAP_HAS_CACHE;
+		set_slot(si, offset, byte, *byte & (u8)~SWAP_HAS_CACHE);
 	} else {
 		uncount_one(q, si, offset, byte);
 	}
@@ -518,7 +531,7 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	si->pages = nr_pages - 1;
 	si->nr_clusters = DIV_ROUND_UP(nr_pages, SWAPFILE_CLUSTER);
 	spin_lock_init(&si->lock, LOCK_SWAP_INFO);
-	xa_init(&si->continuation, &count_node_ops, q);
+	xa_init(&si->continuation, &swap_node_ops, q);
 	swap_cache_init(q, si);
 	if (!alloc_area_maps(q, si) || zswap_swapon(q, si)) {
 		free_area(q, si);

@@ -27,7 +27,8 @@
  * pool's.  Compression runs without spinlocks, on the CPU's buffer, under its
  * mutex.
  *
- * Differs from Linux 6.1: eviction is that of 6.5 and later (one list in zswap, until the pool
+ * Differs from Linux 6.1: the tree is an xarray, as since 6.8: a million entries
+ * are four levels of nodes and not twenty of entries.  Eviction is that of 6.5 and later (one list in zswap, until the pool
  * may take pages again), since 6.1's zsmalloc could not evict; compressed
  * bytes are not charged to groups.
  */
@@ -68,36 +69,9 @@ static bool zswap_can_accept(const struct quire *q)
 
 /* ---- entries --------------------------------------------------------------- */
 
-static struct zswap_entry *zswap_rb_search(struct zswap_tree *tree, swp_entry_t swpentry)
+static struct zswap_entry *zswap_search(struct zswap_tree *tree, swp_entry_t swpentry)
 {
-	struct rb_node *node = tree->rbroot.rb_node;
-
-	while (node) {
-		struct zswap_entry *entry = rb_entry(node, struct zswap_entry, rbnode);
-
-		if (entry->swpentry.val == swpentry.val)
-			return entry;
-		node = node->rb_child[entry->swpentry.val < swpentry.val];
-	}
-	return NULL;
-}
-
-/* Hangs an entry in; the one that was there for the same slot, or NULL. */
-static struct zswap_entry *zswap_rb_insert(struct zswap_tree *tree, struct zswap_entry *entry)
-{
-	struct rb_node **link = &tree->rbroot.rb_node, *parent = NULL;
-
-	while (*link) {
-		struct zswap_entry *other = rb_entry(*link, struct zswap_entry, rbnode);
-
-		if (other->swpentry.val == entry->swpentry.val)
-			return other;
-		parent = *link;
-		link = &parent->rb_child[other->swpentry.val < entry->swpentry.val];
-	}
-	rb_link_node(&entry->rbnode, parent, link);
-	rb_insert_color(&entry->rbnode, &tree->rbroot);
-	return NULL;
+	return xa_load(&tree->entries, swp_offset(swpentry));
 }
 
 /* Drops a reference; the last one frees the entry.  Tree lock held. */
@@ -121,9 +95,9 @@ static void zswap_entry_put(struct quire *q, struct zswap_entry *entry)
 }
 
 /* Takes an entry out of its tree, with the tree's reference. */
-static void zswap_rb_erase(struct quire *q, struct zswap_tree *tree, struct zswap_entry *entry)
+static void zswap_erase(struct quire *q, struct zswap_tree *tree, struct zswap_entry *entry)
 {
-	rb_erase(&entry->rbnode, &tree->rbroot);
+	(void)xa_erase(&tree->entries, swp_offset(entry->swpentry));
 	zswap_entry_put(q, entry);
 }
 
@@ -132,12 +106,12 @@ void zswap_invalidate(struct quire *q, struct swap_info_struct *si, unsigned lon
 	struct zswap_tree *tree = si->zswap;
 	struct zswap_entry *entry;
 
-	if (!tree || RB_EMPTY_ROOT(&tree->rbroot))
+	if (!tree || xa_empty(&tree->entries))
 		return;
 	spin_lock(q, &tree->lock);
-	entry = zswap_rb_search(tree, swp_entry(si->type, offset));
+	entry = zswap_search(tree, swp_entry(si->type, offset));
 	if (entry)
-		zswap_rb_erase(q, tree, entry);
+		zswap_erase(q, tree, entry);
 	spin_unlock(q, &tree->lock);
 }
 
@@ -234,15 +208,22 @@ static bool fill_entry(struct quire *q, struct page *page, struct zswap_entry *e
 	return params->non_same_filled_pages_enabled && compress_page(q, page, entry);
 }
 
-static void insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_entry *entry)
+/* False: no memory for the tree. */
+static bool insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_entry *entry)
 {
 	struct zswap_floor *z = q->swap->zswap;
 	struct zswap_entry *old;
 
 	spin_lock(q, &tree->lock);
-	while ((old = zswap_rb_insert(tree, entry)) != NULL) {
+	old = xa_store(&tree->entries, swp_offset(entry->swpentry), entry);
+	if (IS_ERR(old)) {
+		spin_unlock(q, &tree->lock);
+		(void)HOT_ADD(&z->stats.reject_alloc_fail, 1);
+		return false;
+	}
+	if (old) {
 		(void)HOT_ADD(&z->stats.duplicate_entry, 1);
-		zswap_rb_erase(q, tree, old);
+		zswap_entry_put(q, old);
 	}
 	(void)HOT_ADD(&z->stats.stored_pages, 1);
 	if (entry->length) {
@@ -254,6 +235,7 @@ static void insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_
 		(void)HOT_ADD(&z->stats.same_filled_pages, 1);
 	}
 	spin_unlock(q, &tree->lock);
+	return true;
 }
 
 bool zswap_store(struct quire *q, struct page *page)
@@ -279,7 +261,12 @@ bool zswap_store(struct quire *q, struct page *page)
 		kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
 		return false;
 	}
-	insert_entry(q, si->zswap, entry);
+	if (!insert_entry(q, si->zswap, entry)) {
+		if (entry->length)
+			zs_free(q, z->pool, entry->handle);
+		kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
+		return false;
+	}
 	count_vm_event(q, ZSWPOUT);
 	count_memcg_events(q, page->memcg, ZSWPOUT, 1);
 	return true;
@@ -293,10 +280,10 @@ int zswap_load(struct quire *q, struct page *page)
 	struct zswap_entry *entry;
 	int err;
 
-	if (!tree || RB_EMPTY_ROOT(&tree->rbroot))
+	if (!tree || xa_empty(&tree->entries))
 		return -ENOENT;
 	spin_lock(q, &tree->lock);
-	entry = zswap_rb_search(tree, swpentry);
+	entry = zswap_search(tree, swpentry);
 	if (entry)
 		entry->refcount++;
 	spin_unlock(q, &tree->lock);
@@ -344,7 +331,7 @@ static int zswap_writeback_entry(struct quire *q, struct zswap_tree *tree,
 	}
 	/* The slot may have been freed and taken anew while memory was waited for. */
 	spin_lock(q, &tree->lock);
-	same = zswap_rb_search(tree, entry->swpentry) == entry;
+	same = zswap_search(tree, entry->swpentry) == entry;
 	spin_unlock(q, &tree->lock);
 	err = same ? decompress_page(q, entry, page) : -EAGAIN;
 	if (err) {
@@ -364,8 +351,8 @@ static int zswap_writeback_entry(struct quire *q, struct zswap_tree *tree,
 	} else {
 		(void)HOT_ADD(&z->stats.written_back_pages, 1);
 		spin_lock(q, &tree->lock);
-		if (zswap_rb_search(tree, entry->swpentry) == entry)
-			zswap_rb_erase(q, tree, entry);
+		if (zswap_search(tree, entry->swpentry) == entry)
+			zswap_erase(q, tree, entry);
 		spin_unlock(q, &tree->lock);
 	}
 	put_page(q, page);
@@ -394,7 +381,7 @@ int zswap_shrink_one(struct quire *q)
 	/* Without a lock the entry may have gone: it counts only if it is still there. */
 	tree = q->swap->info[swp_type(swpentry)]->zswap;
 	spin_lock(q, &tree->lock);
-	if (zswap_rb_search(tree, swpentry) != entry) {
+	if (zswap_search(tree, swpentry) != entry) {
 		spin_unlock(q, &tree->lock);
 		return -EAGAIN;
 	}
@@ -481,6 +468,7 @@ int zswap_swapon(struct quire *q, struct swap_info_struct *si)
 	tree = kzalloc(q, sizeof(*tree), GFP_KERNEL);
 	if (!tree)
 		return -ENOMEM;
+	xa_init(&tree->entries, &swap_node_ops, q);
 	spin_lock_init(&tree->lock, LOCK_ZSWAP_TREE);
 	si->zswap = tree;
 	return 0;

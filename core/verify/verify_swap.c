@@ -204,10 +204,17 @@ static void verify_clusters(struct verify *v, struct swap_info_struct *si)
 	struct swap_cluster_info *ci;
 
 	for (unsigned long c = 0; c < si->nr_clusters; c++) {
-		unsigned int used = 0;
+		unsigned int used = 0, cached = 0;
 
-		for (unsigned long i = 0; i < SWAPFILE_CLUSTER; i++)
-			used += *swap_map_byte(si, c * SWAPFILE_CLUSTER + i) != 0;
+		for (unsigned long i = 0; i < SWAPFILE_CLUSTER; i++) {
+			u8 byte = *swap_map_byte(si, c * SWAPFILE_CLUSTER + i);
+
+			used += byte != 0;
+			cached += byte == SWAP_HAS_CACHE;
+		}
+		if (cached != si->cluster_info[c].cached)
+			broken(v, "swap: area %u cluster %lu: %u slots only cached, counted %u",
+			       si->type, c, cached, si->cluster_info[c].cached);
 		if (used != si->cluster_info[c].used)
 			broken(v, "swap: area %u cluster %lu: %u slots used, counted %u", si->type,
 			       c, used, si->cluster_info[c].used);
@@ -390,20 +397,19 @@ struct zswap_totals {
 
 static void verify_zswap_tree(struct verify *v, struct swap_info_struct *si, struct zswap_totals *t)
 {
-	u64 last = 0;
+	struct zswap_entry *e;
+	unsigned long slot;
 
-	if (!rb_validate(&si->zswap->rbroot))
+	if (!xa_validate(&si->zswap->entries))
 		broken(v, "zswap: area %u: the tree is not well formed", si->type);
-	for (struct rb_node *node = rb_first(&si->zswap->rbroot); node; node = rb_next(node)) {
-		const struct zswap_entry *e = rb_entry(node, struct zswap_entry, rbnode);
+	xa_for_each (&si->zswap->entries, slot, e) {
 		unsigned long offset = swp_offset(e->swpentry);
 
-		if (swp_type(e->swpentry) != si->type || e->swpentry.val <= last)
+		if (swp_type(e->swpentry) != si->type || offset != slot)
 			broken(v, "zswap: area %u: slot %lu is out of order", si->type, offset);
 		else if (offset >= si->max || !*swap_map_byte(si, offset))
 			broken(v, "zswap: area %u: an entry for slot %lu, which is free", si->type,
 			       offset);
-		last = e->swpentry.val;
 		if (e->refcount < 1)
 			broken(v, "zswap: area %u: slot %lu has %d references", si->type, offset,
 			       e->refcount);

@@ -42,15 +42,15 @@ enum quire_bio_op { QUIRE_BIO_READ, QUIRE_BIO_WRITE };
  * and its frames belong to the device.
  */
 struct quire_bio {
-	void *link[2];	    /* free for whoever owns the bio */
-	uint32_t dev;	    /* device number, as the embedder numbered them */
-	uint16_t op;	    /* enum quire_bio_op */
-	uint16_t nr_pages;  /* 1 .. QUIRE_BIO_MAX_PAGES */
-	int32_t error;	    /* 0 or -EIO, set by the port before end_io */
-	uint32_t flags;	    /* the core's */
+	void *link[2];	      /* free for whoever owns the bio */
+	uint32_t dev;	      /* device number, as the embedder numbered them */
+	uint16_t op;	      /* enum quire_bio_op */
+	uint16_t nr_pages;    /* 1 .. QUIRE_BIO_MAX_PAGES */
+	int32_t error;	      /* 0 or -EIO, set by the port before end_io */
+	uint32_t flags;	      /* the core's */
 	uint64_t page_offset; /* first page on the device, in 4 KiB units */
 	void (*end_io)(struct quire *q, struct quire_bio *bio);
-	void *private;	    /* the core's */
+	void *private; /* the core's */
 	uint64_t pfn[QUIRE_BIO_MAX_PAGES];
 };
 
@@ -96,6 +96,13 @@ struct quire_port_ops {
 	 * descriptor of 8 bytes, says 8.
 	 */
 	size_t compressed_bytes_kept;
+
+	/*
+	 * The frames [pfn, pfn + nr) will hold the kernel's own objects: their
+	 * bytes will be used densely.  A port whose frames are a host's virtual
+	 * memory may ask for large pages there.  May not sleep.  NULL: nothing.
+	 */
+	void (*frames_dense)(void *ctx, uint64_t pfn, uint64_t nr);
 
 	/* Forget translations of an address space in [start, end). */
 	void (*tlb_flush)(void *ctx, void *mm, uint64_t start, uint64_t end);

@@ -53,6 +53,28 @@ void model_free_disks(struct model *m)
 	m->nr_disks = 0;
 }
 
+/*
+ * The request queue takes so many (Linux's NVMe tags, nr_requests); who submits
+ * more sleeps until one has ended.  Without it kswapd puts a gigabyte of bios
+ * under way while the swap device does one second of its work.
+ */
+#define NR_REQUESTS 1023u
+
+static void wait_for_request(struct model *m, struct disk *d)
+{
+	while (m->running && d->in_flight >= NR_REQUESTS)
+		sched_wait(m, &d->room, d->room.seq, UINT64_MAX);
+}
+
+static void request_done(struct model *m, struct disk *d)
+{
+	d->in_flight--;
+	if (!d->room.waiters)
+		return;
+	d->room.seq++;
+	sched_wake(m, &d->room);
+}
+
 /* Files as they lie on servers: half text, then data, code, and archives. */
 static u64 default_content(unsigned int dev, u64 page)
 {
@@ -114,13 +136,19 @@ static u64 schedule(struct disk *d, const struct quire_bio *bio, u64 now)
 
 void model_submit(struct model *m, struct quire_bio *bio)
 {
-	u64 now = m->now + m->hot.charged_ns;
-	u32 cpu = m->hot.current->cpu;
 	struct disk *d = bio->dev < m->nr_disks ? m->disk[bio->dev] : NULL;
 	bool bad = !d || !bio->nr_pages || bio->nr_pages > QUIRE_BIO_MAX_PAGES ||
 		   bio->page_offset >= d->nr_pages ||
 		   bio->nr_pages > d->nr_pages - bio->page_offset;
+	u64 now;
+	u32 cpu;
 
+	if (d) {
+		wait_for_request(m, d);
+		d->in_flight++;
+	}
+	now = m->now + m->hot.charged_ns;
+	cpu = m->hot.current->cpu;
 	bio->error = 0;
 	if (bad || (m->fail_io && m->fail_io(m->fail_io_ctx, bio))) {
 		bio->error = -EIO;
@@ -135,6 +163,8 @@ void model_submit(struct model *m, struct quire_bio *bio)
 
 void model_bio_done(struct model *m, struct quire_bio *bio)
 {
+	if (bio->dev < m->nr_disks)
+		request_done(m, m->disk[bio->dev]);
 	for (unsigned int i = 0; i < bio->nr_pages && bio->op == QUIRE_BIO_READ && !bio->error; i++)
 		m->hot.content[bio->pfn[i]] = model_disk_content(m, bio->dev, bio->page_offset + i);
 	bio->end_io(m->q, bio);

@@ -122,6 +122,8 @@ struct disk {
 	u64 *content;	   /* by page; reserved address space. Bit 63: was written */
 	u64 *slots;	   /* heap of the times at which the queue's slots are free */
 	u64 transfer_free; /* when the wire is free */
+	unsigned int in_flight;
+	struct quire_wait_queue room; /* for who waits until in_flight falls */
 };
 
 void model_submit(struct model *m, struct quire_bio *bio);

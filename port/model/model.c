@@ -19,6 +19,8 @@
 #define FINISH_NS     (10 * NSEC_PER_SEC)
 #define FINISH_EVENTS 1000000
 
+#define HUGE_BYTES (2UL << 20)
+
 /* Arrays by frame number fill densely, since free memory is handed out in
  * order: huge pages there save half a million faults of the host while a
  * 128 GB machine fills (5 of 45 s of the night), at 2 MB for each 128 MB of it
@@ -30,12 +32,21 @@ static void prefer_huge_pages(void *p, size_t bytes)
 
 void *model_reserve(size_t bytes)
 {
-	size_t len = bytes ? bytes : PAGE_SIZE;
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	size_t len = ALIGN(bytes ? bytes : PAGE_SIZE, PAGE_SIZE),
+	       spare = len >= HUGE_BYTES ? HUGE_BYTES : 0, head;
+	char *p = mmap(NULL, len + spare, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		return NULL;
+	/* A pageblock of the machine is to be a huge page of the host. */
+	head = (size_t) - (uintptr_t)p % HUGE_BYTES;
+	if (spare) {
+		if (head)
+			munmap(p, head);
+		p += head;
+		munmap(p + len, spare - head);
+	}
 	/* Touched sparsely: a huge page would be 2 MB for one descriptor. */
 	(void)madvise(p, len, MADV_NOHUGEPAGE);
 	return p;

@@ -274,6 +274,9 @@ static void test_verify(void **state)
 	testbox_verify_reports(t, "cluster 2: 0 slots used, counted 1");
 	testbox_verify_reports(t, "cluster 2 is used and on the free list");
 	si->cluster_info[2].used--;
+	si->cluster_info[2].cached++;
+	testbox_verify_reports(t, "cluster 2: 0 slots only cached, counted 1");
+	si->cluster_info[2].cached--;
 	*swap_map_byte(si, 1234) = 3;
 	testbox_verify_reports(t, "area 0 slot 1234: swap_map counts 3 entries, 0 were found");
 	*swap_map_byte(si, 1234) = SWAP_HAS_CACHE;
