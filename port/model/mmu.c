@@ -19,6 +19,7 @@
 #include "port/model/internal.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define TLB_ENTRIES   512
 #define FLUSH_SLOTS   8192
@@ -34,6 +35,7 @@ struct tlb_entry {
 };
 
 struct mmu {
+	size_t bytes;
 	u64 stamp;
 	u64 flush[FLUSH_SLOTS];
 	u64 space[SPACE_SLOTS];
@@ -61,14 +63,19 @@ struct cursor {
 struct mmu *mmu_create(struct model *m)
 {
 	struct quire *q = m->q;
-	struct mmu *mmu = calloc(1, sizeof(*mmu) + m->nr_cpus * sizeof(mmu->tlb[0]));
+	size_t bytes = ALIGN(
+		sizeof(struct mmu) + m->nr_cpus * sizeof(struct tlb_entry[TLB_ENTRIES]), 2UL << 20);
+	/* Looked into at random with every touch: one TLB entry of the host. */
+	struct mmu *mmu = model_reserve(bytes);
 
 	if (!mmu)
 		return NULL;
+	(void)madvise(mmu, bytes, MADV_HUGEPAGE);
+	mmu->bytes = bytes;
 	mmu->nr_frame_node = (q->max_pfn >> FRAME_NODE_SHIFT) + 1;
 	mmu->frame_node = calloc(mmu->nr_frame_node, 1);
 	if (!mmu->frame_node) {
-		free(mmu);
+		model_release(mmu, bytes);
 		return NULL;
 	}
 	for_each_node (q, nid) {
@@ -87,7 +94,7 @@ void mmu_destroy(struct mmu *mmu)
 	if (!mmu)
 		return;
 	free(mmu->frame_node);
-	free(mmu);
+	model_release(mmu, mmu->bytes);
 }
 
 static u64 tlb_tag(const struct mm_struct *mm, u64 vpn)

@@ -58,7 +58,7 @@ static void zswap(struct testbox *t, void *arg)
 	struct file *file = shmem_file_setup(t->q, "x", 4 * PAGE_SIZE);
 	struct zswap_floor *z = t->q->swap->zswap;
 	struct size_class *class = NULL;
-	struct rb_node *root;
+	struct xa_node *root;
 	struct zspage *zspage;
 	unsigned long handle;
 
@@ -70,9 +70,8 @@ static void zswap(struct testbox *t, void *arg)
 	}
 	testbox_verify(t);
 	BREAK_LIST(t, &z->lru, "the LRU list is not linked up");
-	root = t->q->swap->info[0]->zswap->rbroot.rb_node;
-	BREAK(t, root->__rb_parent_color, root->__rb_parent_color ^ 1,
-	      "zswap: area 0: the tree is not well formed");
+	root = xa_to_node(t->q->swap->info[0]->zswap->entries.xa_head);
+	BREAK(t, root->count, root->count + 1, "zswap: area 0: the tree is not well formed");
 	for (unsigned int i = 0; i < ZS_SIZE_CLASSES && !class; i++)
 		if (z->pool->size_class[i]->pages_per_zspage > 1 &&
 		    !z->pool->size_class[i]->objs_allocated)
