@@ -43,16 +43,44 @@ static void *radix_tree_node_alloc(void *ctx)
 	return node;
 }
 
+/* Nodes that hold only shadows are listed by their memory's node. */
+static void list_shadow_node(struct quire *q, struct xa_node *node, bool add)
+{
+	struct cache_floor *c = q->cache;
+	struct pglist_data *pgdat = page_pgdat(q, virt_to_page(q, node));
+
+	spin_lock(q, &c->pool_lock);
+	if (add)
+		list_add_tail(&node->private_list, &c->shadow_nodes[pgdat->node_id]);
+	else
+		list_del_init(&node->private_list);
+	spin_unlock(q, &c->pool_lock);
+	mod_node_page_state(pgdat, WORKINGSET_NODES, add ? 1 : -1);
+}
+
+void workingset_update_node(struct quire *q, struct address_space *m, unsigned long index)
+{
+	struct xa_node *leaf;
+	bool only_shadows;
+
+	/* Entries of shmem's trees lead to swap: they are no shadows. */
+	if (m->swap_backed && m->host)
+		return;
+	leaf = xa_leaf(&m->i_pages, index);
+	if (!leaf)
+		return;
+	only_shadows = leaf->count == leaf->nr_values;
+	if (only_shadows == list_empty(&leaf->private_list))
+		list_shadow_node(q, leaf, only_shadows);
+}
+
 static void radix_tree_node_free(void *ctx, void *ptr)
 {
 	struct quire *q = ctx;
 	struct xa_node *node = ptr;
 
-	/* Reclaim lists nodes that hold only shadows (workingset). */
-	if (unlikely(!list_empty(&node->private_list))) {
-		list_del_init(&node->private_list);
-		mod_node_page_state(page_pgdat(q, virt_to_page(q, node)), WORKINGSET_NODES, -1);
-	}
+	if (unlikely(!list_empty(&node->private_list)))
+		list_shadow_node(q, node, false);
 	kmem_cache_free(q, q->cache->radix_tree_node_cachep, node);
 }
 
@@ -123,6 +151,8 @@ static int page_cache_store(struct quire *q, struct page *page, struct address_s
 		err = -EEXIST;
 	} else {
 		*shadow = old;
+		if (unlikely(m->nrexceptional))
+			workingset_update_node(q, m, index);
 		m->nrexceptional -= old != NULL;
 		m->nrpages++;
 		page->mapping = m;
@@ -196,6 +226,8 @@ void __delete_from_page_cache(struct quire *q, struct page *page, void *shadow)
 	} else {
 		(void)xa_erase(&m->i_pages, index);
 	}
+	if (m->nrexceptional)
+		workingset_update_node(q, m, index);
 	m->nrpages--;
 	page->mapping = NULL;
 	mod_lruvec_page_state(q, page, NR_FILE_PAGES, -1);

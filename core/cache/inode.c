@@ -29,7 +29,8 @@ static unsigned int object_nid(struct quire *q, const void *object)
 	return page_to_nid(virt_to_page(q, object));
 }
 
-static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 size_bytes, bool is_dir)
+static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 size_bytes,
+				 bool is_dir)
 {
 	struct inode *inode = kmem_cache_alloc(q, sb->inode_cachep, GFP_KERNEL_ACCOUNT);
 

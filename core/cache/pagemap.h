@@ -220,6 +220,7 @@ struct cache_floor {
 	 * before the tree was locked, and bios so that writeback goes on. */
 	struct spinlock pool_lock; /* LOCK_CACHE_POOL */
 	struct list_head node_pool, bio_pool;
+	struct list_head shadow_nodes[QUIRE_MAX_NODES]; /* xa_node.private_list; pool_lock */
 	unsigned int nr_node_pool, nr_bio_pool;
 	struct quire_wait_queue bio_wait;
 };
@@ -230,6 +231,9 @@ struct cache_floor {
  * store again. */
 extern const struct xa_node_ops radix_tree_node_ops;
 int radix_tree_preload(struct quire *q, gfp_t gfp);
+/* Under i_pages_lock, after a store at index: does its node hold only shadows
+ * now, or no more?  Keeps the list of such nodes, and WORKINGSET_NODES. */
+void workingset_update_node(struct quire *q, struct address_space *m, unsigned long index);
 void address_space_init(struct quire *q, struct address_space *m, struct inode *host);
 
 int cache_init(struct quire *q);

@@ -202,6 +202,8 @@ int cache_init(struct quire *q)
 	INIT_LIST_HEAD(&c->bdis);
 	INIT_LIST_HEAD(&c->super_blocks);
 	INIT_LIST_HEAD(&c->node_pool);
+	for (unsigned int nid = 0; nid < QUIRE_MAX_NODES; nid++)
+		INIT_LIST_HEAD(&c->shadow_nodes[nid]);
 	INIT_LIST_HEAD(&c->bio_pool);
 	spin_lock_init(&c->pool_lock, LOCK_CACHE_POOL);
 	c->page_wait = kzalloc(q, PAGE_WAIT_TABLE_SIZE * sizeof(*c->page_wait), GFP_KERNEL);

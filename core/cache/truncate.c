@@ -21,6 +21,7 @@ static void truncate_value(struct quire *q, struct address_space *m, unsigned lo
 	ours = xa_load(&m->i_pages, index) == value;
 	if (ours) {
 		(void)xa_erase(&m->i_pages, index);
+		workingset_update_node(q, m, index);
 		m->nrexceptional--;
 	}
 	spin_unlock(q, &m->i_pages_lock);

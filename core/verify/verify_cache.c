@@ -10,6 +10,7 @@
 /* What the trees add up to, a node. */
 struct cache_sums {
 	unsigned long pages, dirty, writeback, shmem;
+	unsigned long shadow_nodes; /* by the tree node's memory */
 };
 
 static void verify_cached_page(struct verify *v, struct inode *inode, unsigned long index,
@@ -46,6 +47,17 @@ static void verify_cached_page(struct verify *v, struct inode *inode, unsigned l
 		broken(v, "cache: frame 0x%lx is dirty, inode %lu is clean", pfn, inode->i_ino);
 }
 
+/* A node of shadows alone is counted once, at its first one. */
+static void count_shadow_node(struct verify *v, const struct address_space *m, unsigned long index,
+			      struct cache_sums *sums)
+{
+	const struct xa_node *leaf = xa_leaf(&m->i_pages, index);
+
+	if (leaf && !m->swap_backed && leaf->count == leaf->nr_values &&
+	    (index & XA_CHUNK_MASK) == (unsigned int)__builtin_ctzl(leaf->marks[XA_PRESENT]))
+		sums[page_to_nid(virt_to_page(v->q, leaf))].shadow_nodes++;
+}
+
 static void verify_tree(struct verify *v, struct inode *inode, struct cache_sums *sums)
 {
 	const struct address_space *m = &inode->i_data;
@@ -61,6 +73,7 @@ static void verify_tree(struct verify *v, struct inode *inode, struct cache_sums
 		for (unsigned int i = 0; i < nr; i++) {
 			if (xa_is_value(entries[i])) {
 				values++;
+				count_shadow_node(v, m, indices[i], sums);
 				continue;
 			}
 			pages++;
@@ -205,6 +218,26 @@ static void verify_bdi(struct verify *v, const struct backing_dev *bdi)
 	}
 }
 
+/* Files' nodes of shadows are all listed; the others listed are swap caches'. */
+static void verify_shadow_nodes(struct verify *v, struct pglist_data *pgdat,
+				const struct cache_sums *sum)
+{
+	struct list_head *list = &v->q->cache->shadow_nodes[pgdat->node_id];
+	long listed = 0, counted = pgdat->vm_stat[WORKINGSET_NODES];
+	struct xa_node *node;
+
+	list_for_each_entry (node, list, private_list) {
+		listed++;
+		if (node->count != node->nr_values)
+			broken(v, "cache: a listed tree node has %u entries, %u of them shadows",
+			       node->count, node->nr_values);
+	}
+	if (listed != counted || listed < (long)sum->shadow_nodes)
+		broken(v,
+		       "cache: workingset_nodes of node %u is %ld, %ld are listed, files have %lu",
+		       pgdat->node_id, counted, listed, sum->shadow_nodes);
+}
+
 static void verify_node_counts(struct verify *v, struct pglist_data *pgdat,
 			       const struct cache_sums *sum)
 {
@@ -242,6 +275,8 @@ void verify_cache(struct verify *v)
 		verify_sb(v, sb, sums);
 	list_for_each_entry (bdi, &q->cache->bdis, list)
 		verify_bdi(v, bdi);
-	for_each_node (q, nid)
+	for_each_node (q, nid) {
 		verify_node_counts(v, NODE_DATA(q, nid), &sums[nid]);
+		verify_shadow_nodes(v, NODE_DATA(q, nid), &sums[nid]);
+	}
 }

@@ -114,6 +114,48 @@ static void test_throttled_writeback(void **unused)
 	testbox_free(t);
 }
 
+/* ---- nodes of shadows ------------------------------------------------------------------ */
+
+static void evict_and_return(struct testbox *t, void *arg)
+{
+	struct pglist_data *pgdat = NODE_DATA(t->q, 0);
+	struct file *file = make_file(t, 400);
+	struct xa_node *node;
+	unsigned long nodes;
+
+	(void)arg;
+	for (unsigned long i = 0; i < 400; i++)
+		assert_int_equal(generic_file_read(t->q, file, i * MB, MB), MB);
+	/* Some 150 MB were evicted, 64 pages a node; one or two are mixed. */
+	nodes = node_page_state(pgdat, WORKINGSET_NODES);
+	assert_in_range(nodes, file->f_inode->i_data.nrexceptional / 64 - 40,
+			file->f_inode->i_data.nrexceptional / 64);
+	testbox_verify(t);
+	node = list_first_entry(&t->q->cache->shadow_nodes[0], struct xa_node, private_list);
+	list_del_init(&node->private_list);
+	testbox_verify_reports(t, "workingset_nodes of node");
+	list_add(&node->private_list, &t->q->cache->shadow_nodes[0]);
+	node->nr_values--;
+	testbox_verify_reports(t, "a listed tree node has");
+	node->nr_values++;
+	/* A page that comes back takes its node off. */
+	assert_int_equal(generic_file_read(t->q, file, 0, PAGE_SIZE), PAGE_SIZE);
+	assert_true(node_page_state(pgdat, WORKINGSET_NODES) < nodes);
+	truncate_setsize(t->q, file->f_inode, 0);
+	assert_int_equal(node_page_state(pgdat, WORKINGSET_NODES), 0);
+	fput(t->q, file);
+}
+
+static void test_shadow_nodes(void **unused)
+{
+	struct testbox *t = testbox_new(&small);
+
+	(void)unused;
+	testbox_run(t, evict_and_return, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 /* ---- pressure ------------------------------------------------------------------------ */
 
 struct staller {
@@ -237,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kswapd_marks_zones),
 		cmocka_unit_test(test_throttled_writeback),
+		cmocka_unit_test(test_shadow_nodes),
 		cmocka_unit_test(test_some_and_full),
 		cmocka_unit_test(test_moved_task),
 	};
