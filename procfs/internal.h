@@ -195,7 +195,8 @@ bool guests_filled(struct guests *g);
 
 /* ---- without FUSE (tree.c) -------------------------------------------------- */
 
-/* Fills the folder: 0 or -1 with a message. */
-int tree_fill(struct machine *m, int dirfd, FILE *err);
+/* Fills the folder, for guests whose PIDs begin at first: 0 or -1 with a
+ * message. */
+int tree_fill(struct machine *m, int dirfd, long first, FILE *err);
 
 #endif

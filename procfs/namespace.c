@@ -506,7 +506,9 @@ int procfs_run(struct guests *g, struct machine *m, FILE *err)
 	if (guests_mount(g, machine_quire(m)->cfg.hostname)) {
 		if (!procfs_init(&fs, g, m))
 			fprintf(err, "quire: the model can't be served: out of memory\n");
-		else if (g->fuse || (!tree_fill(m, g->files, err) && guests_filled(g)))
+		else if (g->fuse ||
+			 (!tree_fill(m, g->files, g->own_pids ? FIRST_GUEST_PID : g->pid, err) &&
+			  guests_filled(g)))
 			status = procfs_loop(&fs);
 		if (g->pid > 0) {
 			kill(g->pid, SIGKILL);

@@ -60,20 +60,21 @@ static bool give_to_owner(void *ctx, const char *name, struct proc_entry e)
 	return true;
 }
 
-static bool link_guests(int dirfd)
+static bool link_guests(int dirfd, long first)
 {
 	char name[32], target[32];
 
-	for (long pid = FIRST_GUEST_PID; pid < FIRST_GUEST_PID + LINKED_GUESTS; pid++) {
+	for (long pid = first; pid < first + LINKED_GUESTS; pid++) {
 		snprintf(name, sizeof(name), "proc/%ld", pid);
 		snprintf(target, sizeof(target), ".host/%ld", pid);
-		if (symlinkat(target, dirfd, name))
+		/* The model's own processes are there before. */
+		if (symlinkat(target, dirfd, name) && errno != EEXIST)
 			return false;
 	}
 	return true;
 }
 
-int tree_fill(struct machine *m, int dirfd, FILE *err)
+int tree_fill(struct machine *m, int dirfd, long first, FILE *err)
 {
 	struct owners o = {dirfd, false};
 	char path[32];
@@ -83,7 +84,7 @@ int tree_fill(struct machine *m, int dirfd, FILE *err)
 		return -1;
 	if (!geteuid())
 		proc_readdir(machine_quire(m), proc_root(), give_to_owner, &o);
-	if (o.failed || !link_guests(dirfd) || fill_kmsg(machine_quire(m), dirfd) ||
+	if (o.failed || !link_guests(dirfd, first) || fill_kmsg(machine_quire(m), dirfd) ||
 	    mkdirat(dirfd, "proc/.host", 0555) || symlinkat(".host/self", dirfd, "proc/self") ||
 	    symlinkat(".host/thread-self", dirfd, "proc/thread-self")) {
 		fprintf(err, "quire: the tree can't be written: %s\n", strerror(errno));

@@ -20,3 +20,12 @@ EOF
 unshare -m sh -c "mount --bind $dir/fuse /dev/fuse && exec $as_user timeout 60 $dir/quire boot --quiet $dir/small.yaml -- sh $dir/try" \
 	>"$dir/out" 2>"$dir/err"
 same "with FUSE" "0 4 vm.swappiness = 3 -500 1 cat" "$(tr '\n' ' ' <"$dir/out" | sed 's/ $//')$(cat "$dir/err")"
+# Where part of /proc is covered, as in containers, there is no /proc of new
+# PIDs: the guests have the host's.
+for option in '' --no-fuse; do
+	unshare -m sh -c "mount --bind $dir/fuse /dev/fuse && mount --bind /dev/null /proc/version &&
+exec $as_user timeout 60 $dir/quire boot --quiet $option $dir/small.yaml -- sh -c '
+ps -eo comm | grep -cx ps; ps aux | grep -c \"[n]ginx\"; cat /proc/self/comm; echo piped | cat /dev/stdin'" \
+		>"$dir/out" 2>"$dir/err"
+	same "covered $option" "1 1 cat piped" "$(tr '\n' ' ' <"$dir/out" | sed 's/ $//')$(cat "$dir/err")"
+done
