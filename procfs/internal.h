@@ -181,10 +181,11 @@ int procfs_loop(struct procfs *fs);
 
 struct guests {
 	struct procfs_options o;
-	int pid;    /* the first process in there */
-	int socket; /* to it */
-	int real;   /* its /proc */
-	int files;  /* FUSE's descriptor, or the folder to fill */
+	int pid;	/* the first process in there */
+	int socket;	/* to it */
+	int real;	/* its /proc */
+	long first_pid; /* of the guests, about */
+	int files;	/* FUSE's descriptor, or the folder to fill */
 	bool own_pids, mapped, fuse;
 	FILE *err;
 };

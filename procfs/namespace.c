@@ -18,7 +18,7 @@
  *	  <---------------------- FILES	  (with FUSE's descriptor, or the folder)
  *	  serve, or fill and FILLED --->  put the parts into place, fork, exec
  *
- * PIDs.  The model has small ones, so the namespace's begin at 4,000,000.
+ * PIDs.  The model has small ones, so the namespace's begin at 31,000.
  * Where a PID namespace can't have its /proc (inside some containers), guests
  * keep the host's PIDs.
  */
@@ -46,6 +46,7 @@ enum message_kind { MSG_READY, MSG_ERROR, MSG_MOUNT, MSG_FILES, MSG_FILLED };
 struct message {
 	enum message_kind kind;
 	bool fuse;
+	long first_pid; /* READY: which the first guest has, about */
 	char text[200];
 };
 
@@ -104,6 +105,7 @@ struct first {
 	int sock;
 	unsigned int uid, gid; /* outside */
 	int real_tree;	       /* its /proc as a mount that is nowhere */
+	long first_pid;	       /* of the guests */
 	char why[200];	       /* what failed */
 };
 
@@ -150,7 +152,8 @@ static bool map_user(struct first *f)
 	return true;
 }
 
-static void start_pids_high(void)
+/* Returns where they begin now. */
+static long start_pids_high(void)
 {
 	long max = 32768, first = FIRST_GUEST_PID;
 	FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
@@ -160,9 +163,10 @@ static void start_pids_high(void)
 			max = 32768;
 		fclose(file);
 	}
-	if (first >= max - max / 64)
+	/* Behind the last one they begin at 300, among the model's. */
+	if (max - first < 8192)
 		first = max / 4 * 3;
-	(void)write_to("/proc/sys/kernel/ns_last_pid", "%ld", first - 1);
+	return write_to("/proc/sys/kernel/ns_last_pid", "%ld", first - 1) ? first : 2;
 }
 
 /* Keeps the real /proc: as a mount to be put below the model's, and as a
@@ -176,8 +180,7 @@ static int keep_proc(struct first *f)
 		failed(f, "/proc of new PIDs can't be mounted");
 		return -1;
 	}
-	if (own)
-		start_pids_high();
+	f->first_pid = own ? start_pids_high() : 0;
 	f->real_tree = open_tree(AT_FDCWD, "/proc",
 				 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (own ? 0u : AT_RECURSIVE));
 	dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -309,6 +312,7 @@ static bool prepare(struct first *f)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return failed(f, "mounts can't be made private");
 	dir = keep_proc(f);
+	msg.first_pid = f->first_pid;
 	return dir >= 0 && message_send(f->sock, &msg, dir);
 }
 
@@ -392,6 +396,7 @@ static bool try_create(struct guests *g, unsigned long flags, struct message *ms
 	} else if (!message_receive(g->socket, msg, &g->real)) {
 		snprintf(msg->text, sizeof(msg->text), "the first process ended");
 	} else if (msg->kind == MSG_READY && g->real >= 0) {
+		g->first_pid = g->own_pids ? msg->first_pid : g->pid;
 		return true;
 	}
 	if (g->pid > 0) {
@@ -507,8 +512,7 @@ int procfs_run(struct guests *g, struct machine *m, FILE *err)
 		if (!procfs_init(&fs, g, m))
 			fprintf(err, "quire: the model can't be served: out of memory\n");
 		else if (g->fuse ||
-			 (!tree_fill(m, g->files, g->own_pids ? FIRST_GUEST_PID : g->pid, err) &&
-			  guests_filled(g)))
+			 (!tree_fill(m, g->files, g->first_pid, err) && guests_filled(g)))
 			status = procfs_loop(&fs);
 		if (g->pid > 0) {
 			kill(g->pid, SIGKILL);
