@@ -240,6 +240,9 @@ void model_call(struct model *m, struct task *task, void (*fn)(void *arg), void 
 	while (!done)
 		if (!model_step(m))
 			model_panic(m, "deadlock: a call waits, and nothing is left to run");
+	/* init has no fiber of its own: it waits for its children again. */
+	if (task && task == m->q->space->init_task)
+		task->state = TASK_INTERRUPTIBLE;
 }
 
 void model_on_kill(struct model *m, void (*fn)(void *ctx, struct task *task, int sig), void *ctx)
