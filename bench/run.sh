@@ -9,10 +9,10 @@ shift
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 status=0
-for program in "$@" $(ls "$(dirname "$0")"/night*.sh 2>/dev/null); do
+for program in "$@" "$(dirname "$0")/night.sh" "$(dirname "$0")/tools.sh"; do
 	echo "  bench $program" >&2
 	case $program in
-	*.sh) sh "$program" "$build" ;;
+	*.sh) bash "$program" "$build" ;;
 	*) "$program" ;;
 	esac >"$lines.one" || status=1
 	grep '^{' "$lines.one" >>"$lines"
