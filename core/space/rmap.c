@@ -116,25 +116,12 @@ static void rmap_walk(struct quire *q, struct page *page, struct rmap_walk *walk
 		spin_unlock(q, &av->root->lock);
 	} else if (page->mapping) {
 		struct address_space *mapping = page->mapping;
-		struct vm_area_struct *vma, *next;
+		struct vm_area_struct *vma;
 
-		/*
-		 * An area that has the page goes to the front.  The page's
-		 * neighbours on the LRU mostly came with it, into the same
-		 * address space, so the next walk ends after one look instead
-		 * of ten (a buffer pool that twenty map): rmap's share of
-		 * reclaim falls to a third.  The result depends on no order.
-		 */
 		spin_lock(q, &mapping->i_mmap_lock);
-		list_for_each_entry_safe (vma, next, &mapping->i_mmap, shared_node) {
-			int left = walk->left;
-			bool go_on = rmap_visit(q, page, vma, walk);
-
-			if (walk->left != left)
-				list_move(&vma->shared_node, &mapping->i_mmap);
-			if (!go_on)
+		list_for_each_entry (vma, &mapping->i_mmap, shared_node)
+			if (!rmap_visit(q, page, vma, walk))
 				break;
-		}
 		spin_unlock(q, &mapping->i_mmap_lock);
 	}
 }

@@ -55,8 +55,8 @@ void model_free_disks(struct model *m)
 
 /*
  * The request queue takes so many (Linux's NVMe tags, nr_requests); who submits
- * more sleeps until one has ended.  Without it kswapd puts a gigabyte of bios
- * under way while the swap device does one second of its work.
+ * more sleeps until one has ended.  Without it kswapd fills new slabs with
+ * bios by the hundred megabytes while the swap device is at work.
  */
 #define NR_REQUESTS 1023u
 

@@ -50,8 +50,8 @@ static void port_submit(void *ctx, struct quire_bio *bio)
 
 /*
  * Page tables, slabs and zswap's pool lie in pageblocks of their own, which
- * are used densely: large pages of the host there spare it half a million
- * faults of a night, and every walk of tables and trees most of its TLB misses
+ * are used densely: large pages of the host there spare it nearly a
+ * million faults of a night, and every walk of tables and trees most of its TLB misses
  * (a nested page walk each, on a virtual host).  Movable blocks stay small:
  * of a user's frame nothing is touched but its descriptor.
  */
