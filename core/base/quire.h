@@ -39,7 +39,6 @@ struct quire_context {
 	unsigned int cpu;	/* where it runs now */
 	struct task *task;	/* for whom it works; NULL: nobody (early boot, I/O completion) */
 	unsigned long reclaimed_slab; /* pages that slab gave back during reclaim */
-	u64 faults_cpu_ns;	/* free for the port */
 	/* Locks held, innermost last; kept by debug builds (base/lock.h). */
 	unsigned int nr_held;
 	const struct spinlock *held[QUIRE_MAX_HELD_LOCKS];

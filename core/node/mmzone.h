@@ -228,14 +228,6 @@ static inline void node_set(nodemask_t *mask, unsigned int nid)
 	mask->bits[nid / BITS_PER_LONG] |= 1UL << (nid % BITS_PER_LONG);
 }
 
-static inline bool nodes_empty(const nodemask_t *mask)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(mask->bits); i++)
-		if (mask->bits[i])
-			return false;
-	return true;
-}
-
 /* node/node.c */
 struct text;
 /* "0-3,5", as Linux's %*pbl prints a mask; the nodes with memory for NULL. */

@@ -181,7 +181,6 @@ struct mem_size_stats {
 		anonymous, lazyfree, swap;
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss; /* << PSS_SHIFT */
 	bool locked;	 /* of the area that is walked */
-	bool shmem_hole; /* swapped pages of a shmem file count where no entry is */
 };
 
 static void smaps_swap(struct quire *q, pte_t pte, struct mem_size_stats *mss)

@@ -177,21 +177,6 @@ void do_exit(struct quire *q, struct task *task, int code)
 		release_task(q, task);
 }
 
-void do_group_exit(struct quire *q, struct task *task, int code)
-{
-	task->signal->group_exit = true;
-	task->signal->exit_code = code;
-	for_each_thread(task->group_leader, t)
-	{
-		if (t == task || (t->flags & PF_EXITING))
-			continue;
-		t->sigkill_pending = true;
-		if (q->port->kill)
-			q->port->kill(q->port_ctx, t, SIGKILL);
-	}
-	do_exit(q, task, code);
-}
-
 void send_signal(struct quire *q, struct task *task, int sig)
 {
 	if (!task->signal->group_exit)

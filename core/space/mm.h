@@ -52,7 +52,6 @@ enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
 #define MMF_OOM_SKIP	    21 /* nothing of interest is left: not a victim */
 #define MMF_UNSTABLE	    22 /* the reaper took frames: faults end in SIGBUS */
-#define MMF_OOM_VICTIM	    25
 #define MMF_OOM_REAP_QUEUED 26
 
 struct anon_vma {

@@ -18,8 +18,6 @@
 #define SIGBUS		  7
 #define SIGKILL		  9
 #define SIGSEGV		  11
-#define SIGTERM		  15
-#define SIGCHLD		  17
 
 enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, EXIT_ZOMBIE, EXIT_DEAD };
 
@@ -134,8 +132,6 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 /* The running or given task ends: memory and files go, it becomes a zombie
  * (or is reaped at once when its parent is init).  May sleep. */
 void do_exit(struct quire *q, struct task *task, int code);
-/* The same for a whole process: the other threads are sent SIGKILL. */
-void do_group_exit(struct quire *q, struct task *task, int code);
 /* The parent collects a zombie: its task structure goes. */
 void release_task(struct quire *q, struct task *task);
 struct task *find_task_by_pid(struct quire *q, int pid);

@@ -40,7 +40,6 @@ static inline void add_hash(struct sums *s, u64 pfn, u64 times)
 struct totals {
 	unsigned long account, file_vmas, listed_vmas;
 	struct sums entries;
-	u64 anon_mapped, file_mapped; /* frames, by the memory map */
 };
 
 static void check_chains(struct verify *v, struct mm_struct *mm, struct vm_area_struct *vma)

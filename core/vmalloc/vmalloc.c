@@ -352,11 +352,6 @@ unsigned long vmalloc_nr_pages(const struct quire *q)
 	return HOT_LOAD(&q->vmalloc->nr_pages);
 }
 
-unsigned long vmalloc_nr_tables(const struct quire *q)
-{
-	return q->vmalloc->nr_tables;
-}
-
 void vmalloc_for_each(struct quire *q, void (*fn)(const struct vm_struct *vm, void *ctx), void *ctx)
 {
 	struct vmalloc_floor *v = q->vmalloc;

@@ -12,7 +12,6 @@
 
 #define VMALLOC_START 0xffffc90000000000UL
 #define VMALLOC_END   0xffffe8ffffffffffUL
-#define VMALLOC_TOTAL (VMALLOC_END - VMALLOC_START + 1) /* 32 TiB: meminfo's VmallocTotal */
 
 int vmalloc_init(struct quire *q);
 
@@ -31,7 +30,6 @@ unsigned long vmalloc_nr_pages(const struct quire *q);
 
 /* Pages of the kernel's own page tables, the root with them: they count in
  * NR_PAGETABLE, but belong to no address space. */
-unsigned long vmalloc_nr_tables(const struct quire *q);
 
 struct vm_struct {
 	u64 addr;

@@ -164,7 +164,7 @@ struct model {
 	unsigned int free_yields;
 	u64 slice_ns; /* the running fiber yields when it has been charged so much */
 	u64 avenrun[3], next_load;
-	bool stop, finishing, booted;
+	bool finishing, booted;
 
 	struct disk *disk[MODEL_MAX_DISKS];
 	unsigned int nr_disks;
@@ -174,8 +174,6 @@ struct model {
 	void *physmap, *vmemmap;
 	size_t physmap_bytes, vmemmap_bytes, content_bytes;
 
-	void (*on_kill)(void *ctx, struct task *task, int sig);
-	void *on_kill_ctx;
 	void (*on_log)(void *ctx, int level, u64 time_ns, const char *text, size_t len);
 	void *on_log_ctx;
 	bool (*fail_io)(void *ctx, const struct quire_bio *bio);

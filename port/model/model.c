@@ -176,7 +176,6 @@ void model_destroy(struct model *m)
 	/* Processes stop where they are; kernel threads end in order. */
 	m->finishing = true;
 	m->on_log = NULL;
-	m->on_kill = NULL;
 	f = sched_spawn(m, "finish", finish, m->q, NULL, -1, false);
 	if (f) {
 		f->call = true;
@@ -191,11 +190,6 @@ void model_destroy(struct model *m)
 struct quire *model_quire(struct model *m)
 {
 	return m->q;
-}
-
-struct model *model_of(struct quire *q)
-{
-	return q->port_ctx;
 }
 
 u64 model_now(struct model *m)
@@ -243,12 +237,6 @@ void model_call(struct model *m, struct task *task, void (*fn)(void *arg), void 
 	/* init has no fiber of its own: it waits for its children again. */
 	if (task && task == m->q->space->init_task)
 		task->state = TASK_INTERRUPTIBLE;
-}
-
-void model_on_kill(struct model *m, void (*fn)(void *ctx, struct task *task, int sig), void *ctx)
-{
-	m->on_kill = fn;
-	m->on_kill_ctx = ctx;
 }
 
 void model_on_log(struct model *m,

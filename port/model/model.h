@@ -37,7 +37,6 @@ struct model_disk_config {
 struct model *model_create(struct quire_config *cfg, char *err, size_t cap);
 void model_destroy(struct model *m);
 struct quire *model_quire(struct model *m);
-struct model *model_of(struct quire *q);
 
 /* A block device; its number is the bdi's dev. */
 unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);
@@ -62,8 +61,6 @@ bool model_step(struct model *m);
  */
 void model_call(struct model *m, struct task *task, void (*fn)(void *arg), void *arg);
 u64 model_now(struct model *m);
-/* Stops model_run_until() after the running event (the machine's end). */
-void model_stop(struct model *m);
 
 /* Per CPU: ns of work done so far, for /proc/stat. */
 u64 model_cpu_busy_ns(struct model *m, unsigned int cpu);
@@ -116,8 +113,6 @@ bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content);
 
 /* ---- contents (port/model/content.h has the kinds) ------------------------- */
 
-/* Called when a task ends by a signal: the machine's hook. */
-void model_on_kill(struct model *m, void (*fn)(void *ctx, struct task *task, int sig), void *ctx);
 /* Called for each log line. */
 void model_on_log(struct model *m, void (*fn)(void *ctx, int level, u64 time_ns, const char *text,
 					       size_t len), void *ctx);

@@ -100,13 +100,12 @@ static void port_tlb_flush(void *ctx, void *mm, uint64_t start, uint64_t end)
 
 static void port_kill(void *ctx, void *task, int sig)
 {
-	struct model *m = ctx;
 	struct task *t = task;
 
+	(void)ctx;
+	(void)sig;
 	if (t->port_private)
 		sched_interrupt(t->port_private);
-	if (m->on_kill)
-		m->on_kill(m->on_kill_ctx, t, sig);
 }
 
 static void port_cpu_times(void *ctx, unsigned int cpu, uint64_t *user, uint64_t *system)

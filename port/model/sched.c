@@ -635,16 +635,9 @@ bool model_step(struct model *m)
 
 void model_run_until(struct model *m, u64 t_ns)
 {
-	m->stop = false;
-	while (!m->stop && m->heap_len && m->heap[0].time <= t_ns)
+	while (m->heap_len && m->heap[0].time <= t_ns)
 		model_step(m);
-	if (!m->stop)
-		advance(m, t_ns);
-}
-
-void model_stop(struct model *m)
-{
-	m->stop = true;
+	advance(m, t_ns);
 }
 
 unsigned int model_nr_running(struct model *m)
