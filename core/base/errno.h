@@ -8,22 +8,23 @@
 #define QUIRE_BASE_ERRNO_H
 
 #ifndef ENOMEM
-#define EPERM	     1
-#define ENOENT	     2
-#define ESRCH	     3
-#define EINTR	     4
-#define EIO	     5
-#define EAGAIN	     11
-#define ENOMEM	     12
-#define EACCES	     13
-#define EFAULT	     14
-#define EBUSY	     16
-#define EEXIST	     17
-#define EINVAL	     22
-#define EFBIG	     27
-#define ENOSPC	     28
-#define ERANGE	     34
-#define EOVERFLOW    75
+#define EPERM	  1
+#define ENOENT	  2
+#define ESRCH	  3
+#define EINTR	  4
+#define EIO	  5
+#define EAGAIN	  11
+#define ENOMEM	  12
+#define EACCES	  13
+#define EFAULT	  14
+#define EBUSY	  16
+#define EEXIST	  17
+#define EISDIR	  21
+#define EINVAL	  22
+#define EFBIG	  27
+#define ENOSPC	  28
+#define ERANGE	  34
+#define EOVERFLOW 75
 #endif
 
 #define MAX_ERRNO 4095

@@ -27,20 +27,23 @@
  * used; memory and port are the host's (physical addresses begin at 4 GiB, so
  * that all memory is in one zone a node, unless start_bytes says otherwise).
  * Returns NULL with *error (if not NULL) negative: -EINVAL for an impossible
- * configuration, -ENOMEM when address space or memory are short.
+ * configuration, -ENOMEM when address space or memory are short.  flags is 0 or
+ * QUIRE_HOST_LOG.  Sleeps.
  */
 struct quire *quire_host_create(const struct quire_config *cfg, unsigned int flags, int *error);
 
-/* Ends it: no other thread may be inside, or come again. */
+/* Ends it and frees its memory, with all that was allocated from it: no other
+ * thread may be inside, or come again.  Sleeps until its threads have ended. */
 void quire_host_destroy(struct quire *q);
 
 /* Waits until the instance's kernel threads sleep.  Call it, with no other
- * thread inside, before quire_verify(). */
+ * thread inside, before quire_verify().  Sleeps. */
 void quire_host_quiesce(struct quire *q);
 
 /* From now on the calling thread works on this CPU of the instance (and takes
  * memory from its node first).  0, or -EINVAL if there is none of that number. */
 int quire_host_set_cpu(struct quire *q, unsigned int cpu);
+/* The CPU on which the calling thread works. */
 unsigned int quire_host_cpu(struct quire *q);
 
 #endif

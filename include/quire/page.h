@@ -27,8 +27,8 @@ struct page;
 
 /* What will become of a block: kinds are kept apart, so that memory whose
  * pages go together comes back in large pieces. */
-#define QUIRE_ALLOC_MOVABLE	0x4u /* short-lived, or can be moved */
-#define QUIRE_ALLOC_RECLAIMABLE 0x8u /* a cache: can be dropped */
+#define QUIRE_ALLOC_MOVABLE	0x4u  /* short-lived, or can be moved */
+#define QUIRE_ALLOC_RECLAIMABLE 0x8u  /* a cache: can be dropped */
 #define QUIRE_ALLOC_THISNODE	0x10u /* fail rather than take another node's memory */
 
 #define QUIRE_NODE_HERE (-1) /* the node of the CPU that the caller runs on */
@@ -43,23 +43,27 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 	__attribute__((warn_unused_result));
 
 /* Gives them back; order is that of the allocation.  A page that is free
- * already stops the machine (port->panic).  Never sleeps. */
+ * already, or a wrong order, stops the machine (port->panic).  Never sleeps.
+ * Linux: __free_pages(). */
 void quire_free_pages(struct quire *q, struct page *page, unsigned int order);
 
-/* Where the block's bytes are; and the page that holds an address. */
+/* Where the block's bytes are (page is its first page); and the first page of the
+ * block that holds an address of the instance's memory.  Never sleep.  Linux:
+ * page_address(), virt_to_head_page(). */
 void *quire_page_address(struct quire *q, const struct page *page);
 struct page *quire_page_of(struct quire *q, const void *address);
 
-/* The node that a page's memory belongs to. */
+/* The node that a page's memory belongs to.  Linux: page_to_nid(). */
 unsigned int quire_page_node(const struct page *page);
 
-/* Free pages of a node (-1: of all), those on CPUs' lists not counted; and
- * the pages that the instance manages. */
+/* Free pages of 4 KiB of a node (-1: of all; 0 for a node there is not), those on
+ * CPUs' lists not counted; and the pages that the instance manages, free or not.
+ * Never sleep.  Linux: NR_FREE_PAGES, managed_pages. */
 uint64_t quire_nr_free_pages(struct quire *q, int node);
 uint64_t quire_nr_total_pages(struct quire *q, int node);
 
 /* Gives the pages on CPUs' lists back to the nodes' free areas, where they
- * join into larger blocks. */
+ * join into larger blocks.  Never sleeps.  Linux: drain_all_pages(). */
 void quire_drain_pages(struct quire *q);
 
 #endif

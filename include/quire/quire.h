@@ -2,10 +2,20 @@
 /*
  * Quire: an instance of Linux's memory manager.
  *
- *	struct quire_config cfg = { ... };
- *	struct quire *q = quire_create(&cfg);
+ * A program has one from the host port, which provides memory, threads and
+ * clock (<quire/host.h>); whoever writes a port of his own calls quire_init()
+ * on his own storage:
+ *
+ *	cfg.port = &my_port_ops;		<quire/port.h>
+ *	cfg.hot = &my_hot;			<quire_hot.h>, the port's
+ *	quire_memory_needed(&cfg, &max_pfn);	reserve that much
+ *	q = calloc(1, quire_sizeof());
+ *	err = quire_init(q, &cfg);
  *
  * All state hangs off the one pointer; two instances never meet.
+ *
+ * Errors are Linux's numbers, negative.  What may sleep says so; the rest does
+ * not, and may be called wherever the port's locks may be taken.
  */
 #ifndef QUIRE_H
 #define QUIRE_H
@@ -55,7 +65,7 @@ struct quire_layout {
  * embedder sees to it that an object of the cache fits into size_bytes. */
 struct quire_slab_layout {
 	const char *name;
-	uint32_t size_bytes; /* from one object to the next */
+	uint32_t size_bytes;	 /* from one object to the next */
 	uint32_t objects, pages; /* of a slab */
 };
 
@@ -81,7 +91,8 @@ struct quire_config {
 	 * would lie there lies above 4 GiB.  0: no hole. */
 	uint64_t pci_hole_start;
 	const struct quire_layout *layout; /* NULL: by the sizes */
-	const struct quire_slab_layout *slabs; /* NULL: by the rules; read at any kmem_cache_create() */
+	const struct quire_slab_layout
+		*slabs; /* NULL: by the rules; read at any kmem_cache_create() */
 	uint32_t nr_slabs;
 	uint64_t seed;	      /* all randomness of the instance */
 	int64_t boot_time;    /* wall clock at boot, seconds since 1970 (UTC) */
@@ -93,28 +104,41 @@ struct quire_config {
 	void *hot; /* the port's hot state: struct quire_hot, see <quire_hot.h> */
 };
 
-/* How many descriptors (64 bytes each) and how many bytes of physical address
- * space a configuration needs.  Returns 0, or -EINVAL for an impossible one. */
+/*
+ * How much a configuration needs: *max_pfn frames of 4 KiB of physical address
+ * space from 0 on, and as many descriptors of 64 bytes.  Of cfg only the nodes
+ * and the hole are looked at.  Returns 0, or -EINVAL for an impossible one (no
+ * or too many nodes or CPUs, memory that overlaps).  Does not sleep.
+ */
 int quire_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn);
 
-/* sizeof(struct quire), the only memory that the instance needs beside its
- * own frames. */
+/* sizeof(struct quire) in bytes, the only memory that the instance needs beside
+ * its own frames and their descriptors. */
 size_t quire_sizeof(void);
 
 /*
- * Boots an instance in storage of quire_sizeof() zeroed bytes.  Returns 0,
- * -EINVAL (bad configuration) or -ENOMEM (its memory can't hold its own
- * structures).  Starts kernel threads through the port.
+ * Boots an instance in storage of quire_sizeof() zeroed bytes: memblock, nodes
+ * and zones, buddy, slab, and each floor above.  cfg is copied; what its
+ * pointers lead to must stay.  Returns 0, -EINVAL (bad configuration) or -ENOMEM
+ * (its memory can't hold its own structures); after an error quire_finish()
+ * stops what was started.  Starts kernel threads through the port.  May sleep.
+ * Linux: start_kernel() as far as it is about memory.
  */
 int quire_init(struct quire *q, const struct quire_config *cfg);
 
-/* Ends it: kernel threads are asked to stop and waited for. */
+/*
+ * Ends it: kernel threads are asked to stop and waited for.  Nobody may be
+ * inside, or come again.  The storage and the memory are the caller's to free.
+ * Sleeps.
+ */
 void quire_finish(struct quire *q);
 
 /*
  * Walks everything and proves it consistent; read-only.  Each broken
  * invariant is handed to report() as one line; returns how many there were.
- * The caller sees to it that nothing else runs meanwhile.
+ * The caller sees to it that nothing else runs meanwhile (quire_host_quiesce()).
+ * report may be NULL.  Does not sleep.  Linux has no such thing; its nearest are
+ * CONFIG_DEBUG_VM's checks.
  */
 uint64_t quire_verify(struct quire *q, void (*report)(void *ctx, const char *line), void *ctx)
 	__attribute__((warn_unused_result));

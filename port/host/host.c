@@ -142,6 +142,11 @@ struct quire *quire_host_create(const struct quire_config *config, unsigned int 
 			err = quire_init(h->q, &cfg);
 		if (!err)
 			return h->q;
+		/* Kernel threads may be at work already. */
+		if (h->q && h->q->port) {
+			quire_finish(h->q);
+			host_join_threads(h);
+		}
 		host_detach_all(h);
 		host_free(h);
 	}
