@@ -11,6 +11,7 @@ struct build_zone {
 	const struct cap_zone *cap;
 	struct zone *zone;
 	struct plan plan;	/* places of free blocks */
+	unsigned long deferred; /* pages that the zone gets late */
 	unsigned long hidden;	/* blocks out of reach meanwhile */
 	unsigned long held;	/* pages in use that belong to nobody known */
 	unsigned long unplaced; /* pages of free blocks that found no place */

@@ -10,9 +10,9 @@
  * was built in another way (CPU time, interrupts); docs/capture.md lists them,
  * and they count as unknowable.
  *
- * A capture may contradict itself: MemTotal of a kernel that gives memory to its
- * zones late is more than the zones manage.  Zones are what is built; fields
- * that follow from the sum are then compared with what follows from the zones.
+ * A capture may contradict itself: MemTotal that is not what zones manage and
+ * can't be what they will get late either (capture_zones.c).  Zones are what is
+ * built, and fields that follow from the sum can't be compared then.
  */
 #define _GNU_SOURCE /* memmem */
 #include <inttypes.h>
@@ -30,8 +30,8 @@ struct compare {
 	FILE *out;
 	bool verbose;
 	struct text t;		  /* the file in hand, as the model says it */
-	unsigned long managed_kb; /* all zones */
-	bool late;		  /* MemTotal is more */
+	unsigned long managed_kb; /* all zones, with what they get late */
+	bool late;		  /* MemTotal is something else */
 };
 
 static const char *const verdict_names[] = {"same", "near", "DIFFERENT", "unknowable"};
@@ -561,6 +561,7 @@ struct cap_tally capture_compare(struct machine *m, const struct cap_machine *cm
 	c.t.grow = grow;
 	for (unsigned int i = 0; i < cm->nr_zones; i++)
 		c.managed_kb += cm->zones[i].managed * 4;
+	c.managed_kb += c.q->node->deferred_pages * 4;
 	c.late = cap_meminfo(cm, "MemTotal", &total) && total != c.managed_kb;
 	if (c.late)
 		report(&c, CAP_UNKNOWABLE,

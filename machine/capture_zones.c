@@ -68,8 +68,60 @@ static void zone_memory(const struct cap_zone *z, u64 range[2][2])
 	}
 }
 
+/* ---- deferred memory --------------------------------------------------------- */
+
+/* How many pages of a zone may be deferred: those that it has and does not
+ * manage, but for what boot needs and a ragged end. */
+static unsigned long deferred_room(const struct cap_zone *z)
+{
+	unsigned long keep = BOOT_POOL + MAX_ORDER_NR_PAGES, lack = z->present - z->managed;
+
+	return z->idx == ZONE_NORMAL && z->start_pfn >= LOW_END && lack > keep ? lack - keep : 0;
+}
+
+/*
+ * MemTotal counts what zones will get late, the zones do not manage it yet: it
+ * is of the highest nodes' Normal zones, whose ends Linux defers.  Nothing is
+ * deferred when the numbers do not allow it.
+ */
+static void share_deferred(struct build *b)
+{
+	unsigned long total = 0, managed = 0, room = 0;
+
+	for (unsigned int i = 0; i < b->cm->nr_zones; i++) {
+		managed += b->cm->zones[i].managed;
+		room += deferred_room(&b->cm->zones[i]);
+	}
+	if (!cap_meminfo(b->cm, "MemTotal", &total) || total / 4 <= managed ||
+	    total / 4 - managed > room)
+		return;
+	total = total / 4 - managed;
+	for (unsigned int i = b->cm->nr_zones; i-- > 0;) {
+		b->zones[i].deferred = min(total, deferred_room(&b->cm->zones[i]));
+		total -= b->zones[i].deferred;
+	}
+}
+
+/*
+ * Where deferred memory begins, and with what is reserved behind it the zone's
+ * end.  It is whole sections from there on if the zone has enough pages that
+ * are reserved, else whole blocks.
+ */
+static u64 deferred_start(const struct build_zone *bz, u64 end)
+{
+	const struct cap_zone *z = bz->cap;
+	u64 need = z->start_pfn + z->managed + BOOT_POOL, latest = end - bz->deferred;
+	u64 first = ALIGN(need, PAGES_PER_SECTION);
+
+	if (!bz->deferred)
+		return end;
+	return first <= latest ? first : ALIGN_DOWN(latest, MAX_ORDER_NR_PAGES);
+}
+
+/* ---- free and reserved ------------------------------------------------------- */
+
 /* Frames of a zone that free blocks may use, before boot. */
-static bool plan_zone(struct plan *p, const struct cap_zone *z)
+static bool plan_zone(struct plan *p, const struct cap_zone *z, u64 deferred_start)
 {
 	u64 range[2][2];
 
@@ -78,7 +130,7 @@ static bool plan_zone(struct plan *p, const struct cap_zone *z)
 	p->may_split = !z->has_blocks;
 	zone_memory(z, range);
 	plan_add_range(p, range[0][0], range[0][1]);
-	plan_add_range(p, range[1][0], range[1][1]);
+	plan_add_range(p, range[1][0], min(range[1][1], deferred_start));
 	plan_place_all(p, ((struct cap_zone *)(unsigned long)z)->typed);
 	return !p->failed;
 }
@@ -106,13 +158,27 @@ static void reserve(struct build *b, const struct cap_zone *z, struct plan_run *
 }
 
 /* Reserves as many pages as the zone has and does not manage. */
-static bool reserve_pages(struct build *b, const struct cap_zone *z, struct plan *p)
+static bool reserve_pages(struct build *b, struct build_zone *bz, struct plan *p)
 {
-	unsigned long left = z->present - z->managed;
+	const struct cap_zone *z = bz->cap;
+	u64 range[2][2], late;
 	struct plan_run *runs;
+	unsigned long left;
 	size_t n;
 
-	if (!plan_zone(p, z))
+	/* Without the range behind it deferred memory would be another. */
+	if (b->layout.nr_reserved >= MAX_RESERVED)
+		bz->deferred = 0;
+	left = z->present - z->managed - bz->deferred;
+	zone_memory(z, range);
+	late = deferred_start(bz, range[1][1]);
+	if (bz->deferred) {
+		struct plan_run tail = {.pfn = late + bz->deferred,
+					.nr = range[1][1] - late - bz->deferred};
+
+		reserve(b, z, &tail, &left);
+	}
+	if (!plan_zone(p, z, late))
 		return fault(b, z, "the host has no memory for its plan");
 	n = plan_left(p, &runs);
 	if (n)
@@ -166,6 +232,9 @@ bool build_layout(struct build *b)
 	b->spans = calloc(cm->nr_zones, sizeof(*b->spans));
 	if (!b->memory || !b->reserved || !b->spans)
 		return false;
+	for (unsigned int i = 0; i < cm->nr_zones; i++)
+		b->zones[i].cap = &cm->zones[i];
+	share_deferred(b);
 	for (unsigned int i = 0; i < cm->nr_zones; i++) {
 		const struct cap_zone *z = &cm->zones[i];
 		u64 range[2][2];
@@ -175,9 +244,9 @@ bool build_layout(struct build *b)
 		zone_memory(z, range);
 		add_range(b->memory, &l->nr_memory, range[0][0], range[0][1], z->nid);
 		add_range(b->memory, &l->nr_memory, range[1][0], range[1][1], z->nid);
-		b->spans[l->nr_zones++] =
-			(struct quire_zone_span){z->nid, z->idx, z->start_pfn, z->spanned};
-		if (!reserve_pages(b, z, &b->zones[i].plan))
+		b->spans[l->nr_zones++] = (struct quire_zone_span){
+			z->nid, z->idx, z->start_pfn, z->spanned, b->zones[i].deferred};
+		if (!reserve_pages(b, &b->zones[i], &b->zones[i].plan))
 			return false;
 	}
 	if (!l->nr_memory || !melt(b->memory, &l->nr_memory) ||
@@ -294,6 +363,8 @@ void build_set_free_blocks_aside(struct build *b)
 	q->page->ops.out_of_memory = NULL;
 	q->page->ops.show_mem = NULL;
 	q->page->watermark_boost_factor = 0;
+	/* A zone that is full now does not grow for it. */
+	q->page->deferred_pages = false;
 	for_each_node (q, nid) {
 		for_each_zone_of_node(NODE_DATA(q, nid), zone)
 		{
@@ -354,7 +425,8 @@ static void set_types(struct build *b, struct build_zone *bz)
 		if (type == PLAN_ANY) {
 			type = MIGRATE_MOVABLE;
 			/* Neither hidden blocks nor holes take part. */
-			if (bz->hidden && pfn >= zone->virgin_pfn)
+			if ((bz->hidden && pfn >= zone->virgin_pfn) ||
+			    pfn >= zone->first_deferred_pfn)
 				continue;
 			if (!memblock_overlap_bytes(&mb->memory, pfn << PAGE_SHIFT,
 						    (pfn + pageblock_nr_pages) << PAGE_SHIFT,
@@ -411,6 +483,7 @@ void build_marks(struct build *b)
 	unsigned long sum = 0;
 
 	q->page->ops = b->ops;
+	q->page->deferred_pages = q->node->deferred_pages != 0;
 	setup_per_zone_wmarks(q);
 	setup_per_zone_lowmem_reserve(q);
 	for (unsigned int i = 0; i < b->cm->nr_zones; i++) {

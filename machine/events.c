@@ -145,7 +145,7 @@ static void on_kill(struct quire *q, struct task *victim, const struct oom_contr
 		.points = oc->chosen_points,
 		.totalpages = oc->totalpages,
 		.memcg = oc->memcg != NULL,
-		.free_pages = global_zone_page_state(q, NR_FREE_PAGES),
+		.free_pages = si_mem_free(q),
 		.swap_free = (unsigned long)max_t(long, q->swap->nr_swap_pages, 0),
 	};
 	memcpy(k->comm, victim->comm, sizeof(k->comm));
@@ -181,7 +181,7 @@ static void take(struct machine *m, struct sample *s)
 
 	*s = (struct sample){
 		.ns = machine_now(m),
-		.free = global_zone_page_state(q, NR_FREE_PAGES),
+		.free = si_mem_free(q),
 		.anon = global_node_page_state(q, NR_ANON_MAPPED),
 		.shmem = global_node_page_state(q, NR_SHMEM),
 		.slab = global_node_page_state(q, NR_SLAB_RECLAIMABLE) +

@@ -104,7 +104,7 @@ void cancel_dirty_page(struct quire *q, struct page *page)
 /* Pages that could be dirty: free ones beyond the reserves, and files'. */
 static unsigned long global_dirtyable_memory(struct quire *q)
 {
-	unsigned long x = global_zone_page_state(q, NR_FREE_PAGES);
+	unsigned long x = si_mem_free(q);
 
 	x -= min(x, q->node->totalreserve_pages);
 	x += global_node_page_state(q, NR_INACTIVE_FILE);

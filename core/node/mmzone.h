@@ -23,6 +23,7 @@
 #define pageblock_order		9
 #define pageblock_nr_pages	(1UL << pageblock_order)
 #define PAGE_ALLOC_COSTLY_ORDER 3
+#define PAGES_PER_SECTION	(1UL << 15) /* 128 MiB */
 
 enum migratetype {
 	MIGRATE_UNMOVABLE,
@@ -98,6 +99,13 @@ struct zone {
 	unsigned long managed_pages; /* given to the buddy */
 	unsigned long spanned_pages; /* with holes */
 	unsigned long present_pages; /* without */
+
+	/* Memory from first_deferred_pfn on is not the buddy's yet: so many
+	 * pages, which deferred_grow_zone() gives in order.  Their descriptors
+	 * are zeros.  The zone's end: nothing is deferred.  (Linux keeps the
+	 * first in the node; it is the highest zone's.) */
+	u64 first_deferred_pfn;
+	unsigned long deferred_pages;
 
 	/* Free blocks of the highest order that nothing has touched since boot:
 	 * those of boot's free ranges from virgin_pfn on.  They count in nr_free
@@ -185,7 +193,8 @@ struct node_floor {
 	u8 distance[QUIRE_MAX_NODES][QUIRE_MAX_NODES];
 	u16 *cpu_to_node;			    /* [nr_cpus] */
 	unsigned long (*events)[NR_VM_EVENT_ITEMS]; /* [nr_cpus] */
-	unsigned long totalram_pages;		    /* managed, all zones */
+	unsigned long totalram_pages;		    /* managed and deferred, all zones */
+	unsigned long deferred_pages;		    /* all zones' */
 	unsigned long totalreserve_pages;	    /* what user allocations can't count on */
 	struct memblock *memblock;		    /* boot memory: node/memblock.h */
 };

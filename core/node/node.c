@@ -178,6 +178,52 @@ static bool layout_zone(const struct quire *q, unsigned int nid, unsigned int id
 	return false;
 }
 
+/* Where a zone's deferred memory begins: behind all its free pages but the last
+ * `deferred`.  0: it has not so many, or the place is within a block of the
+ * highest order. */
+static u64 find_first_deferred_pfn(const struct memblock *mb, const struct zone *z, u64 deferred)
+{
+	u64 start = z->zone_start_pfn << PAGE_SHIFT, end = zone_end_pfn(z) << PAGE_SHIFT;
+	u64 at_once = 0, from = 0, pfn = 0;
+	struct memblock_region gap;
+
+	for (int pass = 0; pass < 2 && !pfn; pass++) {
+		for (from = start; memblock_next_free(mb, from, &gap) && gap.base < end && !pfn;
+		     from = gap.base + gap.size) {
+			u64 pages = (min(gap.base + gap.size, end) - gap.base) >> PAGE_SHIFT;
+
+			if (gap.nid != zone_to_nid(z))
+				continue;
+			if (!pass)
+				at_once += pages;
+			else if (pages > at_once)
+				pfn = (gap.base >> PAGE_SHIFT) + at_once;
+			else
+				at_once -= pages;
+		}
+		if (!pass && at_once < deferred)
+			return 0;
+		at_once -= pass ? 0 : deferred;
+	}
+	return IS_ALIGNED(pfn, MAX_ORDER_NR_PAGES) ? pfn : 0;
+}
+
+static int init_deferred(struct quire *q, struct zone *z)
+{
+	const struct quire_layout *l = q->cfg.layout;
+
+	z->first_deferred_pfn = zone_end_pfn(z);
+	for (u32 i = 0; l && i < l->nr_zones; i++) {
+		if (l->zones[i].node != zone_to_nid(z) || l->zones[i].zone != z->zone_idx ||
+		    !l->zones[i].deferred_pages)
+			continue;
+		z->first_deferred_pfn = find_first_deferred_pfn(q->node->memblock, z,
+								l->zones[i].deferred_pages);
+		return z->first_deferred_pfn ? 0 : -EINVAL;
+	}
+	return 0;
+}
+
 /* ---- nodes and zones -------------------------------------------------------- */
 
 int quire_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn)
@@ -282,11 +328,12 @@ static void init_lruvec(struct pglist_data *pgdat)
 	spin_lock_init(&pgdat->lru_lock, LOCK_LRU);
 }
 
-static void init_zones(struct quire *q, struct pglist_data *pgdat)
+static int init_zones(struct quire *q, struct pglist_data *pgdat)
 {
 	static const u64 zone_end[ZONE_NORMAL + 1] = {DMA_END, DMA32_END, MAX_PHYS};
 	struct memblock *mb = q->node->memblock;
 	u64 node_end = (pgdat->node_start_pfn + pgdat->node_spanned_pages) << PAGE_SHIFT;
+	int err = 0;
 
 	for (unsigned int idx = 0; idx < MAX_NR_ZONES; idx++) {
 		struct zone *z = &pgdat->node_zones[idx];
@@ -313,7 +360,9 @@ static void init_zones(struct quire *q, struct pglist_data *pgdat)
 		z->present_pages = memblock_overlap_bytes(&mb->memory, base, end, pgdat->node_id) >>
 				   PAGE_SHIFT;
 		pgdat->node_present_pages += z->present_pages;
+		err = err ? err : init_deferred(q, z);
 	}
+	return err;
 }
 
 static int init_node(struct quire *q, unsigned int nid, unsigned int first_cpu)
@@ -339,8 +388,7 @@ static int init_node(struct quire *q, unsigned int nid, unsigned int first_cpu)
 			((r->base + r->size) >> PAGE_SHIFT) - pgdat->node_start_pfn;
 	}
 	init_lruvec(pgdat);
-	init_zones(q, pgdat);
-	return 0;
+	return init_zones(q, pgdat);
 }
 
 static int init_cpus(struct quire *q)

@@ -120,9 +120,13 @@ static struct page *try_zonelist(struct quire *q, gfp_t gfp, unsigned int order,
 			break;
 		if (!zone_watermark_fast(zone, order, wmark_pages(zone, *alloc_flags),
 					 ac->highest_zoneidx, *alloc_flags, gfp) &&
+		    !(deferred_pages_enabled(q) && deferred_grow_zone(q, zone, order)) &&
 		    !(*alloc_flags & ALLOC_NO_WATERMARKS))
 			continue;
-		page = rmqueue(q, preferred, zone, ac, order, *alloc_flags);
+		do
+			page = rmqueue(q, preferred, zone, ac, order, *alloc_flags);
+		while (unlikely(!page) && deferred_pages_enabled(q) &&
+		       deferred_grow_zone(q, zone, order));
 		if (likely(page)) {
 			prep_new_page(q, page, order, gfp);
 			if (unlikely(order && (*alloc_flags & ALLOC_HARDER)))

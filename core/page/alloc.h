@@ -60,6 +60,7 @@ struct page_floor {
 	unsigned int watermark_boost_factor;
 	unsigned int lowmem_reserve_ratio[MAX_NR_ZONES];
 	unsigned int percpu_pagelist_high_fraction;
+	bool deferred_pages; /* some zone has some: see deferred_pages_enabled() */
 	/* Fault point: when set and true, the allocation fails at once (not
 	 * those with __GFP_NOFAIL). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
@@ -74,6 +75,20 @@ struct page_floor {
  */
 int page_init_early(struct quire *q);
 void memblock_free_all(struct quire *q);
+
+/*
+ * Gives a zone the next of its deferred pages: whole sections, until there are
+ * 2^order pages more, and sets watermarks and reserves anew.  False when it has
+ * none left.  Takes zone->lock.  Linux: deferred_grow_zone().
+ */
+bool deferred_grow_zone(struct quire *q, struct zone *zone, unsigned int order);
+
+/* May zones grow?  Off once all have grown to their end, and while a machine is
+ * built that must not. */
+static inline bool deferred_pages_enabled(const struct quire *q)
+{
+	return HOT_LOAD(&q->page->deferred_pages);
+}
 
 /*
  * 2^order pages.  gfp says from where and how hard to try.  The first page's
@@ -142,6 +157,8 @@ static inline unsigned long high_wmark_pages(const struct zone *z)
 bool zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long mark,
 		       int highest_zoneidx, unsigned int alloc_flags);
 
+/* MemFree (freeram of Linux's si_meminfo()), in pages: deferred ones are free. */
+unsigned long si_mem_free(const struct quire *q);
 /* MemAvailable by Linux's si_mem_available(), in pages. */
 long si_mem_available(const struct quire *q);
 unsigned long nr_free_buffer_pages(const struct quire *q);

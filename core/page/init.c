@@ -10,6 +10,14 @@
  *
  * Frames that boot took keep a descriptor of zeros: not PG_buddy, so they are
  * never joined with, and no one frees them.
+ *
+ * A zone's deferred pages (struct quire_zone_span) come later: they are counted
+ * in totalram_pages from the start, as Linux's memblock_free_all() does, and
+ * deferred_grow_zone() gives them, one section and then the next, to a zone
+ * that an allocation finds below its watermark.  Growing ends with boot in
+ * mainline Linux; here it goes on for as long as there are any, and the marks
+ * and reserves follow what the zone manages then, as on the kernels that do the
+ * same.  min_free_kbytes stays.
  */
 #include "node/memblock.h"
 #include "page/internal.h"
@@ -78,46 +86,91 @@ static void free_zone_range(struct quire *q, struct zone *zone, u64 start, u64 e
 	u64 last = max(first, ALIGN_DOWN(end, MAX_ORDER_NR_PAGES));
 
 	zone->managed_pages += end - start;
-	q->node->totalram_pages += end - start;
 	free_edge(q, zone, start, first);
 	__free_virgin_blocks(q, zone, (last - first) / MAX_ORDER_NR_PAGES);
 	free_edge(q, zone, last, end);
 }
 
-static void free_range(struct quire *q, const struct memblock_region *gap)
+/* What boot left of a zone in [start, end): gives it to the lists, or counts it
+ * only.  Wants zone->lock. */
+static unsigned long free_zone_frames(struct quire *q, struct zone *zone, u64 start, u64 end,
+				      bool give)
 {
-	u64 start = DIV_ROUND_UP(gap->base, PAGE_SIZE);
-	u64 end = (gap->base + gap->size) >> PAGE_SHIFT;
+	struct memblock_region gap;
+	u64 from = start << PAGE_SHIFT;
+	unsigned long nr = 0;
 
-	for_each_populated_zone_of_node(NODE_DATA(q, gap->nid), zone)
-	{
-		u64 lo = max(start, zone->zone_start_pfn), hi = min(end, zone_end_pfn(zone));
+	while (start < end && memblock_next_free(q->node->memblock, from, &gap)) {
+		u64 lo = max(start, DIV_ROUND_UP(gap.base, PAGE_SIZE));
+		u64 hi = min(end, (gap.base + gap.size) >> PAGE_SHIFT);
 
-		if (lo >= hi)
+		from = gap.base + gap.size;
+		if (from >> PAGE_SHIFT >= end)
+			start = end;
+		if (gap.nid != zone_to_nid(zone) || lo >= hi)
 			continue;
-		spin_lock(q, &zone->lock);
-		free_zone_range(q, zone, lo, hi);
-		spin_unlock(q, &zone->lock);
+		nr += hi - lo;
+		if (give)
+			free_zone_range(q, zone, lo, hi);
 	}
+	return nr;
 }
 
 void memblock_free_all(struct quire *q)
 {
-	struct memblock *mb = q->node->memblock;
 	unsigned long present = 0;
-	struct memblock_region gap;
-	u64 from = 0;
 
-	mb->closed = true;
-	while (memblock_next_free(mb, from, &gap)) {
-		free_range(q, &gap);
-		from = gap.base + gap.size;
-	}
-	for_each_node (q, nid)
+	q->node->memblock->closed = true;
+	for_each_node (q, nid) {
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
+		{
+			u64 first = zone->first_deferred_pfn;
+
+			spin_lock(q, &zone->lock);
+			free_zone_frames(q, zone, zone->zone_start_pfn, first, true);
+			zone->deferred_pages =
+				free_zone_frames(q, zone, first, zone_end_pfn(zone), false);
+			spin_unlock(q, &zone->lock);
+			q->node->totalram_pages += zone->managed_pages + zone->deferred_pages;
+			q->node->deferred_pages += zone->deferred_pages;
+		}
 		present += NODE_DATA(q, nid)->node_present_pages;
+	}
+	q->page->deferred_pages = q->node->deferred_pages != 0;
 	init_per_zone_wmark_min(q);
 	pr_info(q, "Built %u zonelists, mobility grouping on.  Total pages: %lu", q->nr_nodes,
 		q->node->totalram_pages);
-	pr_info(q, "Memory: %luK/%luK available (%luK reserved)", q->node->totalram_pages * 4,
-		present * 4, (present - q->node->totalram_pages) * 4);
+	if (deferred_pages_enabled(q))
+		pr_info(q, "deferred_init: %lu pages left to deferred_grow_zone()",
+			q->node->deferred_pages);
+	pr_info(q, "Memory: %luK/%luK available (%luK reserved)",
+		(q->node->totalram_pages - q->node->deferred_pages) * 4, present * 4,
+		(present - q->node->totalram_pages) * 4);
+}
+
+/* ---- late ------------------------------------------------------------------- */
+
+bool deferred_grow_zone(struct quire *q, struct zone *zone, unsigned int order)
+{
+	unsigned long given = 0;
+
+	spin_lock(q, &zone->lock);
+	while (zone->deferred_pages > given && given < 1UL << order) {
+		u64 start = zone->first_deferred_pfn;
+		u64 end = min(ALIGN(start + 1, PAGES_PER_SECTION), zone_end_pfn(zone));
+
+		given += free_zone_frames(q, zone, start, end, true);
+		zone->first_deferred_pfn = end;
+	}
+	zone->deferred_pages -= given;
+	if (!zone->deferred_pages)
+		zone->first_deferred_pfn = zone_end_pfn(zone);
+	spin_unlock(q, &zone->lock);
+	if (!given)
+		return false;
+	if (!HOT_SUB(&q->node->deferred_pages, given))
+		HOT_STORE(&q->page->deferred_pages, false);
+	setup_per_zone_wmarks(q);
+	setup_per_zone_lowmem_reserve(q);
+	return true;
 }

@@ -104,6 +104,11 @@ unsigned long nr_free_buffer_pages(const struct quire *q)
 	return sum;
 }
 
+unsigned long si_mem_free(const struct quire *q)
+{
+	return global_zone_page_state(q, NR_FREE_PAGES) + HOT_LOAD(&q->node->deferred_pages);
+}
+
 long si_mem_available(const struct quire *q)
 {
 	unsigned long pagecache, reclaimable, wmark_low = 0;
@@ -112,8 +117,7 @@ long si_mem_available(const struct quire *q)
 	for_each_node (q, nid)
 		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) wmark_low +=
 			low_wmark_pages(zone);
-	available =
-		(long)global_zone_page_state(q, NR_FREE_PAGES) - (long)q->node->totalreserve_pages;
+	available = (long)si_mem_free(q) - (long)q->node->totalreserve_pages;
 	pagecache = global_node_page_state(q, NR_ACTIVE_FILE) +
 		    global_node_page_state(q, NR_INACTIVE_FILE);
 	available += (long)(pagecache - min(pagecache / 2, wmark_low));

@@ -79,7 +79,8 @@ static void count_blocks(const struct quire *q, const struct zone *zone,
 	unsigned int r = 0;
 
 	memset(count, 0, MIGRATE_TYPES * sizeof(count[0]));
-	for (u64 pfn = zone->zone_start_pfn; pfn < zone_end_pfn(zone); pfn += pageblock_nr_pages) {
+	for (u64 pfn = zone->zone_start_pfn; pfn < zone->first_deferred_pfn;
+	     pfn += pageblock_nr_pages) {
 		u64 addr = pfn << PAGE_SHIFT;
 		u64 block = (pfn >> pageblock_order) - (zone->zone_start_pfn >> pageblock_order);
 

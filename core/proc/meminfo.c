@@ -127,7 +127,7 @@ int show_meminfo(struct quire *q, __unused const struct proc_entry *e,
 	cached = global_node_page_state(q, NR_FILE_PAGES);
 	swapcache = global_node_page_state(q, NR_SWAPCACHE);
 	put_kb_line(t, "MemTotal:       ", pages_to_kb(q->node->totalram_pages));
-	put_kb_line(t, "MemFree:        ", pages_to_kb(global_zone_page_state(q, NR_FREE_PAGES)));
+	put_kb_line(t, "MemFree:        ", pages_to_kb(si_mem_free(q)));
 	put_kb_line(t, "MemAvailable:   ", pages_to_kb((unsigned long)si_mem_available(q)));
 	put_lit(t, "Buffers:               0 kB\n");
 	put_kb_line(t,

@@ -203,7 +203,8 @@ static int create_caches(struct quire *q)
 static void set_limits(struct quire *q)
 {
 	struct space_floor *sp = q->space;
-	unsigned long ram = q->node->totalram_pages, free_kb = ram << (PAGE_SHIFT - 10);
+	unsigned long ram = q->node->totalram_pages;
+	unsigned long free_kb = (ram - q->node->deferred_pages) << (PAGE_SHIFT - 10);
 	unsigned long threads = (ram << PAGE_SHIFT) / (THREAD_SIZE * 8);
 
 	sp->pid_max = min(max(PID_MAX_DEFAULT, PIDS_PER_CPU * (int)q->nr_cpus), PID_MAX_LIMIT);

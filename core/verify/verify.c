@@ -9,19 +9,21 @@
 #include "verify/verify.h"
 #include "node/memblock.h"
 
-/* The end of the run of virgin blocks that starts at pfn; pfn if none does. */
+/* The end of the run of virgin blocks or of deferred frames that starts at pfn;
+ * pfn if none does. */
 static u64 virgin_end(const struct quire *q, const struct zone *zone, u64 pfn)
 {
 	struct memblock_region gap;
 	u64 end;
 
-	if (!zone->nr_virgin || pfn < zone->virgin_pfn ||
-	    pfn >= zone->zone_start_pfn + zone->spanned_pages)
+	if (pfn >= zone->first_deferred_pfn && pfn < zone_end_pfn(zone))
+		return zone_end_pfn(zone);
+	if (!zone->nr_virgin || pfn < zone->virgin_pfn || pfn >= zone_end_pfn(zone))
 		return pfn;
 	if (!memblock_next_free(q->node->memblock, pfn << PAGE_SHIFT, &gap) ||
 	    gap.base > pfn << PAGE_SHIFT || gap.nid != zone->zone_pgdat->node_id)
 		return pfn;
-	end = min((gap.base + gap.size) >> PAGE_SHIFT, zone->zone_start_pfn + zone->spanned_pages);
+	end = min((gap.base + gap.size) >> PAGE_SHIFT, zone->first_deferred_pfn);
 	return max(pfn, ALIGN_DOWN(end, 1UL << (MAX_ORDER - 1)));
 }
 

@@ -184,6 +184,21 @@ static bool is_virgin(const struct zone *zone, u64 pfn, u64 end)
 	       pfn + MAX_ORDER_NR_PAGES <= end;
 }
 
+/* Deferred frames are nobody's: their descriptors are as boot found them. */
+static void check_deferred(struct verify *v, u64 pfn, u64 end)
+{
+	for (; pfn < end; pfn++) {
+		const struct page *page = pfn_to_page(v->q, pfn);
+
+		if (page->flags || page->lru.next || page->lru.prev || page->mapping ||
+		    page->index || page->private || page->page_type || page->_refcount ||
+		    page->memcg) {
+			broken(v, "page: deferred frame %#lx has an owner", pfn);
+			return;
+		}
+	}
+}
+
 static void verify_frames(struct verify *v, struct zone_walk *w)
 {
 	const struct memblock *mb = v->q->node->memblock;
@@ -197,6 +212,10 @@ static void verify_frames(struct verify *v, struct zone_walk *w)
 		from = gap.base + gap.size;
 		if (gap.nid != w->nid || pfn >= end)
 			continue;
+		if (end > w->zone->first_deferred_pfn) {
+			check_deferred(v, max(pfn, w->zone->first_deferred_pfn), end);
+			end = max(pfn, w->zone->first_deferred_pfn);
+		}
 		while (pfn < end) {
 			if (is_virgin(w->zone, pfn, end)) {
 				w->virgin++;
@@ -249,6 +268,9 @@ void verify_buddy(struct verify *v)
 
 	if (!q->page || !q->node->memblock->closed)
 		return;
+	if (q->page->deferred_pages != (q->node->deferred_pages != 0))
+		broken(v, "page: zones may%s grow, there are %lu deferred pages",
+		       q->page->deferred_pages ? "" : " not", q->node->deferred_pages);
 	for_each_node (q, nid) {
 		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
 		{

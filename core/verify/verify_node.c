@@ -55,12 +55,20 @@ static void verify_zone(struct verify *v, const struct zone *z)
 	if (z->present_pages != present)
 		broken(v, "node: node %u zone %s says %lu pages are present, boot memory %lu", nid,
 		       z->name, z->present_pages, present);
-	if (z->present_pages > z->spanned_pages || z->managed_pages > z->present_pages)
+	if (z->present_pages > z->spanned_pages ||
+	    z->managed_pages + z->deferred_pages > z->present_pages)
 		broken(v, "node: node %u zone %s: managed <= present <= spanned does not hold", nid,
 		       z->name);
+	if (z->first_deferred_pfn < start || z->first_deferred_pfn > end)
+		broken(v, "node: node %u zone %s: its deferred memory begins outside", nid,
+		       z->name);
+	end = min(end, z->first_deferred_pfn);
 	if (mb->closed && z->managed_pages != boot_free_pages(mb, nid, start, end))
 		broken(v, "node: node %u zone %s manages %lu pages, boot left %lu", nid, z->name,
 		       z->managed_pages, boot_free_pages(mb, nid, start, end));
+	if (mb->closed && z->deferred_pages != boot_free_pages(mb, nid, end, zone_end_pfn(z)))
+		broken(v, "node: node %u zone %s has %lu deferred pages, boot left %lu", nid,
+		       z->name, z->deferred_pages, boot_free_pages(mb, nid, end, zone_end_pfn(z)));
 	if (z->_watermark[WMARK_MIN] > z->_watermark[WMARK_LOW] ||
 	    z->_watermark[WMARK_LOW] > z->_watermark[WMARK_HIGH])
 		broken(v, "node: node %u zone %s: watermarks are out of order", nid, z->name);
@@ -118,7 +126,7 @@ static void verify_cpus(struct verify *v)
 void verify_node(struct verify *v)
 {
 	struct node_floor *node = v->q->node;
-	unsigned long total = 0;
+	unsigned long total = 0, deferred = 0;
 
 	if (!node || !node->memblock)
 		return;
@@ -134,7 +142,8 @@ void verify_node(struct verify *v)
 		{
 			verify_zone(v, zone);
 			present += zone->present_pages;
-			total += zone->managed_pages;
+			total += zone->managed_pages + zone->deferred_pages;
+			deferred += zone->deferred_pages;
 		}
 		if (pgdat->node_present_pages != present)
 			broken(v, "node: node %u has %lu pages, its zones %lu", nid,
@@ -144,5 +153,8 @@ void verify_node(struct verify *v)
 	if (node->totalram_pages != total)
 		broken(v, "node: the machine has %lu pages, its zones %lu", node->totalram_pages,
 		       total);
+	if (node->deferred_pages != deferred)
+		broken(v, "node: the machine has %lu deferred pages, its zones %lu",
+		       node->deferred_pages, deferred);
 	verify_cpus(v);
 }

@@ -46,6 +46,11 @@ struct quire_node_config {
  * allocator and holds all that boot needs (the longest range of each node), so
  * what a zone manages is known beforehand.  Zones are given by their spans; a
  * zone that is not named is empty.
+ *
+ * The last deferred_pages of a zone's free memory are given to it late, section
+ * by section, when an allocation finds the zone low: Linux's
+ * CONFIG_DEFERRED_STRUCT_PAGE_INIT, with a kernel that goes on like that after
+ * boot.  They begin at a multiple of 4 MiB.
  */
 struct quire_range {
 	uint64_t start_pfn, nr_pages;
@@ -54,6 +59,7 @@ struct quire_range {
 struct quire_zone_span {
 	uint32_t node, zone; /* zone: 0 DMA, 1 DMA32, 2 Normal, 3 Movable, 4 Device */
 	uint64_t start_pfn, nr_pages;
+	uint64_t deferred_pages; /* 0: all is there from the start */
 };
 struct quire_layout {
 	const struct quire_range *memory, *reserved;

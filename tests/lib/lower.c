@@ -110,14 +110,23 @@ static void boot_floors(struct quire *q)
 
 struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus)
 {
-	struct lower *l = calloc(1, sizeof(*l));
 	struct quire_config cfg = {.nr_nodes = nodes, .seed = 1};
-	struct quire *q;
 
 	for (unsigned int i = 0; i < nodes; i++) {
 		cfg.node[i].size_bytes = (u64)mib << 20;
 		cfg.node[i].nr_cpus = cpus;
 	}
+	return lower_boot_config(cfg);
+}
+
+struct lower *lower_boot_config(struct quire_config cfg)
+{
+	struct lower *l = calloc(1, sizeof(*l));
+	unsigned int cpus = 0;
+	struct quire *q;
+
+	for (unsigned int i = 0; i < cfg.nr_nodes; i++)
+		cpus += cfg.node[i].nr_cpus;
 	assert_int_equal(quire_memory_needed(&cfg, &cfg.memory.max_pfn), 0);
 	l->physmap_bytes = cfg.memory.max_pfn << PAGE_SHIFT;
 	l->vmemmap_bytes = cfg.memory.max_pfn * sizeof(struct page);
@@ -133,8 +142,8 @@ struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus
 		.max_pfn = cfg.memory.max_pfn,
 		.port = &port_ops,
 		.port_ctx = l,
-		.nr_nodes = nodes,
-		.nr_cpus = nodes * cpus,
+		.nr_nodes = cfg.nr_nodes,
+		.nr_cpus = cpus,
 		.cfg = cfg,
 	};
 	q->cfg.version = "6.1.0-quire";

@@ -32,6 +32,8 @@ struct lower {
 
 /* nodes of mib MiB and cpus CPUs each, 1 to 64 of them. */
 struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus);
+/* A configuration of the test's own, but for memory and port. */
+struct lower *lower_boot_config(struct quire_config cfg);
 /* Verifies, fails the test if anything is broken, and frees all. */
 void lower_end(struct lower *l);
 /* How many invariants are broken; the lines are in l->report. */

@@ -363,6 +363,50 @@ static void test_same_twice(void **state)
 	unlink(k.path);
 }
 
+/* The kilobytes of a line of the model's meminfo. */
+static unsigned long model_meminfo(struct quire *q, const char *name)
+{
+	char buf[8192], *line;
+	struct text t;
+
+	text_init(&t, buf, sizeof(buf) - 1);
+	assert_int_equal(proc_read(q, proc_lookup(q, proc_root(), "meminfo"), &t), 0);
+	buf[t.len] = 0;
+	line = strstr(buf, name);
+	assert_non_null(line);
+	return strtoul(line + strlen(name) + 1, NULL, 10);
+}
+
+static void must_be_near(unsigned long a, unsigned long b, unsigned long slack)
+{
+	if (a > b + slack || b > a + slack)
+		fail_msg("%lu and %lu are more than %lu apart", a, b, slack);
+}
+
+/* What follows from how much memory there is, deferred or not.  Free pages are
+ * buddyinfo's, and the other files are of another instant. */
+static void total_is_known(struct quire *q, const struct cap_machine *cm)
+{
+	unsigned long total, free, available, limit, slack, held = 0, zones = 0;
+
+	assert_true(cap_meminfo(cm, "MemTotal", &total) && cap_meminfo(cm, "MemFree", &free) &&
+		    cap_meminfo(cm, "MemAvailable", &available) &&
+		    cap_meminfo(cm, "CommitLimit", &limit));
+	for (unsigned int i = 0; i < cm->nr_zones; i++) {
+		zones += cm->zones[i].free;
+		for (unsigned int o = 0; o < MAX_ORDER; o++)
+			held += cm->zones[i].blocks[o] << o;
+	}
+	slack = free / 20 + 4 * (unsigned long)labs((long)zones - (long)held);
+	print_message("captured %lu/%lu/%lu/%lu kB, model %lu/%lu/%lu/%lu kB\n", total, free,
+		      available, limit, model_meminfo(q, "MemTotal:"), model_meminfo(q, "MemFree:"),
+		      model_meminfo(q, "MemAvailable:"), model_meminfo(q, "CommitLimit:"));
+	assert_int_equal(model_meminfo(q, "MemTotal:"), total);
+	must_be_near(model_meminfo(q, "CommitLimit:"), limit, 4);
+	must_be_near(model_meminfo(q, "MemFree:"), free, slack);
+	must_be_near(model_meminfo(q, "MemAvailable:"), available, slack);
+}
+
 static void test_this_machine(void **state)
 {
 	struct capture_options o = {.out = "/tmp/quire-test-this.capture"};
@@ -396,8 +440,101 @@ static void test_this_machine(void **state)
 	 * may differ here and there. */
 	assert_true(t.different * 100 <= t.same);
 	assert_true(t.same > 500);
+	total_is_known(machine_quire(m), cm);
 	shut(m, c, cm);
 	unlink(o.out);
+}
+
+/* ---- memory that comes late --------------------------------------------------- */
+
+#define LATE 80000UL
+
+static const struct made_zone late_zones[] = {
+	{0, "DMA", 1, 4095, 3998, 3840, {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 3}},
+	{0, "DMA32", 4096, 126976, 126976, 122000, {7, 5, 3, 9, 2, 1, 4, 1, 2, 1, 100}},
+	{0, "Normal", 1048576, 262144, 262144, 131072, {9, 8, 7, 6, 5, 4, 3, 2, 1, 1, 60}},
+};
+
+static void take_late(void *arg)
+{
+	struct quire *q = machine_quire(arg);
+	struct zone *z = &NODE_DATA(q, 0)->node_zones[ZONE_NORMAL];
+	unsigned long managed = z->managed_pages;
+	struct page *page;
+	LIST_HEAD(pages);
+
+	while (z->managed_pages == managed && z->deferred_pages) {
+		page = alloc_pages_node(q, 0, GFP_KERNEL, 0);
+		assert_non_null(page);
+		list_add(&page->lru, &pages);
+	}
+	assert_int_equal(z->managed_pages, managed + PAGES_PER_SECTION);
+	while (!list_empty(&pages)) {
+		page = list_first_entry(&pages, struct page, lru);
+		list_del(&page->lru);
+		__free_pages(q, page, 0);
+	}
+}
+
+static void test_deferred(void **state)
+{
+	unsigned long managed = 0, free = 0;
+	struct capture *c;
+	struct cap_machine *cm;
+	struct cap_tally t;
+	struct machine *m;
+	struct maker k;
+	struct quire *q;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(late_zones); i++) {
+		managed += late_zones[i].managed;
+		free += free_of(&late_zones[i]);
+	}
+	snprintf(text, sizeof(text), "MemTotal: %lu kB\nMemFree: %lu kB\nCommitLimit: %lu kB\n",
+		 (managed + LATE) * 4, (free + LATE) * 4, (managed + LATE) / 2 * 4);
+	make_begin(&k);
+	add_zones(&k, late_zones, ARRAY_SIZE(late_zones), 9000, 700, 1500);
+	add_process(&k, &some[0]);
+	add(&k, "/proc/meminfo", text);
+	make_end(&k);
+	m = boot(k.path, &c, &cm);
+	q = machine_quire(m);
+	verify(m);
+	t = capture_compare(m, cm, stderr, false);
+	assert_int_equal(t.different, 0);
+	assert_int_equal(q->node->deferred_pages, LATE);
+	assert_int_equal(model_meminfo(q, "MemTotal:"), (managed + LATE) * 4);
+	assert_int_equal(model_meminfo(q, "CommitLimit:"), (managed + LATE) / 2 * 4);
+	must_be_near(model_meminfo(q, "MemFree:"), (free + LATE) * 4, free * 4 / 1000);
+	model_call(machine_model(m), NULL, take_late, m);
+	assert_int_equal(model_meminfo(q, "MemTotal:"), (managed + LATE) * 4);
+	assert_int_equal(q->node->deferred_pages, LATE - PAGES_PER_SECTION);
+	verify(m);
+	shut(m, c, cm);
+	unlink(k.path);
+}
+
+/* What does not fit into the zones is not made up. */
+static void test_too_much_deferred(void **state)
+{
+	struct capture *c;
+	struct cap_machine *cm;
+	struct machine *m;
+	struct maker k;
+
+	(void)state;
+	make_begin(&k);
+	add_zones(&k, late_zones, ARRAY_SIZE(late_zones), 9000, 700, 1500);
+	add_process(&k, &some[0]);
+	add(&k, "/proc/meminfo", "MemTotal: 9999999 kB\n");
+	make_end(&k);
+	m = boot(k.path, &c, &cm);
+	assert_int_equal(machine_quire(m)->node->deferred_pages, 0);
+	verify(m);
+	shut(m, c, cm);
+	unlink(k.path);
 }
 
 static void test_masked(void **state)
@@ -696,6 +833,8 @@ int main(void)
 		cmocka_unit_test(test_made_machine),
 		cmocka_unit_test(test_made_machine_lives),
 		cmocka_unit_test(test_same_twice),
+		cmocka_unit_test(test_deferred),
+		cmocka_unit_test(test_too_much_deferred),
 		cmocka_unit_test(test_rings),
 		cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_masked),
