@@ -217,8 +217,8 @@ static int init_deferred(struct quire *q, struct zone *z)
 		if (l->zones[i].node != zone_to_nid(z) || l->zones[i].zone != z->zone_idx ||
 		    !l->zones[i].deferred_pages)
 			continue;
-		z->first_deferred_pfn = find_first_deferred_pfn(q->node->memblock, z,
-								l->zones[i].deferred_pages);
+		z->first_deferred_pfn =
+			find_first_deferred_pfn(q->node->memblock, z, l->zones[i].deferred_pages);
 		return z->first_deferred_pfn ? 0 : -EINVAL;
 	}
 	return 0;

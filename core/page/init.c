@@ -152,19 +152,25 @@ void memblock_free_all(struct quire *q)
 
 bool deferred_grow_zone(struct quire *q, struct zone *zone, unsigned int order)
 {
+	u64 seen = HOT_LOAD(&zone->first_deferred_pfn);
 	unsigned long given = 0;
 
 	spin_lock(q, &zone->lock);
+	if (zone->first_deferred_pfn != seen) {
+		/* It grew while we waited for the lock. */
+		spin_unlock(q, &zone->lock);
+		return true;
+	}
 	while (zone->deferred_pages > given && given < 1UL << order) {
 		u64 start = zone->first_deferred_pfn;
 		u64 end = min(ALIGN(start + 1, PAGES_PER_SECTION), zone_end_pfn(zone));
 
 		given += free_zone_frames(q, zone, start, end, true);
-		zone->first_deferred_pfn = end;
+		HOT_STORE(&zone->first_deferred_pfn, end);
 	}
 	zone->deferred_pages -= given;
 	if (!zone->deferred_pages)
-		zone->first_deferred_pfn = zone_end_pfn(zone);
+		HOT_STORE(&zone->first_deferred_pfn, zone_end_pfn(zone));
 	spin_unlock(q, &zone->lock);
 	if (!given)
 		return false;
