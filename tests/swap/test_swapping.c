@@ -65,7 +65,9 @@ static void swapping(bool zswap)
 	testbox_pass(t, NSEC_PER_SEC);
 	assert_true(global_vm_event(t->q, zswap ? ZSWPOUT : PSWPOUT) > 0);
 	assert_true(global_vm_event(t->q, zswap ? ZSWPIN : PSWPIN) > 0);
-	assert_int_equal(zswap_stats(t->q)->stored_pages, 0);
+	/* What is left is init's: its stack may be out. */
+	assert_in_range(zswap_stats(t->q)->stored_pages, 0,
+			get_mm_counter(t->q->space->init_task->mm, MM_SWAPENTS));
 	assert_true(swap_used(t->q) < 100);
 	testbox_verify(t);
 	testbox_free(t);
