@@ -52,7 +52,7 @@ static void pick_spec(char *fmt, size_t cap, const char *flags, int *stars)
 	size_t len = 0;
 
 	fmt[len++] = '%';
-	while (*flags && prng_below(&rng, 3))
+	while (*flags && len < 10 && prng_below(&rng, 3))
 		fmt[len++] = flags[prng_below(&rng, strlen(flags))];
 	fmt[len] = '\0';
 	*stars = 0;
