@@ -272,12 +272,16 @@ static bool kill_allocating_task(struct quire *q, struct task *task, const struc
 /*
  * Frees memory by killing.  The caller holds oom_lock.  True if somebody was
  * killed or is dying: try again.  False: nobody can be.  A machine (not a
- * group) without anybody to kill stops: quire_panic().
+ * group) without anybody to kill stops: quire_panic(); on a port that can't
+ * kill, the allocation fails.
  */
 bool out_of_memory(struct quire *q, struct oom_control *oc)
 {
 	struct task *task = current_task(q);
 
+	/* Inside a process: who asked is told, and goes on. */
+	if (!q->port->kill)
+		return false;
 	if (task && task_will_free_mem(q, task)) {
 		mark_oom_victim(task);
 		queue_oom_reaper(q, task);

@@ -108,7 +108,9 @@ struct quire_port_ops {
 	void (*tlb_flush)(void *ctx, void *mm, uint64_t start, uint64_t end);
 
 	/* A task was sent a signal (SIGKILL by the OOM killer, SIGSEGV or
-	 * SIGBUS by a fault): stop running it as soon as you can. */
+	 * SIGBUS by a fault): stop running it as soon as you can.  NULL: tasks
+	 * can't be stopped (inside a process there are none), and an allocation
+	 * for which nothing can be reclaimed fails. */
 	void (*kill)(void *ctx, void *task, int sig);
 
 	/* CPU time that a CPU spent since boot, in ns, for users and in the

@@ -48,13 +48,6 @@ static void host_tlb_flush(void *ctx, void *mm, uint64_t start, uint64_t end)
 	(void)end;
 }
 
-static void host_kill(void *ctx, void *task, int sig)
-{
-	(void)ctx;
-	(void)task;
-	(void)sig;
-}
-
 static void host_log(void *ctx, int level, uint64_t time_ns, const char *text, size_t len)
 {
 	(void)level;
@@ -77,7 +70,6 @@ const struct quire_port_ops host_port_ops = {
 	.yield = host_yield,
 	.thread_start = host_thread_start,
 	.tlb_flush = host_tlb_flush,
-	.kill = host_kill,
 	.log = host_log,
 	.panic = host_panic,
 };

@@ -201,6 +201,10 @@ static unsigned long take_all(struct quire *q, struct page **held)
 		}
 		sleep_ns(q, 2 * NSEC_PER_MSEC);
 	}
+	/* Who may wait gets no more: there is nothing to reclaim and nobody to
+	 * kill, so the request fails in the end. */
+	while ((held[nr] = quire_alloc_pages(q, 0, 0, 0)) != NULL)
+		nr++;
 	return nr;
 }
 
