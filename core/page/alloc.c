@@ -308,14 +308,15 @@ static void warn_alloc(struct quire *q, gfp_t gfp, unsigned int order, const nod
 {
 	struct page_floor *floor = q->page;
 	char flags[256], nodes[256], allowed[256];
-	u64 now = quire_clock(q) + 1;
+	u64 now = quire_clock(q) + 1, last = HOT_LOAD(&floor->last_warning_ns);
 	struct text t;
 
 	if (gfp & __GFP_NOWARN)
 		return;
-	if (floor->last_warning_ns && now - floor->last_warning_ns < WARN_INTERVAL_NS)
+	/* Of several who come at once, one speaks. */
+	if ((last && now < last + WARN_INTERVAL_NS) ||
+	    !HOT_CMPXCHG(&floor->last_warning_ns, last, now))
 		return;
-	floor->last_warning_ns = now;
 	text_init(&t, flags, sizeof(flags));
 	gfp_to_text(&t, gfp);
 	text_init(&t, nodes, sizeof(nodes));
