@@ -21,6 +21,13 @@ trap 'exit 130' INT TERM
 QUIRE_VERIFY_REPORTS=$dir/reports
 export QUIRE_VERIFY_REPORTS
 : >"$QUIRE_VERIFY_REPORTS"
+# Real machines' /proc trees for tests/machine/test_capture.c, if they are here;
+# without them those tests are skipped, and counted so.
+trees=$(dirname "$0")/../../shared/oom-reports/D-proc
+if [ -z "${QUIRE_TREES:-}" ] && [ -d "$trees" ]; then
+	QUIRE_TREES=$(cd "$trees" && pwd)
+	export QUIRE_TREES
+fi
 count() { # lines of cmocka's totals that match $1
 	sed -n "s/^\[  $1 *\] [^0-9]*\([0-9]*\) test.*/\1/p" "$out" | awk '{n += $1} END {print n + 0}'
 }
