@@ -14,124 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/capture.h"
-
-#define MAX_ZONES     (QUIRE_MAX_NODES * MAX_NR_ZONES)
-#define MAX_SLABS     65536
-#define MAX_PROCESSES (1u << 20)
-#define MAX_PFN	      (1UL << 34) /* 64 TiB */
-#define AGAIN	      "capture the machine again"
-
-struct parser {
-	const struct capture *c;
-	struct cap_machine *cm;
-	FILE *err;
-	unsigned int faults;
-	/* The file being read. */
-	const struct capture_record *r;
-	const char *p;		/* the next line */
-	const char *line, *end; /* the line in hand, without its newline */
-	size_t nr;		/* its number in the capture */
-};
-
-__attribute__((format(printf, 2, 3))) static void fault(struct parser *ps, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (ps->faults++ > 20)
-		return;
-	fprintf(ps->err, "%s:%zu: %s: ", ps->c->name, ps->nr, ps->r ? ps->r->path : "");
-	va_start(ap, fmt);
-	vfprintf(ps->err, fmt, ap);
-	va_end(ap);
-	fputc('\n', ps->err);
-}
-
-static bool open_file(struct parser *ps, const char *path)
-{
-	ps->r = capture_find(ps->c, path);
-	if (!ps->r)
-		return false;
-	ps->p = ps->r->text;
-	ps->nr = ps->r->line - 1;
-	return true;
-}
-
-static bool next_line(struct parser *ps)
-{
-	const char *stop = ps->r->text + ps->r->len;
-
-	if (ps->p >= stop)
-		return false;
-	ps->line = ps->p;
-	ps->end = memchr(ps->p, '\n', (size_t)(stop - ps->p));
-	if (!ps->end)
-		ps->end = stop;
-	ps->p = ps->end + 1;
-	ps->nr++;
-	return true;
-}
-
-static const char *skip_blank(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	return p;
-}
-
-/* A number at *p, which moves behind it; false: none, or it does not fit. */
-static bool take_u64(const char **p, const char *end, u64 *v)
-{
-	const char *q = skip_blank(*p, end);
-	u64 sum = 0;
-
-	if (q == end || *q < '0' || *q > '9')
-		return false;
-	for (; q < end && *q >= '0' && *q <= '9'; q++) {
-		if (sum > (UINT64_MAX - 9) / 10)
-			return false;
-		sum = sum * 10 + (u64)(*q - '0');
-	}
-	*p = q;
-	*v = sum;
-	return true;
-}
-
-static bool take_long(const char **p, const char *end, long *v)
-{
-	const char *q = skip_blank(*p, end);
-	bool minus = q < end && *q == '-';
-	u64 u;
-
-	q += minus;
-	if (!take_u64(&q, end, &u) || u > INT64_MAX)
-		return false;
-	*v = minus ? -(long)u : (long)u;
-	*p = q;
-	return true;
-}
-
-/* "word" and then blanks: the word's end; NULL: the line has no such start. */
-static const char *word(const char *p, const char *end, const char *w)
-{
-	size_t n = strlen(w);
-
-	p = skip_blank(p, end);
-	if ((size_t)(end - p) < n || memcmp(p, w, n))
-		return NULL;
-	return p + n;
-}
-
-/* The line is `name` and a number. */
-static bool line_value(const struct parser *ps, const char *name, u64 *v)
-{
-	const char *p = word(ps->line, ps->end, name);
-
-	return p &&
-	       (p == ps->end || *p == ' ' || *p == '\t' || *p == ':' || p[-1] == ':' ||
-		p[-1] == ' ') &&
-	       take_u64(&p, ps->end, v);
-}
+#include "machine/capture_parse.h"
 
 /* "name value" or "name: value unit" lines of a whole file. */
 static struct cap_value *parse_values(struct parser *ps, const char *path, unsigned int *nr)
@@ -140,12 +23,12 @@ static struct cap_value *parse_values(struct parser *ps, const char *path, unsig
 	unsigned int cap = 0;
 
 	*nr = 0;
-	if (!open_file(ps, path))
+	if (!cap_open(ps, path))
 		return NULL;
 	for (size_t i = 0; i < ps->r->len; i++)
 		cap += ps->r->text[i] == '\n';
 	values = calloc(cap + 1, sizeof(*values));
-	while (values && next_line(ps)) {
+	while (values && cap_next_line(ps)) {
 		const char *p = ps->line;
 		u64 v;
 
@@ -155,7 +38,7 @@ static struct cap_value *parse_values(struct parser *ps, const char *path, unsig
 		values[*nr].name_len = (size_t)(p - ps->line);
 		if (p < ps->end && *p == ':')
 			p++;
-		if (take_u64(&p, ps->end, &v) && *nr <= cap)
+		if (cap_take_u64(&p, ps->end, &v) && *nr <= cap)
 			values[(*nr)++].v = v;
 	}
 	return values;
@@ -185,346 +68,6 @@ bool cap_vmstat(const struct cap_machine *cm, const char *name, unsigned long *v
 	return find_value(cm->vmstat, cm->nr_vmstat, name, v);
 }
 
-/* ---- zones ------------------------------------------------------------------ */
-
-static int zone_type_of(const char *p, const char *end)
-{
-	static const char *const names[] = {"DMA", "DMA32", "Normal", "Movable", "Device"};
-
-	for (int i = 0; i < MAX_NR_ZONES; i++)
-		if (strlen(names[i]) == (size_t)(end - p) &&
-		    !memcmp(names[i], p, (size_t)(end - p)))
-			return i;
-	return -1;
-}
-
-/*
- * "Node 0, zone   Normal": node and type; *rest is behind the name, which ends
- * at a blank or a comma.  False: not such a line.  A node or zone that can't be
- * is a fault, with *idx < 0.
- */
-static bool zone_heading(struct parser *ps, unsigned int *nid, int *idx, const char **rest)
-{
-	const char *p = word(ps->line, ps->end, "Node"), *q;
-	u64 node;
-
-	*idx = -1;
-	if (!p || !take_u64(&p, ps->end, &node) || !(p = word(p, ps->end, ", zone")))
-		return false;
-	p = q = skip_blank(p, ps->end);
-	while (q < ps->end && *q != ' ' && *q != ',')
-		q++;
-	*rest = q;
-	*idx = zone_type_of(p, q);
-	if (node >= QUIRE_MAX_NODES) {
-		fault(ps, "node %" PRIu64 " is too high a number; a machine has up to %d nodes",
-		      node, QUIRE_MAX_NODES);
-		*idx = -1;
-		return true;
-	}
-	*nid = (unsigned int)node;
-	if (*idx < 0)
-		fault(ps, "zone \"%.*s\" is none of x86-64's; only such machines can be built",
-		      (int)min(q - p, (long)20), p);
-	return true;
-}
-
-static struct cap_zone *find_zone(struct cap_machine *cm, unsigned int nid, int idx)
-{
-	for (unsigned int i = 0; i < cm->nr_zones; i++)
-		if (cm->zones[i].nid == nid && (int)cm->zones[i].idx == idx)
-			return &cm->zones[i];
-	return NULL;
-}
-
-static void parse_protection(struct parser *ps, struct cap_zone *z)
-{
-	const char *p = memchr(ps->line, '(', (size_t)(ps->end - ps->line));
-
-	for (int i = 0; p && i < MAX_NR_ZONES; i++) {
-		p++;
-		if (!take_long(&p, ps->end, &z->protection[i]))
-			return;
-		/* A machine without ZONE_DEVICE has one number less. */
-		p = memchr(p, ',', (size_t)(ps->end - p));
-		if (!p)
-			for (int j = i + 1; j < MAX_NR_ZONES; j++)
-				z->protection[j] = z->protection[i];
-	}
-}
-
-/* A line "name value" into one of the counters named by a list. */
-static void parse_stat(struct parser *ps, struct cap_zone *z, struct cap_node *node)
-{
-#define ZONE_NAME(item, name) [item] = name,
-	static const char *const zone_names[] = {ZONE_STAT_ITEMS(ZONE_NAME)};
-	static const char *const numa_names[] = {NUMA_STAT_ITEMS(ZONE_NAME)};
-	static const char *const node_names[] = {NODE_STAT_ITEMS(ZONE_NAME)};
-	const char *p = skip_blank(ps->line, ps->end), *q = p;
-	size_t n;
-	long v;
-
-	while (q < ps->end && *q != ' ')
-		q++;
-	n = (size_t)(q - p);
-	if (!n || !take_long(&q, ps->end, &v))
-		return;
-#define MATCH(names, to)                                                \
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)                  \
-		if (strlen(names[i]) == n && !memcmp(names[i], p, n)) { \
-			to;                                             \
-			return;                                         \
-		}
-	MATCH(zone_names, z->stat[i] = v)
-	MATCH(numa_names, z->numa[i] = (unsigned long)v)
-	MATCH(node_names, node->stat[i] = v; node->has_stat = true)
-}
-
-static void parse_zone_line(struct parser *ps, struct cap_zone *z)
-{
-	struct cap_node *node = &ps->cm->node[z->nid];
-	u64 v;
-
-	if (line_value(ps, "pages free", &v))
-		z->free = v;
-	else if (line_value(ps, "boost", &v))
-		z->boost = v;
-	else if (line_value(ps, "min", &v))
-		z->mark[WMARK_MIN] = v;
-	else if (line_value(ps, "low", &v))
-		z->mark[WMARK_LOW] = v;
-	else if (line_value(ps, "high", &v))
-		z->mark[WMARK_HIGH] = v;
-	else if (line_value(ps, "promo", &v)) {
-		z->mark[WMARK_PROMO] = v;
-		z->has_promo = true;
-	} else if (line_value(ps, "spanned", &v))
-		z->spanned = v;
-	else if (line_value(ps, "present", &v))
-		z->present = v;
-	else if (line_value(ps, "managed", &v))
-		z->managed = v;
-	else if (line_value(ps, "start_pfn:", &v))
-		z->start_pfn = v;
-	else if (line_value(ps, "count:", &v))
-		z->pcp_pages += v;
-	else if (word(ps->line, ps->end, "protection:"))
-		parse_protection(ps, z);
-	else
-		parse_stat(ps, z, node);
-}
-
-static void check_zone(struct parser *ps, struct cap_zone *z)
-{
-	/* The marks of the file include the boost. */
-	for (int i = 0; i < NR_WMARK; i++)
-		z->mark[i] -= min(z->mark[i], z->boost);
-	if (!z->has_promo)
-		z->mark[WMARK_PROMO] = 2 * z->mark[WMARK_HIGH] - z->mark[WMARK_LOW];
-	if (z->spanned > MAX_PFN || z->start_pfn > MAX_PFN || z->start_pfn + z->spanned > MAX_PFN)
-		fault(ps, "node %u: a zone ends beyond 64 TiB; " AGAIN, z->nid);
-	else if (z->managed > z->present || z->present > z->spanned)
-		fault(ps,
-		      "node %u: a zone manages %lu pages, has %lu and spans %lu; each is at most "
-		      "the "
-		      "next: " AGAIN,
-		      z->nid, z->managed, z->present, z->spanned);
-	else if (z->free > z->managed)
-		fault(ps, "node %u: a zone has %lu free pages and manages %lu; " AGAIN, z->nid,
-		      z->free, z->managed);
-	else if (z->present && !z->start_pfn)
-		fault(ps, "node %u: a zone begins at frame 0; on x86-64 none does", z->nid);
-	else if (z->mark[WMARK_MIN] > z->mark[WMARK_LOW] ||
-		 z->mark[WMARK_LOW] > z->mark[WMARK_HIGH])
-		fault(ps, "node %u: a zone's watermarks are out of order; " AGAIN, z->nid);
-}
-
-static void parse_zoneinfo(struct parser *ps)
-{
-	struct cap_machine *cm = ps->cm;
-	struct cap_zone *z = NULL;
-
-	if (!open_file(ps, "/proc/zoneinfo")) {
-		fprintf(ps->err,
-			"%s: has no /proc/zoneinfo, without which there is no machine; capture it "
-			"again as root\n",
-			ps->c->name);
-		ps->faults++;
-		return;
-	}
-	cm->zones = calloc(MAX_ZONES, sizeof(*cm->zones));
-	while (cm->zones && next_line(ps)) {
-		unsigned int nid;
-		const char *rest;
-		int idx;
-
-		if (zone_heading(ps, &nid, &idx, &rest)) {
-			if (z)
-				check_zone(ps, z);
-			z = NULL;
-			if (idx < 0)
-				continue;
-			if (find_zone(cm, nid, idx)) {
-				fault(ps, "a zone of node %u is there twice; " AGAIN, nid);
-				continue;
-			}
-			z = &cm->zones[cm->nr_zones++];
-			z->nid = nid;
-			z->idx = (enum zone_type)idx;
-			cm->node[nid].exists = true;
-			cm->nr_nodes = max(cm->nr_nodes, nid + 1);
-		} else if (z) {
-			parse_zone_line(ps, z);
-		}
-	}
-	if (z)
-		check_zone(ps, z);
-	if (!cm->nr_zones && !ps->faults)
-		fault(ps, "names no zone; " AGAIN);
-}
-
-static void parse_buddyinfo(struct parser *ps)
-{
-	if (!open_file(ps, "/proc/buddyinfo"))
-		return;
-	while (next_line(ps)) {
-		struct cap_zone *z;
-		unsigned int nid, order = 0;
-		unsigned long pages = 0;
-		const char *p;
-		int idx;
-		u64 v;
-
-		if (!zone_heading(ps, &nid, &idx, &p) || idx < 0)
-			continue;
-		z = find_zone(ps->cm, nid, idx);
-		if (!z) {
-			fault(ps, "a zone of node %u that zoneinfo does not have; " AGAIN, nid);
-			continue;
-		}
-		while (order < MAX_ORDER && take_u64(&p, ps->end, &v) && v <= z->managed) {
-			z->blocks[order] = v;
-			pages += v << order;
-			order++;
-		}
-		if (order != MAX_ORDER || skip_blank(p, ps->end) != ps->end)
-			fault(ps, "a zone has %d numbers, one an order; " AGAIN, MAX_ORDER);
-		else if (pages > z->managed)
-			fault(ps, "free blocks of %lu pages in a zone that manages %lu; " AGAIN,
-			      pages, z->managed);
-		z->has_blocks = true;
-	}
-}
-
-static int migratetype_of(const char *p, const char *end)
-{
-	static const char *const names[MIGRATE_TYPES] = {
-		[MIGRATE_UNMOVABLE] = "Unmovable",
-		[MIGRATE_MOVABLE] = "Movable",
-		[MIGRATE_RECLAIMABLE] = "Reclaimable",
-		[MIGRATE_HIGHATOMIC] = "HighAtomic",
-		[MIGRATE_CMA] = "CMA",
-		[MIGRATE_ISOLATE] = "Isolate",
-	};
-
-	for (int i = 0; i < MIGRATE_TYPES; i++)
-		if (strlen(names[i]) == (size_t)(end - p) &&
-		    !memcmp(names[i], p, (size_t)(end - p)))
-			return i;
-	return -1;
-}
-
-/* ", type  Movable  1 2 ..." */
-static void parse_typed_line(struct parser *ps, struct cap_zone *z, const char *p)
-{
-	const char *q;
-	u64 v;
-	int mt;
-
-	p = word(p, ps->end, ", type");
-	if (!p)
-		return;
-	p = q = skip_blank(p, ps->end);
-	while (q < ps->end && *q != ' ')
-		q++;
-	mt = migratetype_of(p, q);
-	for (unsigned int order = 0; mt >= 0 && order < MAX_ORDER; order++) {
-		q = skip_blank(q, ps->end);
-		if (q < ps->end && *q == '>') {
-			z->capped = true;
-			q++;
-		}
-		if (!take_u64(&q, ps->end, &v) || v > z->managed) {
-			fault(ps, "a line has %d numbers, one an order; " AGAIN, MAX_ORDER);
-			return;
-		}
-		z->typed[mt][order] = v;
-	}
-	z->has_types = true;
-}
-
-static void parse_pagetypeinfo(struct parser *ps)
-{
-	int columns[MIGRATE_TYPES], nr_columns = 0;
-
-	if (!open_file(ps, "/proc/pagetypeinfo"))
-		return;
-	while (next_line(ps)) {
-		struct cap_zone *z;
-		const char *p = word(ps->line, ps->end, "Number of blocks type");
-		unsigned int nid;
-		int idx;
-		u64 v;
-
-		if (p) {
-			for (nr_columns = 0; nr_columns < MIGRATE_TYPES; nr_columns++) {
-				const char *q = p = skip_blank(p, ps->end);
-
-				while (q < ps->end && *q != ' ')
-					q++;
-				if (q == p)
-					break;
-				columns[nr_columns] = migratetype_of(p, q);
-				p = q;
-			}
-			continue;
-		}
-		if (!zone_heading(ps, &nid, &idx, &p) || idx < 0)
-			continue;
-		z = find_zone(ps->cm, nid, idx);
-		if (z && p < ps->end && *p == ',')
-			parse_typed_line(ps, z, p);
-		else if (z)
-			for (int i = 0; i < nr_columns && take_u64(&p, ps->end, &v); i++)
-				if (columns[i] >= 0 && v <= z->spanned)
-					z->pageblocks[columns[i]] = v;
-	}
-}
-
-/* buddyinfo is the truth; types are fitted to it, what they lack is movable. */
-static void settle_blocks(struct cap_zone *z)
-{
-	unsigned long left = z->free;
-
-	if (!z->has_blocks) {
-		/* Free pages, and nothing known of their blocks: as at boot. */
-		for (int order = MAX_ORDER - 1; order >= 0; order--) {
-			z->blocks[order] =
-				order == MAX_ORDER - 1 ? left >> order : (left >> order) & 1;
-			left -= z->blocks[order] << order;
-		}
-	}
-	for (unsigned int order = 0; order < MAX_ORDER; order++) {
-		unsigned long sum = 0;
-
-		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
-			z->typed[mt][order] = min(z->typed[mt][order], z->blocks[order] - sum);
-			sum += z->typed[mt][order];
-		}
-		z->typed[MIGRATE_MOVABLE][order] += z->blocks[order] - sum;
-	}
-}
-
 /* ---- nodes, CPUs ------------------------------------------------------------ */
 
 /* How many numbers "0-3,8" names; they are below 8192. */
@@ -533,11 +76,11 @@ static unsigned int list_count(const char *p, const char *end)
 	unsigned int n = 0;
 	u64 a, b;
 
-	while (take_u64(&p, end, &a)) {
+	while (cap_take_u64(&p, end, &a)) {
 		b = a;
 		if (p < end && *p == '-') {
 			p++;
-			if (!take_u64(&p, end, &b))
+			if (!cap_take_u64(&p, end, &b))
 				break;
 		}
 		if (b >= 8192 || b < a)
@@ -559,7 +102,7 @@ static void parse_nodes(struct parser *ps)
 		struct cap_node *n = &cm->node[nid];
 
 		snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/cpulist", nid);
-		if (open_file(ps, path) && next_line(ps)) {
+		if (cap_open(ps, path) && cap_next_line(ps)) {
 			n->nr_cpus = list_count(ps->line, ps->end);
 			n->exists = true;
 			cm->nr_nodes = max(cm->nr_nodes, nid + 1);
@@ -572,18 +115,18 @@ static void parse_nodes(struct parser *ps)
 		u64 v;
 
 		snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/distance", nid);
-		if (!open_file(ps, path) || !next_line(ps))
+		if (!cap_open(ps, path) || !cap_next_line(ps))
 			continue;
 		/* One number for each node that exists. */
-		for (p = ps->line; to < cm->nr_nodes && take_u64(&p, ps->end, &v); to++) {
+		for (p = ps->line; to < cm->nr_nodes && cap_take_u64(&p, ps->end, &v); to++) {
 			while (to < cm->nr_nodes && !cm->node[to].exists)
 				to++;
 			if (to < cm->nr_nodes && v < 256)
 				cm->node[nid].distance[to] = (u8)v;
 		}
 	}
-	if (open_file(ps, "/proc/stat"))
-		while (next_line(ps))
+	if (cap_open(ps, "/proc/stat"))
+		while (cap_next_line(ps))
 			in_stat += ps->end - ps->line > 4 && !memcmp(ps->line, "cpu", 3) &&
 				   ps->line[3] >= '0' && ps->line[3] <= '9';
 	if (!cpus) {
@@ -606,22 +149,22 @@ static void parse_machine(struct parser *ps)
 
 	cm->meminfo = parse_values(ps, "/proc/meminfo", &cm->nr_meminfo);
 	cm->vmstat = parse_values(ps, "/proc/vmstat", &cm->nr_vmstat);
-	if (open_file(ps, "/proc/uptime") && next_line(ps)) {
+	if (cap_open(ps, "/proc/uptime") && cap_next_line(ps)) {
 		p = ps->line;
-		if (take_u64(&p, ps->end, &v) && v < (1UL << 31)) {
+		if (cap_take_u64(&p, ps->end, &v) && v < (1UL << 31)) {
 			if (p + 2 < ps->end && *p == '.')
 				hundredths = (u64)(p[1] - '0') % 10 * 10 + (u64)(p[2] - '0') % 10;
 			cm->uptime_ns = v * NSEC_PER_SEC + hundredths * 10000000;
 		}
 	}
-	if (open_file(ps, "/proc/stat"))
-		while (next_line(ps))
-			if (line_value(ps, "btime", &v) && v < (1UL << 40))
+	if (cap_open(ps, "/proc/stat"))
+		while (cap_next_line(ps))
+			if (cap_line_value(ps, "btime", &v) && v < (1UL << 40))
 				cm->btime = (s64)v;
-	if (open_file(ps, "/proc/version") && next_line(ps) &&
-	    (p = word(ps->line, ps->end, "Linux version ")))
+	if (cap_open(ps, "/proc/version") && cap_next_line(ps) &&
+	    (p = cap_word(ps->line, ps->end, "Linux version ")))
 		snprintf(cm->release, sizeof(cm->release), "%.*s", (int)strcspn(p, " \n"), p);
-	if (open_file(ps, "/proc/sys/kernel/hostname") && next_line(ps))
+	if (cap_open(ps, "/proc/sys/kernel/hostname") && cap_next_line(ps))
 		snprintf(cm->hostname, sizeof(cm->hostname), "%.*s", (int)(ps->end - ps->line),
 			 ps->line);
 	for (char *c = cm->hostname; *c; c++)
@@ -662,34 +205,34 @@ static void parse_slabs(struct parser *ps)
 	struct cap_machine *cm = ps->cm;
 	unsigned int cap = 0;
 
-	if (!open_file(ps, "/proc/slabinfo"))
+	if (!cap_open(ps, "/proc/slabinfo"))
 		return;
-	while (next_line(ps)) {
+	while (cap_next_line(ps)) {
 		u64 active, num, size, objects, pages, v = 0;
 		const char *p = ps->line, *slabdata, *name = p;
 		struct cap_slab *s;
 		char path[160];
 		const struct capture_record *flag;
 
-		if (word(p, ps->end, "slabinfo - version") || *p == '#')
+		if (cap_word(p, ps->end, "slabinfo - version") || *p == '#')
 			continue;
 		while (p < ps->end && *p != ' ')
 			p++;
 		slabdata = memmem(p, (size_t)(ps->end - p), ": slabdata", 10);
-		if (p == name || p - name > 63 || !take_u64(&p, ps->end, &active) ||
-		    !take_u64(&p, ps->end, &num) || !take_u64(&p, ps->end, &size) ||
-		    !take_u64(&p, ps->end, &objects) || !take_u64(&p, ps->end, &pages) ||
+		if (p == name || p - name > 63 || !cap_take_u64(&p, ps->end, &active) ||
+		    !cap_take_u64(&p, ps->end, &num) || !cap_take_u64(&p, ps->end, &size) ||
+		    !cap_take_u64(&p, ps->end, &objects) || !cap_take_u64(&p, ps->end, &pages) ||
 		    !slabdata || cm->nr_slabs == MAX_SLABS) {
-			fault(ps, "no line of slabinfo 2.1; " AGAIN);
+			cap_fault(ps, "no line of slabinfo 2.1; " AGAIN);
 			continue;
 		}
 		slabdata += 10;
-		if (!take_u64(&slabdata, ps->end, &v) || !take_u64(&slabdata, ps->end, &v) ||
-		    active > num || num > MAX_PFN || v > MAX_PFN || size > (64UL << 20) || !size ||
-		    !objects || objects > 65535 || !pages || pages > MAX_ORDER_NR_PAGES ||
-		    (pages & (pages - 1))) {
-			fault(ps, "cache \"%.*s\" has numbers that can't be; " AGAIN,
-			      (int)strcspn(name, " "), name);
+		if (!cap_take_u64(&slabdata, ps->end, &v) ||
+		    !cap_take_u64(&slabdata, ps->end, &v) || active > num || num > MAX_PFN ||
+		    v > MAX_PFN || size > (64UL << 20) || !size || !objects || objects > 65535 ||
+		    !pages || pages > MAX_ORDER_NR_PAGES || (pages & (pages - 1))) {
+			cap_fault(ps, "cache \"%.*s\" has numbers that can't be; " AGAIN,
+				  (int)strcspn(name, " "), name);
 			continue;
 		}
 		if (cm->nr_slabs == cap) {
@@ -721,32 +264,32 @@ static void parse_swaps(struct parser *ps)
 {
 	struct cap_machine *cm = ps->cm;
 
-	if (!open_file(ps, "/proc/swaps"))
+	if (!cap_open(ps, "/proc/swaps"))
 		return;
 	cm->swaps = calloc(MAX_SWAPFILES, sizeof(*cm->swaps));
-	while (cm->swaps && next_line(ps)) {
+	while (cm->swaps && cap_next_line(ps)) {
 		struct cap_swap *s = &cm->swaps[cm->nr_swaps];
 		const char *p = ps->line, *type;
 		u64 size, used;
 		long prio;
 
-		if (word(p, ps->end, "Filename"))
+		if (cap_word(p, ps->end, "Filename"))
 			continue;
 		while (p < ps->end && *p != ' ' && *p != '\t')
 			p++;
 		if (p == ps->line)
 			continue;
-		type = skip_blank(p, ps->end);
-		s->is_file = word(type, ps->end, "file") != NULL;
+		type = cap_skip_blank(p, ps->end);
+		s->is_file = cap_word(type, ps->end, "file") != NULL;
 		s->name = strndup(ps->line, (size_t)(p - ps->line));
 		p = type;
 		while (p < ps->end && *p != ' ' && *p != '\t')
 			p++;
-		if (cm->nr_swaps == MAX_SWAPFILES || !take_u64(&p, ps->end, &size) ||
-		    !take_u64(&p, ps->end, &used) || !take_long(&p, ps->end, &prio) ||
+		if (cm->nr_swaps == MAX_SWAPFILES || !cap_take_u64(&p, ps->end, &size) ||
+		    !cap_take_u64(&p, ps->end, &used) || !cap_take_long(&p, ps->end, &prio) ||
 		    used > size || size > MAX_PFN * 4 || prio < -32768 || prio > 32767) {
-			fault(ps, "a swap area has a size, a part of it that is used, and a "
-				  "priority; " AGAIN);
+			cap_fault(ps, "a swap area has a size, a part of it that is used, and a "
+				      "priority; " AGAIN);
 			free(s->name);
 			s->name = NULL;
 			continue;
@@ -787,33 +330,34 @@ static void parse_status(struct parser *ps, struct cap_process *p)
 	u64 v;
 
 	p->kthread = true;
-	while (next_line(ps)) {
-		if ((q = word(ps->line, ps->end, "Name:"))) {
-			q = skip_blank(q, ps->end);
+	while (cap_next_line(ps)) {
+		if ((q = cap_word(ps->line, ps->end, "Name:"))) {
+			q = cap_skip_blank(q, ps->end);
 			snprintf(p->comm, sizeof(p->comm), "%.*s", (int)(ps->end - q), q);
-		} else if ((q = word(ps->line, ps->end, "State:"))) {
-			q = skip_blank(q, ps->end);
+		} else if ((q = cap_word(ps->line, ps->end, "State:"))) {
+			q = cap_skip_blank(q, ps->end);
 			p->state = q < ps->end ? *q : 'S';
-		} else if (line_value(ps, "PPid:", &v) && v < CAPTURE_PID_MAX) {
+		} else if (cap_line_value(ps, "PPid:", &v) && v < CAPTURE_PID_MAX) {
 			p->ppid = (int)v;
-		} else if (line_value(ps, "Uid:", &v)) {
+		} else if (cap_line_value(ps, "Uid:", &v)) {
 			p->uid = (unsigned int)v;
-		} else if (line_value(ps, "Gid:", &v)) {
+		} else if (cap_line_value(ps, "Gid:", &v)) {
 			p->gid = (unsigned int)v;
-		} else if (line_value(ps, "Threads:", &v)) {
+		} else if (cap_line_value(ps, "Threads:", &v)) {
 			p->nr_threads = (unsigned int)clamp(v, 1UL, 1UL << 20);
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-			if (!line_value(ps, fields[i].name, &v))
+			if (!cap_line_value(ps, fields[i].name, &v))
 				continue;
 			if (i < 14 && v > MAX_PFN * 4 && strcmp(fields[i].name, "VmSize:") &&
 			    strcmp(fields[i].name, "VmPeak:") && strcmp(fields[i].name, "VmData:"))
-				fault(ps, "%s %" PRIu64 " kB is more than any machine has; " AGAIN,
-				      fields[i].name, v);
+				cap_fault(ps,
+					  "%s %" PRIu64 " kB is more than any machine has; " AGAIN,
+					  fields[i].name, v);
 			else
 				*fields[i].to = v;
 		}
-		if (word(ps->line, ps->end, "VmSize:"))
+		if (cap_word(ps->line, ps->end, "VmSize:"))
 			p->kthread = false;
 	}
 }
@@ -824,13 +368,13 @@ static void parse_stat_fields(struct parser *ps, struct cap_process *pr)
 	long field[52] = {0};
 	const char *p;
 
-	if (!next_line(ps))
+	if (!cap_next_line(ps))
 		return;
 	p = memrchr(ps->line, ')', (size_t)(ps->end - ps->line));
 	if (!p || p + 3 > ps->end)
 		return;
 	p += 3; /* ") S" */
-	for (int i = 4; i <= 41 && take_long(&p, ps->end, &field[i]); i++)
+	for (int i = 4; i <= 41 && cap_take_long(&p, ps->end, &field[i]); i++)
 		;
 	pr->min_flt = (unsigned long)field[10];
 	pr->cmin_flt = (unsigned long)field[11];
@@ -849,7 +393,7 @@ static bool open_of(struct parser *ps, int pid, const char *file)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	return open_file(ps, path);
+	return cap_open(ps, path);
 }
 
 static void parse_process(struct parser *ps, struct cap_process *p, int pid)
@@ -869,13 +413,15 @@ static void parse_process(struct parser *ps, struct cap_process *p, int pid)
 		p->cmdline = ps->r->text;
 		p->cmdline_len = (unsigned int)min(ps->r->len, (size_t)4096);
 	}
-	if (open_of(ps, pid, "oom_score_adj") && next_line(ps) && take_long(&ps->line, ps->end, &v))
+	if (open_of(ps, pid, "oom_score_adj") && cap_next_line(ps) &&
+	    cap_take_long(&ps->line, ps->end, &v))
 		p->oom_score_adj = (int)clamp(v, -1000L, 1000L);
-	if (open_of(ps, pid, "oom_score") && next_line(ps) && take_long(&ps->line, ps->end, &v))
+	if (open_of(ps, pid, "oom_score") && cap_next_line(ps) &&
+	    cap_take_long(&ps->line, ps->end, &v))
 		p->oom_score = v;
 	if (open_of(ps, pid, "cgroup")) {
-		while (next_line(ps)) {
-			const char *q = word(ps->line, ps->end, "0::");
+		while (cap_next_line(ps)) {
+			const char *q = cap_word(ps->line, ps->end, "0::");
 
 			if (q) {
 				p->cgroup = q;
@@ -886,8 +432,8 @@ static void parse_process(struct parser *ps, struct cap_process *p, int pid)
 	if (open_of(ps, pid, "smaps_rollup")) {
 		u64 pss;
 
-		while (next_line(ps))
-			if (line_value(ps, "Pss_Anon:", &pss))
+		while (cap_next_line(ps))
+			if (cap_line_value(ps, "Pss_Anon:", &pss))
 				p->pss_anon = pss;
 	}
 	if (open_of(ps, pid, "task"))
@@ -909,13 +455,13 @@ static void parse_processes(struct parser *ps)
 		const char *p = r->path + 6, *end = r->path + strlen(r->path);
 		u64 pid;
 
-		if (!r->text || !take_u64(&p, end, &pid) || strcmp(p, "/status"))
+		if (!r->text || !cap_take_u64(&p, end, &pid) || strcmp(p, "/status"))
 			continue;
 		ps->r = r;
 		ps->nr = r->line;
 		if (!pid || pid >= CAPTURE_PID_MAX || cm->nr_processes == MAX_PROCESSES) {
-			fault(ps, "no number of a process: they go from 1 to %d",
-			      CAPTURE_PID_MAX - 1);
+			cap_fault(ps, "no number of a process: they go from 1 to %d",
+				  CAPTURE_PID_MAX - 1);
 			continue;
 		}
 		if (cm->nr_processes == cap) {
@@ -940,12 +486,12 @@ struct cap_machine *capture_parse(const struct capture *c, FILE *err)
 	if (!cm)
 		return NULL;
 	cm->file = c;
-	parse_zoneinfo(&ps);
+	cap_parse_zoneinfo(&ps);
 	if (!ps.faults) {
-		parse_buddyinfo(&ps);
-		parse_pagetypeinfo(&ps);
+		cap_parse_buddyinfo(&ps);
+		cap_parse_pagetypeinfo(&ps);
 		for (unsigned int i = 0; i < cm->nr_zones && !ps.faults; i++)
-			settle_blocks(&cm->zones[i]);
+			cap_settle_blocks(&cm->zones[i]);
 		parse_nodes(&ps);
 		parse_machine(&ps);
 		parse_events(&ps);
