@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "machine/capture.h"
+#include "machine/text_grow.h"
 
 struct compare {
 	struct machine *m;
@@ -70,21 +71,6 @@ static enum cap_verdict number(struct compare *c, const char *file, const char *
 
 /* ---- the model's files ------------------------------------------------------ */
 
-static bool grow(struct text *t, size_t need)
-{
-	size_t cap = t->cap ? t->cap : 65536;
-	char *buf;
-
-	while (cap < need)
-		cap *= 2;
-	buf = realloc(t->buf, cap);
-	if (!buf)
-		return false;
-	t->buf = buf;
-	t->cap = cap;
-	return true;
-}
-
 /* Renders "/proc/..." or "/sys/..." into c->t, ended by a NUL. */
 static bool render(struct compare *c, const char *path)
 {
@@ -105,7 +91,7 @@ static bool render(struct compare *c, const char *path)
 	}
 	c->t.len = 0;
 	c->t.overflow = false;
-	if (e.kind != PROC_FILE || proc_read(c->q, e, &c->t) || !grow(&c->t, c->t.len + 1))
+	if (e.kind != PROC_FILE || proc_read(c->q, e, &c->t) || !text_grow(&c->t, c->t.len + 1))
 		return false;
 	c->t.buf[c->t.len] = 0;
 	return true;
@@ -558,7 +544,7 @@ struct cap_tally capture_compare(struct machine *m, const struct cap_machine *cm
 	unsigned long total = 0;
 
 	text_init(&c.t, NULL, 0);
-	c.t.grow = grow;
+	c.t.grow = text_grow;
 	for (unsigned int i = 0; i < cm->nr_zones; i++)
 		c.managed_kb += cm->zones[i].managed * 4;
 	c.managed_kb += c.q->node->deferred_pages * 4;

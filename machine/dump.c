@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "machine/internal.h"
+#include "machine/text_grow.h"
 
 #define MAX_DEPTH 16
 
@@ -22,21 +23,6 @@ struct dump {
 	const char *failed; /* what could not be written */
 	int error;
 };
-
-static bool grow(struct text *t, size_t need)
-{
-	size_t cap = t->cap ? t->cap : 65536;
-	char *buf;
-
-	while (cap < need)
-		cap *= 2;
-	buf = realloc(t->buf, cap);
-	if (!buf)
-		return false;
-	t->buf = buf;
-	t->cap = cap;
-	return true;
-}
 
 static bool fail(struct dump *d, const char *name)
 {
@@ -117,7 +103,7 @@ int machine_dump_tree(struct machine *m, const char *dir, FILE *err)
 	struct dump d = {.q = m->q, .dirfd = AT_FDCWD};
 
 	text_init(&d.t, NULL, 0);
-	d.t.grow = grow;
+	d.t.grow = text_grow;
 	if (mkdir(dir, 0755) && errno != EEXIST) {
 		fprintf(err, "%s: can't be made: %s\n", dir, strerror(errno));
 		return -1;

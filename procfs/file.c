@@ -25,23 +25,6 @@
 #define KEEP_HANDLES	64
 #define KEEP_TEXT_BYTES (256u << 10)
 
-bool text_grow(struct text *t, size_t need)
-{
-	size_t cap = t->cap ? t->cap : 4096;
-	char *buf;
-
-	if (need > MAX_TEXT_BYTES)
-		return false;
-	while (cap < need)
-		cap *= 2;
-	buf = realloc(t->buf, cap);
-	if (!buf)
-		return false;
-	t->buf = buf;
-	t->cap = cap;
-	return true;
-}
-
 struct handle *handle_new(struct procfs *fs, const struct place *p)
 {
 	struct handle *h;

@@ -15,6 +15,7 @@
 
 #include "base/printk.h"
 #include "procfs/procfs.h"
+#include "machine/text_grow.h"
 
 /* ---- places (place.c) ------------------------------------------------------- */
 
@@ -95,7 +96,6 @@ int guest_render(struct procfs *fs, const struct guest_place *g, int fd, struct 
 
 #define MAX_HANDLES	65536 /* open at once */
 #define MAX_WRITE_BYTES 65536
-#define MAX_TEXT_BYTES	(256UL << 20)
 
 struct dir_item {
 	u64 ino;
@@ -122,8 +122,6 @@ struct handle {
 
 struct handle *handle_new(struct procfs *fs, const struct place *p);
 void handle_put(struct procfs *fs, struct handle *h);
-/* Room in a text that is a handle's. */
-bool text_grow(struct text *t, size_t need);
 /* Renders the place's text anew: 0 or a negative error. */
 int handle_render(struct procfs *fs, struct handle *h);
 /* Fills items: 0 or a negative error. */
