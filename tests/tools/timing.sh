@@ -5,6 +5,9 @@
 . "$(dirname "$0")/lib"
 need ps top
 need_fuse
+# Both sides on one processor: elsewhere each request wakes one that has halted,
+# which on an idle virtual host costs more than all else (docs/performance.md).
+taskset -p -c "$(taskset -p -c $$ | sed 's/.*: \([0-9]*\).*/\1/')" $$ >/dev/null || fail "taskset"
 best() {
 	local t0 t1 t low=999999 i
 	for i in 1 2 3 4 5 6 7 8; do
@@ -42,6 +45,6 @@ for round in 1 2 3; do
 	[ $late -eq 0 ] && exit 0
 done
 for name in "${!over[@]}"; do
-	[ "${over[$name]}" -le 1500 ] || fail "$name takes ${over[$name]} ms more than on the host"
+	[ "${over[$name]}" -le 300 ] || fail "$name takes ${over[$name]} ms more than on the host"
 done
 echo "later than the goal, on a machine that others use"
