@@ -24,7 +24,9 @@ CSTD     := -std=gnu11 -fno-strict-aliasing -fno-common
 CPPBASE  := -Icore -Iinclude -I. -MMD -MP
 
 CFLAGS_release      := -O2 -g
-CFLAGS_model        := -O2 -g
+# Link-time optimisation: 12 % of the night's user time (floors are many files).
+# gcc 12 then takes the branch of long names for one that "/" reaches.
+CFLAGS_model        := -O2 -g $(if $(CLANG),,-flto=auto -Wno-stringop-overread)
 CFLAGS_debug        := -O1 -g -DQUIRE_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_debug-host   := $(CFLAGS_debug)
 CFLAGS_tsan         := -O1 -g -DQUIRE_DEBUG -fsanitize=thread

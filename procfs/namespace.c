@@ -40,6 +40,7 @@
 /* The model's tasks have flags of these names, and the same values. */
 #undef CLONE_VM
 #undef CLONE_THREAD
+#include "procfs/cpu.h"
 #include "procfs/internal.h"
 
 enum message_kind { MSG_READY, MSG_ERROR, MSG_MOUNT, MSG_FILES, MSG_FILLED };
@@ -508,6 +509,9 @@ int procfs_run(struct guests *g, struct machine *m, FILE *err)
 	int status = -1;
 
 	hold_signals(&before);
+	/* A live machine works beside the command, and stays free. */
+	if (g->o.speed == 0 && !g->o.no_fuse)
+		share_cpu(g->pid);
 	if (guests_mount(g, machine_quire(m)->cfg.hostname)) {
 		if (!procfs_init(&fs, g, m))
 			fprintf(err, "quire: the model can't be served: out of memory\n");

@@ -180,6 +180,7 @@ struct model {
 	void *fail_io_ctx;
 	bool (*fail_compress)(void *ctx, u64 pfn);
 	void *fail_compress_ctx;
+	struct prefault *prefault; /* prefault.c; NULL: none */
 };
 
 bool sched_init(struct model *m, const struct quire_config *cfg);
@@ -200,5 +201,10 @@ void model_release(void *p, size_t bytes);
 __attribute__((noreturn)) void model_panic(struct model *m, const char *message);
 
 extern const struct quire_port_ops model_port_ops;
+
+/* ---- prefault.c --------------------------------------------------------------- */
+
+void prefault_start(struct model *m);
+void prefault_stop(struct model *m);
 
 #endif

@@ -108,6 +108,7 @@ static bool reserve_memory(struct model *m, struct quire_config *cfg, char *err,
 
 static void free_model(struct model *m)
 {
+	prefault_stop(m);
 	sched_destroy(m);
 	model_free_disks(m);
 	mmu_destroy(m->mmu);
@@ -155,6 +156,7 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
 	/* The clock starts when the machine is up. */
 	m->hot.charged_ns = 0;
 	m->clock_last = m->now = 0;
+	prefault_start(m);
 	return m;
 fail:
 	if (m)

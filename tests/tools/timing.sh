@@ -5,9 +5,6 @@
 . "$(dirname "$0")/lib"
 need ps top
 need_fuse
-# Both sides on one processor: elsewhere each request wakes one that has halted,
-# which on an idle virtual host costs more than all else (docs/performance.md).
-taskset -p -c "$(taskset -p -c $$ | sed 's/.*: \([0-9]*\).*/\1/')" $$ >/dev/null || fail "taskset"
 best() {
 	local t0 t1 t low=999999 i
 	for i in 1 2 3 4 5 6 7 8; do
