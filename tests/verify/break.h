@@ -17,6 +17,15 @@
 		testbox_verify(t);                     \
 	} while (0)
 
+/* The same, where what breaks it and what mends it are statements. */
+#define BREAK_BY(t, what, mend, expected)              \
+	do {                                           \
+		what;                                  \
+		testbox_verify_reports((t), expected); \
+		mend;                                  \
+		testbox_verify(t);                     \
+	} while (0)
+
 /* A list of which one link, seen from behind, is cut. */
 #define BREAK_LIST(t, head, expected) BREAK(t, (head)->prev, NULL, expected)
 
