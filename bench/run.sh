@@ -23,10 +23,11 @@ rm -f "$lines.one"
 	sed '$!s/$/,/; s/^/  /' "$lines"
 	echo ']'
 } >"$build/bench.json"
-field() { sed -n "s/.*\"$1\": *\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p"; }
-printf '%-44s %12s %-8s %-22s %12s %8s %10s %s\n' case value unit beside value ratio goal met
+# A text may hold commas, a number ends at one.
+field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p; t; s/.*\"$1\": *\([^,}]*\).*/\1/p"; }
+printf '%-52s %12s %-8s %-22s %12s %8s %10s %s\n' case value unit beside value ratio goal met
 while read -r line; do
-	printf '%-44s %12s %-8s %-22s %12s %8s %10s %s\n' \
+	printf '%-52s %12s %-8s %-22s %12s %8s %10s %s\n' \
 		"$(echo "$line" | field name)" "$(echo "$line" | field value)" "$(echo "$line" | field unit)" \
 		"$(echo "$line" | field peer)" "$(echo "$line" | field peer_value)" \
 		"$(echo "$line" | field ratio)" "$(echo "$line" | field goal)" "$(echo "$line" | field met)"
