@@ -62,7 +62,7 @@ LIBS_release := -lpthread
 LIBS_debug-host := -lpthread
 LIBS_tsan := -lpthread
 
-.PHONY: all run check check-unit check-host check-tools check-bins bench-bins list-tests list-scripts bench freestanding format clean setup compile_commands
+.PHONY: all run check check-unit check-host check-tools check-bins bench-bins list-tests list-scripts bench oracle oracle-build freestanding format clean setup compile_commands
 .DEFAULT_GOAL := all
 all: $(B)/quire $(B)/release/libquire.a
 
@@ -162,6 +162,12 @@ list-scripts:
 
 bench: $(BENCH_BINS) $(B)/quire
 	@sh bench/run.sh $(B) $(BENCH_BINS)
+
+# The real kernel as the judge (oracle/README.md): needs oracle/packages.txt.
+oracle: oracle-build
+	@oracle/record.sh -j $$(nproc)
+oracle-build:
+	@oracle/guest/build.sh
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
