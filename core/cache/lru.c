@@ -342,6 +342,9 @@ void free_unreferenced_page(struct quire *q, struct page *page)
 		del_page_from_lru_list(q, page_lruvec(q, page), page);
 		spin_unlock(q, &pgdat->lru_lock);
 	}
+	if (unlikely(PageHead(page)) && q->page->compound_dtor[page[1].compound_dtor] &&
+	    q->page->compound_dtor[page[1].compound_dtor](q, page))
+		return;
 	page_untie(q, page);
 	free_unref_page(q, page, compound_order(page));
 }

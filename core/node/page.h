@@ -13,10 +13,19 @@
  *				 number, private = swap entry while PG_swapcache
  *	page cache, shmem	 lru = LRU, mapping = address_space, index,
  *				 private = first buffer_head while PG_private
- *	compound, tail		 compound_head = head | 1; first tail: compound_order
+ *	compound, tail		 compound_head = head | 1; first tail: how to free it
+ *				 (compound_dtor), order, map count of the whole; second
+ *				 tail of a transparent huge page: deferred_list
  *
  * _refcount counts who keeps the frame; _mapcount is the number of page-table
  * entries that map it, minus one.  Node and zone are in the top bits of flags.
+ *
+ * A huge page is mapped whole by entries of level 2, which its first tail's
+ * compound_mapcount counts (minus one), or page by page by entries of level 1,
+ * which each page's _mapcount counts.  While it is mapped both ways PG_double_map
+ * of the first tail is set and each _mapcount is one higher: so a page is mapped
+ * at all if its _mapcount is not negative, or the flag is not set and the whole
+ * is mapped.  References to any of its pages are the head's.  (Linux 6.1.)
  *
  * PG_virgin is Quire's own: the head of a free block of the highest order
  * whose other descriptors have not been written yet.  They are set up when the
@@ -58,6 +67,7 @@ enum pageflags {
 	PG_isolated, /* taken off the LRU by reclaim or migration */
 	PG_virgin,
 	NR_PAGEFLAGS,
+	PG_double_map = PG_workingset, /* of a first tail */
 };
 
 #define PAGE_ZONE_SHIFT 51
@@ -74,24 +84,48 @@ enum pageflags {
 #define PG_vmalloc     0x00000400u
 #define PG_zsmalloc    0x00000800u
 
+/* How the last reference to a compound page is seen off: compound_dtor. */
+enum compound_dtor_id {
+	NULL_COMPOUND_DTOR,
+	COMPOUND_PAGE_DTOR,
+	HUGETLB_PAGE_DTOR,
+	TRANSHUGE_PAGE_DTOR,
+	NR_COMPOUND_DTORS,
+};
+
 struct page {
 	unsigned long flags;
 	union {
 		struct list_head lru;
 		unsigned long compound_head; /* tails: head | 1 */
-		struct {
-			unsigned long compound_head_; /* overlays compound_head */
-			unsigned int compound_order;  /* first tail */
+		struct {		     /* first tail */
+			unsigned long compound_head_;
+			u8 compound_dtor, compound_order;
+			int compound_mapcount;
+		};
+		struct { /* a table of level 2: tables that wait to replace its huge entries */
+			unsigned long pt_pad_;
+			struct page *pmd_huge_pte; /* the last one put there; others by lru */
 		};
 	};
 	union {
-		struct address_space *mapping; /* | PAGE_MAPPING_ANON: an anon_vma */
-		struct kmem_cache *slab_cache;
-		void *zspage;
-	};
-	union {
-		unsigned long index;
-		void *freelist; /* slab: first free object */
+		struct {
+			union {
+				struct address_space
+					*mapping; /* | PAGE_MAPPING_ANON: an anon_vma */
+				struct kmem_cache *slab_cache;
+				void *zspage;
+				struct { /* first tail */
+					int compound_pincount;
+					unsigned int compound_nr;
+				};
+			};
+			union {
+				unsigned long index;
+				void *freelist; /* slab: first free object */
+			};
+		};
+		struct list_head deferred_list; /* second tail */
 	};
 	union {
 		unsigned long private;
@@ -179,26 +213,26 @@ static inline bool TestClearPageFlag(struct page *page, enum pageflags flag)
 	return (HOT_AND(&page->flags, ~BIT(flag)) & BIT(flag)) != 0;
 }
 
-#define PAGEFLAG(Name, flag)                                                             \
-	static inline __unused bool Page##Name(const struct page *page)                  \
-	{                                                                                \
-		return PageFlag(page, flag);                                             \
-	}                                                                                \
-	static inline __unused void SetPage##Name(struct page *page)                     \
-	{                                                                                \
-		SetPageFlag(page, flag);                                                 \
-	}                                                                                \
-	static inline __unused void ClearPage##Name(struct page *page)                   \
-	{                                                                                \
-		ClearPageFlag(page, flag);                                               \
-	}                                                                                \
-	static inline __unused bool TestSetPage##Name(struct page *page)                 \
-	{                                                                                \
-		return TestSetPageFlag(page, flag);                                      \
-	}                                                                                \
-	static inline __unused bool TestClearPage##Name(struct page *page)               \
-	{                                                                                \
-		return TestClearPageFlag(page, flag);                                    \
+#define PAGEFLAG(Name, flag)                                               \
+	static inline __unused bool Page##Name(const struct page *page)    \
+	{                                                                  \
+		return PageFlag(page, flag);                               \
+	}                                                                  \
+	static inline __unused void SetPage##Name(struct page *page)       \
+	{                                                                  \
+		SetPageFlag(page, flag);                                   \
+	}                                                                  \
+	static inline __unused void ClearPage##Name(struct page *page)     \
+	{                                                                  \
+		ClearPageFlag(page, flag);                                 \
+	}                                                                  \
+	static inline __unused bool TestSetPage##Name(struct page *page)   \
+	{                                                                  \
+		return TestSetPageFlag(page, flag);                        \
+	}                                                                  \
+	static inline __unused bool TestClearPage##Name(struct page *page) \
+	{                                                                  \
+		return TestClearPageFlag(page, flag);                      \
 	}
 
 PAGEFLAG(Locked, PG_locked)
@@ -258,8 +292,22 @@ static inline bool PageTail(const struct page *page)
 	return (page->compound_head & 1) != 0 && !PageHead(page);
 }
 
+static inline bool PageCompound(const struct page *page)
+{
+	return (page->compound_head & 1) != 0 || PageHead(page);
+}
+
+/* The first page of a compound page; of another the page itself. */
+#define compound_head(page_)                                                                     \
+	({                                                                                       \
+		__typeof__(page_) __ch = (page_);                                                \
+		unlikely(__ch->compound_head & 1) ? (__typeof__(page_))(__ch->compound_head - 1) \
+						  : __ch;                                        \
+	})
+
 static inline bool PageAnon(const struct page *page)
 {
+	page = compound_head(page);
 	return ((unsigned long)page->mapping & PAGE_MAPPING_ANON) != 0;
 }
 
@@ -268,11 +316,33 @@ static inline unsigned int compound_order(const struct page *page)
 	return PageHead(page) ? page[1].compound_order : 0;
 }
 
-static inline struct page *compound_head(struct page *page)
+/* How many pages a head (or a single page) stands for. */
+static inline unsigned long compound_nr(const struct page *page)
 {
-	return page->compound_head & 1 ? (struct page *)(page->compound_head - 1) : page;
+	return 1UL << compound_order(page);
 }
 
+static inline bool page_has_dtor(const struct page *head, enum compound_dtor_id id)
+{
+	return PageHead(head) && head[1].compound_dtor == id;
+}
+
+/* A head of a transparent huge page. */
+static inline bool PageTransHuge(const struct page *page)
+{
+	return page_has_dtor(page, TRANSHUGE_PAGE_DTOR);
+}
+
+/* A page of hugetlb, any of its frames. */
+static inline bool PageHuge(const struct page *page)
+{
+	return PageCompound(page) && page_has_dtor(compound_head(page), HUGETLB_PAGE_DTOR);
+}
+
+static inline bool PageDoubleMap(const struct page *head)
+{
+	return PageFlag(&head[1], PG_double_map);
+}
 static inline int page_ref_count(const struct page *page)
 {
 	return HOT_LOAD(&page->_refcount);
@@ -294,15 +364,46 @@ static inline bool put_page_testzero(struct page *page)
 	return HOT_SUB(&page->_refcount, 1) == 0;
 }
 
-/* The number of page-table entries that map the frame. */
-static inline int page_mapcount(const struct page *page)
+/* Entries of level 2 (or above) that map a compound page as a whole. */
+static inline int compound_mapcount(const struct page *head)
 {
-	return page_has_type(page) ? 0 : HOT_LOAD(&page->_mapcount) + 1;
+	return HOT_LOAD(&head[1].compound_mapcount) + 1;
 }
 
+/* The number of page-table entries that map the frame, alone or with others. */
+static inline int page_mapcount(const struct page *page)
+{
+	int count;
+
+	if (page_has_type(page))
+		return 0;
+	count = HOT_LOAD(&page->_mapcount) + 1;
+	if (unlikely(PageCompound(page))) {
+		page = compound_head(page);
+		count += compound_mapcount(page) - PageDoubleMap(page);
+	}
+	return count;
+}
+
+/* Entries of all levels that map any page of a head (or a single page). */
+static inline int total_mapcount(const struct page *head)
+{
+	int total;
+
+	if (likely(!PageHead(head)))
+		return page_mapcount(head);
+	total = compound_mapcount(head);
+	if (page_has_dtor(head, TRANSHUGE_PAGE_DTOR))
+		for (unsigned long i = 0; i < compound_nr(head); i++)
+			total += HOT_LOAD(&head[i]._mapcount) + 1 - PageDoubleMap(head);
+	return total;
+}
+
+/* Of a head: is any of its pages mapped? */
 static inline bool page_mapped(const struct page *page)
 {
-	return page_mapcount(page) > 0;
+	return likely(!PageHead(page)) ? page_mapcount(page) > 0
+				       : compound_mapcount(page) > 0 || total_mapcount(page) > 0;
 }
 
 #endif

@@ -33,7 +33,11 @@ static void prep_compound_page(struct page *page, unsigned int order)
 	page->flags |= BIT(PG_head);
 	for (unsigned long i = 1; i < 1UL << order; i++)
 		page[i].compound_head = (unsigned long)page | 1;
-	page[1].compound_order = order;
+	page[1].compound_dtor = COMPOUND_PAGE_DTOR;
+	page[1].compound_order = (u8)order;
+	page[1].compound_mapcount = -1;
+	page[1].compound_pincount = 0;
+	page[1].compound_nr = 1u << order;
 }
 
 static void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)

@@ -54,6 +54,10 @@ struct page_pressure_ops {
 /* Set by sysctl; the floor's state. */
 struct page_floor {
 	struct page_pressure_ops ops;
+	/* What the last reference to a compound page of a kind does first, by
+	 * compound_dtor; NULL: nothing.  True: the page is taken care of, it is
+	 * not to be freed. */
+	bool (*compound_dtor[NR_COMPOUND_DTORS])(struct quire *q, struct page *head);
 	unsigned long min_free_kbytes;
 	bool user_min_free_kbytes;
 	unsigned int watermark_scale_factor; /* 10 = 0.1 % */

@@ -43,7 +43,9 @@ void *quire_page_address(struct quire *q, const struct page *page)
 
 struct page *quire_page_of(struct quire *q, const void *address)
 {
-	return compound_head(virt_to_page(q, address));
+	struct page *page = virt_to_page(q, address);
+
+	return compound_head(page);
 }
 
 unsigned int quire_page_node(const struct page *page)

@@ -23,6 +23,7 @@ struct page *pt_alloc(struct quire *q, gfp_t gfp)
 		return NULL;
 	memset(page_address(q, table), 0, PAGE_SIZE);
 	table->private = 0;
+	table->pmd_huge_pte = NULL;
 	__SetPageType(table, PG_table);
 	mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, 1);
 	return table;
@@ -30,15 +31,10 @@ struct page *pt_alloc(struct quire *q, gfp_t gfp)
 
 void pt_free(struct quire *q, struct page *table)
 {
-	VM_BUG_ON(q, !PageTable(table) || table->private);
+	VM_BUG_ON(q, !PageTable(table) || table->private || table->pmd_huge_pte);
 	__ClearPageType(table, PG_table);
 	mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, -1);
 	__free_pages(q, table, 0);
-}
-
-static bool is_table(pte_t pte)
-{
-	return (pte & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
 }
 
 pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level)
@@ -48,7 +44,7 @@ pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level)
 	for (int l = PT_LEVELS; l > level; l--) {
 		pte_t pte = HOT_LOAD(&pt_entries(q, table)[pt_index(addr, l)]);
 
-		if (!is_table(pte))
+		if (!pmd_table(pte))
 			return NULL;
 		table = pte_pfn(pte);
 	}
@@ -76,11 +72,53 @@ pte_t *pt_walk_alloc(struct quire *q, u64 root_pfn, u64 addr, int level, gfp_t g
 			}
 		}
 		/* A huge page's entry where a table was wanted. */
-		if (!is_table(*entry))
+		if (!pmd_table(*entry))
 			return NULL;
 		table = pte_pfn(*entry);
 	}
 	return &pt_entries(q, table)[pt_index(addr, level)];
+}
+
+pte_t *next_pmd(const struct quire *q, u64 root_pfn, u64 *addr, u64 end)
+{
+	while (*addr < end) {
+		u64 table = root_pfn;
+		int level = PT_LEVELS;
+
+		for (;; level--) {
+			pte_t *entry = &pt_entries(q, table)[pt_index(*addr, level)];
+
+			if (pte_none(*entry))
+				break;
+			if (level == 2)
+				return entry;
+			table = pte_pfn(*entry);
+		}
+		*addr = (*addr & ~(BIT(PT_SHIFT(level)) - 1)) + BIT(PT_SHIFT(level));
+	}
+	return NULL;
+}
+
+void pgtable_trans_huge_deposit(struct quire *q, pte_t *pmdp, struct page *table)
+{
+	struct page *pmd_table_page = virt_to_page(q, pmdp);
+
+	INIT_LIST_HEAD(&table->lru);
+	if (pmd_table_page->pmd_huge_pte)
+		list_add(&table->lru, &pmd_table_page->pmd_huge_pte->lru);
+	pmd_table_page->pmd_huge_pte = table;
+}
+
+struct page *pgtable_trans_huge_withdraw(struct quire *q, pte_t *pmdp)
+{
+	struct page *pmd_table_page = virt_to_page(q, pmdp);
+	struct page *table = pmd_table_page->pmd_huge_pte;
+
+	BUG_ON(q, !table);
+	pmd_table_page->pmd_huge_pte = list_first_entry_or_null(&table->lru, struct page, lru);
+	list_del(&table->lru);
+	table->pmd_huge_pte = NULL;
+	return table;
 }
 
 /* Frees what is empty below one table of a level; calls itself for the tables
@@ -96,7 +134,7 @@ static unsigned int free_empty_below(struct quire *q, u64 table, int level, u64 
 		pte_t *entry = &pt_entries(q, table)[pt_index(addr, level)];
 		struct page *below;
 
-		if (!is_table(*entry))
+		if (!pmd_table(*entry))
 			continue;
 		below = pfn_to_page(q, pte_pfn(*entry));
 		freed += free_empty_below(q, pte_pfn(*entry), level - 1, addr,

@@ -12,6 +12,11 @@
  * The table page's descriptor has page_type PG_table and counts its entries
  * that are not zero in `private`.
  *
+ * An entry of level 2 or 3 with _PAGE_PSE maps a huge page of 2 MiB or 1 GiB
+ * itself (pmd_leaf()).  A transparent huge page's entry has a table put by for
+ * it, so that it can be split without memory: the tables put by for a table of
+ * level 2 hang at its pmd_huge_pte.
+ *
  * An entry that is not zero and not present is a swap entry: Linux puts type
  * and inverted offset there; _PAGE_PROTNONE (bit 8) is clear in it.
  */
@@ -39,6 +44,9 @@ typedef u64 pte_t; /* an entry of any level */
 #define PT_SHIFT(level) (PAGE_SHIFT + 9 * ((level)-1)) /* level 1: pte .. 4: pgd */
 #define PMD_SHIFT	21
 #define PMD_SIZE	(1UL << PMD_SHIFT)
+#define PMD_MASK	(~(PMD_SIZE - 1))
+#define HPAGE_PMD_ORDER 9
+#define HPAGE_PMD_NR	(1L << HPAGE_PMD_ORDER)
 
 static inline bool pte_none(pte_t pte)
 {
@@ -67,6 +75,15 @@ static inline bool pte_special(pte_t pte)
 static inline bool pte_is_swap(pte_t pte)
 {
 	return !pte_none(pte) && !pte_present(pte);
+}
+/* An entry above level 1: does it map a huge page, or lead to a table? */
+static inline bool pmd_leaf(pte_t pmd)
+{
+	return (pmd & _PAGE_PSE) != 0;
+}
+static inline bool pmd_table(pte_t pmd)
+{
+	return (pmd & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
 }
 static inline u64 pte_pfn(pte_t pte)
 {
@@ -124,8 +141,26 @@ static inline pte_t *pt_entries(const struct quire *q, u64 table_pfn)
 struct page *pt_alloc(struct quire *q, gfp_t gfp);
 void pt_free(struct quire *q, struct page *table);
 
-/* The entry of level `level` for addr, or NULL if a table above is missing. */
+/* The entry of level `level` for addr, or NULL if a table above is missing or
+ * a huge page is mapped there. */
 pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level);
+
+/* The entry of level 1 for addr in the table that an entry of level 2 leads to. */
+static inline pte_t *pte_offset(const struct quire *q, pte_t pmd, u64 addr)
+{
+	return pt_entries(q, pte_pfn(pmd)) + pt_index(addr, 1);
+}
+
+/*
+ * The entry of level 2 for *addr if it is not zero, or that of the first address
+ * above it below end (*addr moves there); NULL if there is none.
+ */
+pte_t *next_pmd(const struct quire *q, u64 root_pfn, u64 *addr, u64 end);
+
+/* Puts a table by for a huge entry pmdp, and takes the one put by last again.
+ * Under the lock of the address space. */
+void pgtable_trans_huge_deposit(struct quire *q, pte_t *pmdp, struct page *table);
+struct page *pgtable_trans_huge_withdraw(struct quire *q, pte_t *pmdp);
 
 /*
  * The same, making the missing tables (each count in its parent's

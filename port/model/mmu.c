@@ -14,7 +14,8 @@
  * dead.  Debug builds compare each hit with the tables, so a flush that the
  * core forgot stops the machine.
  *
- * Differs from x86: only the last level gets accessed bits; no walk caches.
+ * Differs from x86: only the entry that maps the page gets accessed bits; no walk
+ * caches; a huge page takes an entry of the TLB for each of its pages.
  */
 #include "port/model/internal.h"
 
@@ -44,14 +45,21 @@ struct mmu {
 	struct tlb_entry tlb[][TLB_ENTRIES];
 };
 
+/* The entry of a huge page of 2 MiB or 1 GiB, if one maps the address. */
+struct huge_entry {
+	pte_t *entry; /* or NULL */
+	u64 mask;     /* its pages, less one */
+};
+
 /* Where a run of touches stands. */
 struct cursor {
 	struct model *m;
 	struct quire *q;
 	struct mmu *mmu;
 	struct mm_struct *mm;
-	pte_t *leaf;  /* the table that maps leaf_tag, or NULL */
-	u64 leaf_tag; /* addr >> PMD_SHIFT */
+	pte_t *leaf;		/* the table that maps leaf_tag, or NULL */
+	struct huge_entry huge; /* the entry that does, if it is one */
+	u64 leaf_tag;		/* addr >> PMD_SHIFT */
 	u64 space_stamp;
 	struct tlb_entry *tlb;
 	u32 cost[2]; /* local, remote */
@@ -124,9 +132,15 @@ void mmu_flush(struct model *m, struct mm_struct *mm, u64 start, u64 end)
 		mmu->flush[flush_slot(mm, vpn)] = stamp;
 }
 
+/* The frame that an entry maps for addr. */
+static inline u64 mapped_pfn(pte_t pte, const struct huge_entry *huge, u64 addr)
+{
+	return pte_pfn(pte) + (unlikely(huge->entry != NULL) ? addr >> PAGE_SHIFT & huge->mask : 0);
+}
+
 /* The table of level 1 for addr, or NULL; *huge is the entry of a huge page. */
 static pte_t *walk_to_leaf(const struct quire *q, const struct mm_struct *mm, u64 addr,
-			   pte_t **huge)
+			   struct huge_entry *huge)
 {
 	u64 pfn = mm->pgd_pfn;
 
@@ -135,8 +149,8 @@ static pte_t *walk_to_leaf(const struct quire *q, const struct mm_struct *mm, u6
 
 		if (!(*ptep & _PAGE_PRESENT))
 			return NULL;
-		if (*ptep & _PAGE_PSE) {
-			*huge = ptep;
+		if (pmd_leaf(*ptep)) {
+			*huge = (struct huge_entry){ptep, BIT(PT_SHIFT(level) - PAGE_SHIFT) - 1};
 			return NULL;
 		}
 		pfn = pte_pfn(*ptep);
@@ -150,6 +164,7 @@ static void cursor_reload(struct cursor *c)
 	unsigned int cpu = c->m->hot.current->cpu;
 
 	c->leaf = NULL;
+	c->huge.entry = NULL;
 	c->space_stamp = c->mmu->space[c->mm->context_id % SPACE_SLOTS];
 	c->tlb = c->mmu->tlb[cpu];
 	c->node = c->m->cpu[cpu].node;
@@ -166,11 +181,11 @@ static void charge_access(struct cursor *c, u64 pfn, u64 extra)
 #ifdef QUIRE_DEBUG
 static void check_hit(struct cursor *c, u64 addr, pte_t cached)
 {
-	pte_t *huge = NULL, *leaf = walk_to_leaf(c->q, c->mm, addr, &huge);
-	pte_t now = huge ? *huge : leaf ? leaf[pt_index(addr, 1)] : 0;
-	u64 offset = huge ? pt_index(addr, 1) : 0;
+	struct huge_entry huge = {NULL, 0};
+	pte_t *leaf = walk_to_leaf(c->q, c->mm, addr, &huge);
+	pte_t now = huge.entry ? *huge.entry : leaf ? leaf[pt_index(addr, 1)] : 0;
 
-	if (!(now & _PAGE_PRESENT) || pte_pfn(now) + offset != pte_pfn(cached) ||
+	if (!(now & _PAGE_PRESENT) || mapped_pfn(now, &huge, addr) != pte_pfn(cached) ||
 	    (pte_write(cached) && !pte_write(now)))
 		quire_panic(c->q,
 			    "stale TLB entry: space %lu page 0x%lx was changed without a flush",
@@ -198,7 +213,7 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 	u64 vpn = addr >> PAGE_SHIFT, tag = tlb_tag(c->mm, vpn), pfn;
 	struct tlb_entry *e = &c->tlb[(vpn ^ (c->mm->context_id * 67)) % TLB_ENTRIES];
 	u64 need = _PAGE_PRESENT | _PAGE_ACCESSED;
-	pte_t *ptep, *huge = NULL, pte;
+	pte_t *ptep, pte;
 
 	if (t->write)
 		need |= _PAGE_RW | _PAGE_DIRTY;
@@ -209,19 +224,20 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 		charge_access(c, pfn, 0);
 		goto hit;
 	}
-	if (!c->leaf || c->leaf_tag != addr >> PMD_SHIFT) {
-		c->leaf = walk_to_leaf(c->q, c->mm, addr, &huge);
+	if (c->leaf_tag != addr >> PMD_SHIFT || (!c->leaf && !c->huge.entry)) {
+		c->huge.entry = NULL;
+		c->leaf = walk_to_leaf(c->q, c->mm, addr, &c->huge);
 		c->leaf_tag = addr >> PMD_SHIFT;
+		if (!c->leaf && !c->huge.entry)
+			return false;
 	}
-	if (!huge && !c->leaf)
-		return false;
-	ptep = huge ? huge : c->leaf + pt_index(addr, 1);
+	ptep = c->leaf ? c->leaf + pt_index(addr, 1) : c->huge.entry;
 	pte = *ptep;
 	if (!(pte & _PAGE_PRESENT) || (t->write && !pte_write(pte)))
 		return false;
 	if ((pte & need) != need)
 		*ptep = pte |= need;
-	pfn = pte_pfn(pte) + (huge ? pt_index(addr, 1) : 0);
+	pfn = mapped_pfn(pte, &c->huge, addr);
 	*e = (struct tlb_entry){tag, mk_pte(pfn, pte & ~PTE_PFN_MASK), c->mmu->stamp};
 	charge_access(c, pfn, WALK_NS);
 hit:
@@ -313,16 +329,17 @@ unsigned long mmu_touch_random(struct model *m, struct task *task, const struct 
 
 bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content)
 {
-	pte_t *huge = NULL, *leaf, pte;
+	struct huge_entry huge = {NULL, 0};
+	pte_t *leaf, pte;
 
 	if (!task->mm)
 		return false;
 	leaf = walk_to_leaf(m->q, task->mm, addr, &huge);
-	if (!leaf && !huge)
+	if (!leaf && !huge.entry)
 		return false;
-	pte = huge ? *huge : leaf[pt_index(addr, 1)];
+	pte = huge.entry ? *huge.entry : leaf[pt_index(addr, 1)];
 	if (!(pte & _PAGE_PRESENT))
 		return false;
-	*content = m->hot.content[pte_pfn(pte) + (huge ? pt_index(addr, 1) : 0)];
+	*content = m->hot.content[mapped_pfn(pte, &huge, addr)];
 	return true;
 }
