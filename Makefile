@@ -43,6 +43,7 @@ CORE    := $(sort $(wildcard core/*.c core/*/*.c))
 HOST    := $(sort $(wildcard port/host/*.c))
 MODEL   := $(sort $(wildcard port/model/*.c))
 MACHINE := $(sort $(wildcard machine/*.c))
+ORACLE  := $(sort $(wildcard oracle/*.c))
 PROCFS  := $(sort $(wildcard procfs/*.c))
 CLI     := $(sort $(wildcard cli/*.c))
 # Tests: a folder a floor; those in host/ run on the host port, in tools/ they
@@ -56,7 +57,7 @@ BENCH_HOST  := $(sort $(wildcard bench/host/bench_*.c))
 
 PKG_fuse  := -I/usr/include/fuse3 -D_FILE_OFFSET_BITS=64
 CPP_procfs := $(PKG_fuse)
-LIBS_model := -lcyaml -lyaml -llz4 -lfuse3 -lpthread -lm
+LIBS_model := -lcyaml -lyaml -llz4 -lz -lfuse3 -lpthread -lm
 LIBS_debug := $(LIBS_model)
 LIBS_release := -lpthread
 LIBS_debug-host := -lpthread
@@ -99,7 +100,7 @@ FORCE:
 
 # ---- the program, the library -----------------------------------------------
 
-PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(PROCFS) $(CLI)
+PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(ORACLE) $(PROCFS) $(CLI)
 define PROGRAM_RULE
 $(B)/$(1)/quire: $(call objs,$(1),$(PROGRAM))
 	@echo "  LD    $(1)  $$@"
@@ -129,7 +130,7 @@ $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(TESTLIB) $(CORE) $(3))
 	@echo "  LD    $(1)  $$@"
 	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
 endef
-$(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE))))
+$(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE) $(ORACLE))))
 $(foreach t,$(BENCH:.c=),$(eval $(call TEST_RULE,model,$(t),$(MODEL) $(MACHINE))))
 define HOST_TEST_RULE
 $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(CORE) $(HOST))

@@ -144,9 +144,10 @@ u64 derive_oom_score(u64 points, s64 adj, u64 total_pages)
 {
 	s64 badness, score;
 
-	if (!total_pages)
+	/* -1000: never to be killed */
+	if (!total_pages || adj <= -1000)
 		return 0;
-	adj = adj < -1000 ? -1000 : adj > 1000 ? 1000 : adj;
+	adj = adj > 1000 ? 1000 : adj;
 	badness = (s64)points + adj * (s64)(total_pages / 1000);
 	score = (1000 + (s64)((__int128)badness * 1000 / (s64)total_pages)) * 2 / 3;
 	return score > 0 ? (u64)score : 0;

@@ -144,8 +144,8 @@ static void reserve_ratio(struct derive *d, u64 ratio[ORACLE_NR_ZONES])
 	static const u64 usual[ORACLE_NR_ZONES] = {256, 256, 32, 0, 0};
 
 	memcpy(ratio, usual, sizeof(usual));
-	for (size_t i = d->s->nr_cmds; i-- > 0;) {
-		const char *p = d->r->cmds[i].text;
+	for (size_t i = d->s->nr_steps; i-- > 0;) {
+		const char *p = d->r->steps[i].text;
 
 		if (strncmp(p, set, sizeof(set) - 1))
 			continue;
@@ -400,13 +400,13 @@ static void check_min_free(struct derive *d, const struct oracle_snap *before)
 	u64 shown, old, want;
 	size_t nr;
 
-	for (size_t i = 0; i < d->s->nr_cmds; i++) {
-		const char *p = d->r->cmds[i].text;
+	for (size_t i = 0; i < d->s->nr_steps; i++) {
+		const char *p = d->r->steps[i].text;
 
 		/* a number that somebody set stays */
 		if (!strncmp(p, "sysctl vm.min_free_kbytes", 25))
 			return;
-		if (i < before->nr_cmds)
+		if (i < before->nr_steps)
 			continue;
 		if (!strncmp(p, set, sizeof(set) - 1) && !value)
 			value = p + sizeof(set) - 1;

@@ -129,7 +129,7 @@ static void read_snap(struct reader *rd, char *rest)
 		return;
 	s->label = word(&rest);
 	s->ns = number_of(rest, "ns");
-	s->nr_cmds = r->nr_cmds;
+	s->nr_steps = r->nr_steps;
 	rd->snap = s;
 }
 
@@ -165,12 +165,12 @@ static void read_cmd(struct reader *rd, char *rest)
 {
 	char *line_text = word(&rest);
 	unsigned long line = strtoul(line_text, NULL, 10);
-	struct oracle_cmd *c;
+	struct oracle_step *c;
 
 	word(&rest); /* ns= */
 	if (line == 0 || line >= SCRIPT_LINES)
 		return;
-	c = add(rd, &rd->r->cmds, &rd->r->nr_cmds, sizeof(*c));
+	c = add(rd, &rd->r->steps, &rd->r->nr_steps, sizeof(*c));
 	if (!c)
 		return;
 	c->line = (unsigned int)line;
@@ -331,7 +331,7 @@ bool oracle_result_parse(struct oracle_result *r, char *buffer, size_t size, cha
 	for (size_t i = 0; i < r->nr_files; i++)
 		if (!strcmp(r->files[i].path, "dmesg"))
 			r->log = r->files[i].text;
-	if (r->nr_snaps || r->nr_cmds)
+	if (r->nr_snaps || r->nr_steps)
 		return true;
 	snprintf(why, why_size, "this is no output of a scenario: it has no line \"@@snap\"");
 	oracle_result_free(r);
@@ -402,7 +402,7 @@ void oracle_result_free(struct oracle_result *r)
 	}
 	free(r->snaps);
 	free(r->files);
-	free(r->cmds);
+	free(r->steps);
 	free(r->deaths);
 	free(r->loops);
 	free(r->buffer);

@@ -34,14 +34,14 @@ struct oracle_snap {
 	const char *label;
 	u64 ns;
 	unsigned int occurrence; /* of this label before it: a loop may repeat it */
-	size_t nr_cmds;		 /* that were run before it */
+	size_t nr_steps;	 /* that were run before it */
 	struct oracle_file *files;
 	size_t nr_files;
 	struct oracle_proc *procs;
 	size_t nr_procs;
 };
 
-struct oracle_cmd {
+struct oracle_step {
 	unsigned int line;
 	const char *text;
 };
@@ -69,8 +69,8 @@ struct oracle_result {
 	size_t nr_snaps;
 	struct oracle_file *files; /* outside of snapshots */
 	size_t nr_files;
-	struct oracle_cmd *cmds;
-	size_t nr_cmds;
+	struct oracle_step *steps;
+	size_t nr_steps;
 	struct oracle_death *deaths;
 	size_t nr_deaths;
 	struct oracle_loop *loops;
