@@ -20,6 +20,7 @@ oracle/scenarios/README; --set KEY=VALUE changes one key for this run.
 """
 import argparse
 import gzip
+import hashlib
 import json
 import mmap
 import os
@@ -240,7 +241,7 @@ def run_in(o, text, name, vm, kind, mem, tmp):
     total = time.time() - start
 
     finished = bool(state & FINISHED)
-    info = {"scenario": name, "kernel": o.kernel, "version": version_of(data), "mode": o.mode,
+    info = {"scenario": name, "text": hashlib.sha256(text.encode()).hexdigest(), "kernel": o.kernel, "version": version_of(data), "mode": o.mode,
             "disk": kind, "seed": o.seed, "mem": mem, "vm": vm,
             "boot_s": boot and round(boot, 2), "total_s": round(total, 2),
             "finished": finished, "overflow": bool(state & OVERFLOW)}
