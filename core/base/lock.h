@@ -30,6 +30,7 @@ enum lock_rank {
 	LOCK_I_PAGES,	 /* the page tree of a mapping, the swap cache */
 	LOCK_INODE_LRU,	 /* unused inodes and dentries of a super block */
 	LOCK_CACHE_POOL, /* reserves of tree nodes and bios */
+	LOCK_SWAP_SLOTS, /* a CPU's slots at hand */
 	LOCK_SWAP_INFO,	 /* one swap area's map */
 	LOCK_ZSWAP_TREE, /* entries of one area in zswap */
 	LOCK_ZSWAP_LRU,	 /* zswap's order of eviction */

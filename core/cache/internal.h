@@ -15,8 +15,9 @@
 /* CPU time of a page's way through read() and write(): the copy, mostly. */
 #define COPY_PAGE_NS 300
 
-/* What a CPU has collected for the LRU lists, a list a purpose. */
-enum lru_batch_kind { BATCH_ADD, BATCH_ACTIVATE, BATCH_DEACTIVATE, BATCH_ROTATE, NR_LRU_BATCHES };
+/* What a CPU has collected for the LRU lists, a list a purpose; drained in this
+ * order. */
+enum lru_batch_kind { BATCH_ADD, BATCH_ROTATE, BATCH_DEACTIVATE, BATCH_ACTIVATE, NR_LRU_BATCHES };
 
 struct lru_batch {
 	struct spinlock lock; /* LOCK_LRU_BATCH */

@@ -143,6 +143,8 @@ struct backing_dev {
 	unsigned int nr_throttled; /* tasks asleep in balance_dirty_pages() */
 	unsigned long nr_errors;   /* failed bios */
 	bool has_flusher;
+	bool synchronous; /* a transfer is over when submit returns (pmem, zram): swap skips the cache */
+	bool rotational;  /* a disk that seeks: swap reads ahead by slot, not by address */
 	u64 last_old_flush; /* ns: dirty_writeback's last round */
 	unsigned long ios_read, ios_write, pages_read, pages_write;
 	bool flusher_wanted;

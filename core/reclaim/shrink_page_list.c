@@ -296,12 +296,12 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 
 		cond_resched(q);
 		list_del(&page->lru);
-		sc->nr_scanned++;
 		charge_ns(q, SHRINK_PAGE_NS);
 		if (!trylock_page(page)) {
 			list_add(&page->lru, &ret_pages);
 			continue;
 		}
+		sc->nr_scanned++;
 		switch (shrink_one_page(q, page, sc, stat)) {
 		case PAGE_FREE:
 			unlock_page(q, page);

@@ -196,7 +196,6 @@ static void shrink_lruvec(struct quire *q, struct lruvec *lruvec, struct scan_co
 {
 	unsigned long nr[NR_LRU_LISTS], targets[NR_LRU_LISTS];
 	unsigned long nr_reclaimed = 0;
-	bool adjusted = false;
 	/* A first gentle scan by an allocation goes through all it planned:
 	 * that keeps lists in balance, and it is little. */
 	bool proportional =
@@ -215,11 +214,10 @@ static void shrink_lruvec(struct quire *q, struct lruvec *lruvec, struct scan_co
 			nr_reclaimed += shrink_list(q, lru, nr_to_scan, lruvec, sc);
 		}
 		cond_resched(q);
-		if (nr_reclaimed < sc->nr_to_reclaim || proportional || adjusted)
+		if (nr_reclaimed < sc->nr_to_reclaim || proportional)
 			continue;
 		if (!stop_proportionally(nr, targets))
 			break;
-		adjusted = true;
 	}
 	sc->nr_reclaimed += nr_reclaimed;
 

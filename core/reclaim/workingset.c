@@ -150,8 +150,7 @@ void workingset_activation(struct quire *q, struct page *page)
  */
 void lru_note_cost(struct quire *q, struct lruvec *lruvec, bool file, unsigned int nr_pages)
 {
-	if (!nr_pages)
-		return;
+	/* Without a cost too: the lists may have shrunk. */
 	for (; lruvec; lruvec = parent_lruvec(q, lruvec)) {
 		unsigned long lru_size = 0;
 

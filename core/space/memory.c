@@ -421,18 +421,29 @@ static bool should_try_to_free_swap(const struct quire *q, const struct vm_fault
 }
 
 /* The page of an entry, with a reference, not locked; major if it was not in
- * the swap cache. */
+ * the swap cache.  *cached: it is in it, not a page of our own. */
 static struct page *swapin_page(struct quire *q, struct vm_fault *vmf, swp_entry_t entry,
-				unsigned int *ret)
+				bool *cached, unsigned int *ret)
 {
-	struct page *page = lookup_swap_cache(q, entry);
-	bool major = false;
+	struct swap_fault fault = {
+		.readahead_info = &vmf->vma->swap_readahead_info,
+		.addr = vmf->addr,
+		.start = vmf->vma->vm_start,
+		.end = vmf->vma->vm_end,
+		.ptep = vmf->ptep,
+	};
+	struct page *page = lookup_swap_cache(q, entry, &fault);
+	bool ours = false, major;
 
+	*cached = true;
 	if (page)
 		return page;
-	page = swapin_readahead(q, entry, GFP_HIGHUSER_MOVABLE, &major);
+	page = swapin_synchronous(q, entry, GFP_HIGHUSER_MOVABLE, &ours);
+	if (!ours)
+		page = swapin_readahead(q, entry, GFP_HIGHUSER_MOVABLE, &fault, &major);
 	if (!page)
 		return NULL;
+	*cached = !ours;
 	*ret |= VM_FAULT_MAJOR;
 	count_vm_event(q, PGMAJFAULT);
 	count_memcg_events(q, vmf->mm->memcg, PGMAJFAULT, 1);
@@ -465,20 +476,24 @@ static unsigned int do_swap_page(struct quire *q, struct vm_fault *vmf)
 	swp_entry_t entry = pte_to_swp_entry(vmf->orig);
 	unsigned int ret = 0;
 	struct page *page;
+	bool cached;
 
 	/* Its chains come with the entry; only an odd capture lacks them. */
 	if (anon_vma_prepare(q, vmf->vma))
 		return VM_FAULT_OOM;
-	page = swapin_page(q, vmf, entry, &ret);
+	page = swapin_page(q, vmf, entry, &cached, &ret);
 	if (!page) /* gone meanwhile, or no memory */
 		return HOT_LOAD(vmf->ptep) == vmf->orig ? VM_FAULT_OOM : 0;
 	lock_page(q, page);
-	if (!PageSwapCache(page) || page->private != entry.val)
+	if (cached && (!PageSwapCache(page) || page->private != entry.val))
 		goto out; /* it was freed or moved on: again */
 	if (!PageUptodate(page)) {
 		ret |= VM_FAULT_SIGBUS;
 		goto out;
 	}
+	/* A batch's reference would make the page look shared. */
+	if (cached && vmf->write && !PageLRU(page))
+		lru_add_drain(q);
 	if (!pte_lock_same(q, vmf))
 		goto out;
 	map_swapped_page(q, vmf, page, entry);

@@ -75,9 +75,10 @@ struct vm_area_struct {
 	u64 rb_subtree_gap; /* largest vm_gap in this subtree */
 	u64 vm_gap;	    /* free bytes between the VMA below and this one */
 	struct vm_area_struct *vm_prev, *vm_next; /* by address */
-	unsigned long vm_flags;
-	unsigned long vm_pgoff; /* pages: offset in the file, or linear page number */
-	struct file *vm_file;	/* NULL: anonymous */
+	u32 vm_flags;
+	u32 swap_readahead_info; /* swap's: struct swap_fault */
+	unsigned long vm_pgoff;	 /* pages: offset in the file, or linear page number */
+	struct file *vm_file;	 /* NULL: anonymous */
 	struct anon_vma *anon_vma;
 	struct list_head anon_vma_chain;
 	struct list_head shared_node; /* in mapping->i_mmap */

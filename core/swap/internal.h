@@ -35,11 +35,26 @@ extern const struct xa_node_ops swap_node_ops;
 /* A free slot, now SWAP_HAS_CACHE and charged to the page's group; val 0 if
  * there is none or the group's limit forbids it. */
 swp_entry_t get_swap_page(struct quire *q, struct page *page);
+/* Up to nr slots (at most SWAP_BATCH), SWAP_HAS_CACHE; how many. */
+unsigned int get_swap_pages(struct quire *q, unsigned int nr, swp_entry_t *entries);
+/* Slots that nobody names, with the byte SWAP_HAS_CACHE and without a page, are
+ * free from now on. */
+void swapcache_free_entries(struct quire *q, const swp_entry_t *entries, unsigned int nr);
 /* Gives the cache a hold on a slot that entries name: 0, -ENOENT (free, or not
  * named any more), -EEXIST (held already). */
 int swapcache_prepare(struct quire *q, swp_entry_t entry);
 /* The group that a slot is charged to; NULL: none, or the root. */
 struct mem_cgroup *swap_memcg(struct quire *q, swp_entry_t entry);
+
+/* ---- swap_slots.c ---------------------------------------------------------- */
+
+int enable_swap_slots_cache(struct quire *q);
+/* A slot from this CPU's, or an area; val 0: none is free. */
+swp_entry_t folio_alloc_swap(struct quire *q);
+/* A slot that nobody needs any more, with the byte SWAP_HAS_CACHE. */
+void free_swap_slot(struct quire *q, swp_entry_t entry);
+/* All CPUs' slots go back to their areas. */
+void drain_swap_slots_cache(struct quire *q);
 
 /* ---- swap_state.c ---------------------------------------------------------- */
 

@@ -78,7 +78,7 @@ static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsig
 	/* Someone else may have brought it in, and freed the slot, by now. */
 	if (xa_load(&m->i_pages, index) != xa_mk_value(entry.val))
 		return ERR_PTR(-EEXIST);
-	page = swapin_readahead(q, entry, gfp, &was_read);
+	page = swapin_readahead(q, entry, gfp, NULL, &was_read);
 	if (was_read)
 		*major = true;
 	if (!page) {

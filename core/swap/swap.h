@@ -37,7 +37,7 @@ struct swap_info_struct {
 	unsigned int type; /* index among the areas */
 	int prio;
 	bool used, writeok;
-	char name[64];	    /* "/dev/nvme0n1p2" */
+	char name[64]; /* "/dev/nvme0n1p2" */
 	bool is_file;
 	struct backing_dev *bdi;
 	u64 dev_start;			  /* first page on the device */
@@ -54,23 +54,34 @@ struct swap_info_struct {
 	struct xarray continuation; /* values: references beyond SWAP_MAP_MAX, by slot */
 	unsigned int
 		reclaim_cluster; /* where the search for slots that only the cache needs goes on */
-	unsigned int batch;	 /* slots given out since its turn began */
 	struct list_head avail_list; /* in swap_floor.avail */
 	struct spinlock lock;	     /* LOCK_SWAP_INFO: map, clusters, counts */
 	struct address_space cache;  /* swap cache of this area */
 	struct zswap_tree *zswap;
 };
 
+#define SWAP_SLOTS_CACHE_SIZE SWAP_BATCH
+
+/* Slots of one CPU: [cur, cur + nr) to hand out, n_ret to give back. */
+struct swap_slots_cache {
+	struct spinlock lock; /* LOCK_SWAP_SLOTS */
+	unsigned int nr, cur, n_ret;
+	swp_entry_t slots[SWAP_SLOTS_CACHE_SIZE], slots_ret[SWAP_SLOTS_CACHE_SIZE];
+};
+
 struct swap_floor {
 	struct swap_info_struct *info[MAX_SWAPFILES];
 	unsigned int nr_swapfiles;
 	int least_priority;
-	long nr_swap_pages; /* free slots */
+	long nr_swap_pages;		/* free slots */
+	struct swap_slots_cache *slots; /* [nr_cpus]; NULL: no area yet */
+	bool slot_cache_enabled, slot_cache_active;
 	unsigned long total_swap_pages;
 	unsigned int page_cluster;  /* readahead of 2^n slots */
 	struct list_head avail;	    /* areas by priority, best first */
 	struct spinlock avail_lock; /* LOCK_SWAP_INFO; no area's lock is taken under it */
-	/* Readahead: pages it read that were wanted since, where the last fault
+	unsigned int nr_rotational; /* areas on disks that seek */
+	/* Readahead by slot: pages it read that were wanted since, where the last fault
 	 * was, how large its window. */
 	unsigned int ra_hits, ra_last;
 	unsigned long ra_prev_offset;
@@ -119,10 +130,28 @@ void put_swap_page(struct quire *q, swp_entry_t entry);
 /* Entries that name the slot, without the cache. */
 unsigned int swap_count(struct quire *q, swp_entry_t entry);
 
+/*
+ * Where a fault on an entry is, for readahead by address: the area's memory of
+ * its last fault (struct vm_area_struct's swap_readahead_info), and the part of
+ * the page table around it that belongs to the area.
+ */
+struct swap_fault {
+	u32 *readahead_info;
+	u64 addr;	   /* of the page */
+	u64 start, end;	   /* the area */
+	const pte_t *ptep; /* the entry's place in its table */
+};
+
 /* The page of an entry with a reference, locked or not, up to date when it is
- * unlocked; from the cache, zswap or the device (then *major).  NULL: -ENOMEM. */
-struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *major);
-struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry);
+ * unlocked; from the cache, zswap or the device (then *major).  fault NULL (shmem):
+ * readahead by slot.  NULL: -ENOMEM. */
+struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp,
+			      const struct swap_fault *fault, bool *major);
+/* Past the swap cache: for an entry of a synchronous device that nobody else
+ * names, a page of its own, on the LRU and read; *ok is false if this is not
+ * such an entry.  NULL with *ok: -ENOMEM.  Linux: SWP_SYNCHRONOUS_IO. */
+struct page *swapin_synchronous(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *ok);
+struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry, const struct swap_fault *fault);
 /* Writes a locked page of the cache: zswap first, then the device.  0: the page
  * was unlocked; AOP_WRITEPAGE_ACTIVATE: no memory or no device, the page is
  * locked and dirty still. */

@@ -8,10 +8,14 @@
  * entry in page->private, and the cache holds one reference.  Where reclaim
  * took a page out, a shadow (a value) stays for as long as the slot is in use.
  *
- * Readahead: a fault reads the aligned window of slots around its own, if
- * entries name them: they were swapped out together.  The window follows
- * success, as in Linux: two slots and the hits since the last fault, rounded up to a
- * power of two, at most 2^page_cluster, never less than half of the last one.
+ * Readahead: a fault reads the pages around its own.  On devices that do not
+ * seek these are its neighbours by address, as far as the page table has entries
+ * for them, and each area remembers its last fault; as soon as there is one
+ * that seeks, and for shmem, they are the aligned window of slots, which were
+ * swapped out together.  The window follows success (__swapin_nr_pages()).
+ *
+ * A device that reads in the time of a fault (pmem) needs neither readahead nor,
+ * for an entry that one page table names, the cache: swapin_synchronous().
  *
  * Invariants: a slot has SWAP_HAS_CACHE if and only if the tree has a page for it (or one
  * is between the two, under i_pages_lock or before its page has been made);
@@ -20,8 +24,7 @@
  * Locks: i_pages_lock the tree, above si->lock; the page lock membership of
  * one page and its I/O.
  *
- * Unlike Linux: one tree an area, not one for each 64 MiB; readahead follows
- * slots, never virtual addresses.
+ * Unlike Linux: one tree an area, not one for each 64 MiB.
  */
 #include "swap/internal.h"
 
@@ -209,13 +212,64 @@ bool try_to_reclaim_swap(struct quire *q, swp_entry_t entry)
 	return freed;
 }
 
-struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry)
+/* An area's memory of its last fault: the low 22 bits of the page's number, the
+ * logarithm of the window and 1 (0: none), hits; 0: none yet, as if four pages had
+ * been wanted. */
+struct ra_info {
+	u32 page;
+	unsigned int win, hits;
+};
+
+#define RA_PAGE_BITS 22
+#define RA_PAGE_MASK ((1u << RA_PAGE_BITS) - 1)
+#define RA_HITS_MAX  63u
+#define RA_ORDER_MAX 5
+
+static struct ra_info read_ra_info(const struct swap_fault *fault)
+{
+	u32 v = HOT_LOAD(fault->readahead_info);
+	unsigned int log = (v >> 6) & 15;
+
+	if (!v)
+		return (struct ra_info){.hits = 4};
+	return (struct ra_info){
+		.page = v >> 10,
+		.win = log ? 1u << (log - 1) : 0,
+		.hits = v & RA_HITS_MAX,
+	};
+}
+
+static void write_ra_info(const struct swap_fault *fault, unsigned int win, unsigned int hits)
+{
+	u32 page = (u32)(fault->addr >> PAGE_SHIFT) & RA_PAGE_MASK;
+
+	HOT_STORE(fault->readahead_info,
+		  page << 10 | (win ? (u32)ilog2(win) + 1 : 0) << 6 | min(hits, RA_HITS_MAX));
+}
+
+/* Readahead by address, unless some area lies on a disk that seeks. */
+static bool swap_use_vma_readahead(const struct quire *q)
+{
+	return !q->swap->nr_rotational;
+}
+
+struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry, const struct swap_fault *fault)
 {
 	struct page *page = swap_info_get(q, entry) ? swap_cache_get(q, entry) : NULL;
+	bool by_address = fault && swap_use_vma_readahead(q), hit;
 
-	if (page && PageReadahead(page) && TestClearPageReadahead(page)) {
+	if (!page)
+		return NULL;
+	hit = PageReadahead(page) && TestClearPageReadahead(page);
+	if (by_address) {
+		struct ra_info info = read_ra_info(fault);
+
+		write_ra_info(fault, info.win, info.hits + hit);
+	}
+	if (hit) {
 		count_vm_event(q, SWAP_RA_HIT);
-		(void)HOT_ADD(&q->swap->ra_hits, 1);
+		if (!by_address)
+			(void)HOT_ADD(&q->swap->ra_hits, 1);
 	}
 	return page;
 }
@@ -298,7 +352,25 @@ retry:
 	return page;
 }
 
-/* How many slots to read at once: see the head of this file. */
+/*
+ * How many pages to read at once, from the hits since the last fault: those and
+ * two more, rounded up to a power of two from four on, and never less than half
+ * of the last window.  Without hits only a fault beside the last one is a reason
+ * to try.
+ */
+static unsigned int __swapin_nr_pages(unsigned long prev, unsigned long at, unsigned long hits,
+				      unsigned int max_pages, unsigned int last)
+{
+	unsigned int pages = (unsigned int)hits + 2;
+
+	if (hits)
+		pages = max_t(unsigned int, (unsigned int)roundup_pow_of_two(pages), 4);
+	else if (at != prev + 1 && at + 1 != prev)
+		pages = 1;
+	pages = min(pages, max_pages);
+	return max(pages, last / 2);
+}
+
 static unsigned int swapin_nr_pages(struct quire *q, unsigned long offset)
 {
 	struct swap_floor *swap = q->swap;
@@ -308,19 +380,9 @@ static unsigned int swapin_nr_pages(struct quire *q, unsigned long offset)
 	if (max_pages == 1)
 		return 1;
 	swap->ra_hits = 0;
-	if (hits) {
-		pages = max_t(unsigned int, (unsigned int)roundup_pow_of_two(hits + 2), 4);
-	} else {
-		/* Nothing that was read ahead was wanted: only a fault beside the
-		 * last one is a reason to try. */
-		bool beside =
-			offset == swap->ra_prev_offset + 1 || offset + 1 == swap->ra_prev_offset;
-
-		pages = beside ? 2 : 1;
+	pages = __swapin_nr_pages(swap->ra_prev_offset, offset, hits, max_pages, swap->ra_last);
+	if (!hits)
 		swap->ra_prev_offset = offset;
-	}
-	pages = min(pages, max_pages);
-	pages = max(pages, swap->ra_last / 2);
 	swap->ra_last = pages;
 	return pages;
 }
@@ -335,10 +397,77 @@ static bool read_new_page(struct quire *q, struct page *page, struct swap_plug *
 	return false;
 }
 
-struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *major)
+/* One page of a window; the wanted one is no readahead. */
+static void read_ahead_one(struct quire *q, swp_entry_t entry, bool wanted, gfp_t gfp,
+			   struct swap_plug *plug)
 {
-	struct page *page = lookup_swap_cache(q, entry);
-	unsigned long offset = swp_offset(entry), nr, start, end;
+	bool new;
+	struct page *page = __read_swap_cache_async(q, entry, gfp, &new);
+
+	if (!page)
+		return;
+	if (new &&read_new_page(q, page, plug) && !wanted) {
+		SetPageReadahead(page);
+		count_vm_event(q, SWAP_RA);
+	}
+	put_page(q, page);
+}
+
+/* Linux: swap_cluster_readahead(). */
+static void cluster_readahead(struct quire *q, struct swap_info_struct *si, swp_entry_t entry,
+			      gfp_t gfp, struct swap_plug *plug)
+{
+	unsigned long offset = swp_offset(entry), nr = swapin_nr_pages(q, offset);
+	unsigned long start = ALIGN_DOWN(offset, nr), end = min(start + nr, si->max);
+
+	if (nr == 1)
+		return;
+	for (unsigned long i = max(start, 1UL); i < end; i++)
+		read_ahead_one(q, swp_entry(si->type, i), i == offset, gfp, plug);
+	lru_add_drain(q);
+}
+
+/* Linux: swap_vma_readahead(). */
+static void vma_readahead(struct quire *q, const struct swap_fault *fault, gfp_t gfp,
+			  struct swap_plug *plug)
+{
+	unsigned int max_win = 1U << min_t(unsigned int, q->swap->page_cluster, RA_ORDER_MAX), win;
+	struct ra_info info = read_ra_info(fault);
+	u64 page = fault->addr >> PAGE_SHIFT, low = page & RA_PAGE_MASK,
+	    table = ALIGN_DOWN(fault->addr, PMD_SIZE), first, last;
+	pte_t ptes[1 << RA_ORDER_MAX];
+	u64 start, end;
+
+	if (max_win == 1)
+		return;
+	win = __swapin_nr_pages(info.page, low, info.hits, max_win, info.win);
+	write_ra_info(fault, win, 0);
+	if (win == 1)
+		return;
+	/* Upwards, downwards, or both ways. */
+	if (low == info.page + 1)
+		start = page;
+	else if (info.page == low + 1)
+		start = page - win + 1;
+	else
+		start = page - (win - 1) / 2;
+	first = max(fault->start, table);
+	last = min(fault->end, table + PMD_SIZE);
+	end = min(start + win, last >> PAGE_SHIFT);
+	start = max(start, first >> PAGE_SHIFT);
+	/* The table may change while memory is waited for. */
+	for (u64 i = start; i < end; i++)
+		ptes[i - start] = HOT_LOAD(fault->ptep + (s64)(i - page));
+	for (u64 i = start; i < end; i++)
+		if (pte_is_swap(ptes[i - start]))
+			read_ahead_one(q, pte_to_swp_entry(ptes[i - start]), i == page, gfp, plug);
+	lru_add_drain(q);
+}
+
+struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp,
+			      const struct swap_fault *fault, bool *major)
+{
+	struct page *page = lookup_swap_cache(q, entry, fault);
 	struct swap_plug plug = {NULL};
 	struct swap_info_struct *si;
 	bool new;
@@ -350,27 +479,55 @@ struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp, boo
 	if (!si)
 		return NULL;
 	*major = true;
-	nr = swapin_nr_pages(q, offset);
-	start = ALIGN_DOWN(offset, nr);
-	end = min(start + nr, si->max);
-	for (unsigned long i = max(start, 1UL); i < end; i++) {
-		if (i == offset)
-			continue;
-		page = __read_swap_cache_async(q, swp_entry(si->type, i), gfp, &new);
-		if (!page)
-			continue;
-		if (new) {
-			SetPageReadahead(page);
-			if (read_new_page(q, page, &plug))
-				count_vm_event(q, SWAP_RA);
-		}
-		put_page(q, page);
-	}
+	if (fault && swap_use_vma_readahead(q))
+		vma_readahead(q, fault, gfp, &plug);
+	else
+		cluster_readahead(q, si, entry, gfp, &plug);
 	page = __read_swap_cache_async(q, entry, gfp, &new);
 	if (page && new && !read_new_page(q, page, &plug)) {
 		put_page(q, page);
 		page = NULL;
 	}
 	swap_unplug(q, &plug);
+	return page;
+}
+
+/* The shadow that reclaim left for an entry, or NULL. */
+static void *get_shadow_from_swap_cache(struct quire *q, swp_entry_t entry)
+{
+	struct address_space *m = swap_address_space(q, entry);
+	void *shadow;
+
+	spin_lock(q, &m->i_pages_lock);
+	shadow = xa_load(&m->i_pages, swp_offset(entry));
+	spin_unlock(q, &m->i_pages_lock);
+	return xa_is_value(shadow) ? shadow : NULL;
+}
+
+struct page *swapin_synchronous(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *ok)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	struct swap_plug plug = {NULL};
+	struct page *page;
+	void *shadow;
+
+	*ok = si && si->bdi->synchronous && swap_count(q, entry) == 1;
+	if (!*ok)
+		return NULL;
+	page = alloc_swapin_page(q, entry, gfp);
+	if (!page)
+		return NULL;
+	shadow = get_shadow_from_swap_cache(q, entry);
+	if (shadow && q->cache->ops.workingset_refault)
+		q->cache->ops.workingset_refault(q, page, shadow);
+	lru_cache_add(q, page);
+	/* Reading goes by the page's entry. */
+	page->private = entry.val;
+	if (swap_readpage(q, page, &plug)) {
+		SetPageError(page);
+		unlock_page(q, page);
+	}
+	swap_unplug(q, &plug);
+	page->private = 0;
 	return page;
 }

@@ -17,8 +17,8 @@
  * cluster, then the first partly free one.  Within a cluster a free byte is
  * looked for eight at a time: 64 steps at the worst.
  *
- * Areas are used by priority; those of equal priority take turns of SWAP_BATCH
- * slots.
+ * Areas are used by priority; those of equal priority take turns, from which
+ * each CPU gets SWAP_BATCH slots at a time (swap_slots.c).
  *
  * When all slots are taken, clusters are searched for slots that only the cache
  * needs.  Each counts its own (cached), so those that have none, nearly all of
@@ -32,8 +32,7 @@
  * the cache and above zswap's.  Groups are uncharged and shadows dropped after
  * it was released.
  *
- * Unlike Linux: no per-CPU cache of slots before the areas, no clusters of huge
- * pages, no discard, no swapoff.  docs/differences.md.
+ * Unlike Linux: no clusters of huge pages, no discard, no swapoff; docs/differences.md.
  */
 #include "base/string.h"
 #include "swap/internal.h"
@@ -197,11 +196,11 @@ static unsigned long scan_swap_map(struct quire *q, struct swap_info_struct *si)
 	cluster_inc(si, &si->cluster_info[pc->index]);
 	pc->next = slot + 1;
 	si->inuse_pages++;
-	(void)HOT_SUB(&q->swap->nr_swap_pages, 1);
 	return offset;
 }
 
-/* The area whose turn it is; NULL if all are full. */
+/* The area whose turn it is; its next turn comes behind those of its priority.
+ * NULL if all are full. */
 static struct swap_info_struct *pick_area(struct quire *q)
 {
 	struct swap_floor *swap = q->swap;
@@ -215,10 +214,9 @@ static struct swap_info_struct *pick_area(struct quire *q)
 			break;
 		}
 	}
-	if (found && ++si->batch >= SWAP_BATCH) {
+	if (found) {
 		struct list_head *behind = &si->avail_list;
 
-		si->batch = 0;
 		next = si;
 		list_for_each_entry_continue(next, &swap->avail, avail_list)
 		{
@@ -233,22 +231,24 @@ static struct swap_info_struct *pick_area(struct quire *q)
 	return found ? si : NULL;
 }
 
-static swp_entry_t take_slot(struct quire *q)
+unsigned int get_swap_pages(struct quire *q, unsigned int nr, swp_entry_t *entries)
 {
+	unsigned int n = 0;
+
 	/* An area may fill up between the choice and its lock. */
-	for (unsigned int tries = 0; tries <= q->swap->nr_swapfiles; tries++) {
+	for (unsigned int tries = 0; !n && tries <= q->swap->nr_swapfiles; tries++) {
 		struct swap_info_struct *si = pick_area(q);
 		unsigned long offset;
 
 		if (!si)
 			break;
 		spin_lock(q, &si->lock);
-		offset = scan_swap_map(q, si);
+		while (n < nr && (offset = scan_swap_map(q, si)))
+			entries[n++] = swp_entry(si->type, offset);
 		spin_unlock(q, &si->lock);
-		if (offset)
-			return swp_entry(si->type, offset);
 	}
-	return (swp_entry_t){0};
+	(void)HOT_SUB(&q->swap->nr_swap_pages, (long)n);
+	return n;
 }
 
 /*
@@ -278,11 +278,11 @@ static unsigned int reclaim_cached_slots(struct quire *q, struct swap_info_struc
 swp_entry_t get_swap_page(struct quire *q, struct page *page)
 {
 	struct mem_cgroup *memcg = page->memcg;
-	swp_entry_t entry = take_slot(q);
+	swp_entry_t entry = folio_alloc_swap(q);
 
 	for (unsigned int i = 0; !entry.val && i < q->swap->nr_swapfiles; i++)
 		if (reclaim_cached_slots(q, q->swap->info[i]))
-			entry = take_slot(q);
+			entry = folio_alloc_swap(q);
 	if (!memcg)
 		return entry;
 	if (!entry.val) {
@@ -349,12 +349,42 @@ static void uncount_one(struct quire *q, struct swap_info_struct *si, unsigned l
 	}
 }
 
-/* One reference goes, or the cache's hold.  What is left in the slot's byte. */
+/* A slot is free: all that hung on it goes. */
+static void free_entry(struct quire *q, swp_entry_t entry)
+{
+	struct swap_info_struct *si = swap_info_get(q, entry);
+	unsigned long offset = swp_offset(entry);
+	unsigned int memcg_id;
+	u8 *byte;
+
+	spin_lock(q, &si->lock);
+	byte = swap_map_byte(si, offset);
+	BUG_ON(q, *byte != SWAP_HAS_CACHE);
+	set_slot(si, offset, byte, 0);
+	memcg_id = *swap_memcg_id(si, offset);
+	*swap_memcg_id(si, offset) = 0;
+	zswap_invalidate(q, si, offset);
+	cluster_dec(si, &si->cluster_info[offset / SWAPFILE_CLUSTER]);
+	si->inuse_pages--;
+	(void)HOT_ADD(&q->swap->nr_swap_pages, 1);
+	spin_unlock(q, &si->lock);
+	if (memcg_id)
+		mem_cgroup_uncharge_swap(q, memcg_id, 1);
+	clear_shadow_from_swap_cache(q, si, offset);
+}
+
+void swapcache_free_entries(struct quire *q, const swp_entry_t *entries, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		free_entry(q, entries[i]);
+}
+
+/* One reference goes, or the cache's hold.  What is left in the slot's byte; a
+ * slot that nobody needs keeps SWAP_HAS_CACHE until it is given back. */
 static u8 swap_entry_free(struct quire *q, swp_entry_t entry, bool cache)
 {
 	struct swap_info_struct *si = swap_info_get(q, entry);
 	unsigned long offset = swp_offset(entry);
-	unsigned int memcg_id = 0;
 	u8 *byte, left;
 
 	if (!si)
@@ -363,26 +393,19 @@ static u8 swap_entry_free(struct quire *q, swp_entry_t entry, bool cache)
 	byte = swap_map_byte(si, offset);
 	if (cache) {
 		BUG_ON(q, !(*byte & SWAP_HAS_CACHE));
-		set_slot(si, offset, byte, *byte & (u8)~SWAP_HAS_CACHE);
+		left = *byte & (u8)~SWAP_HAS_CACHE;
+		if (left)
+			set_slot(si, offset, byte, left);
 	} else {
 		uncount_one(q, si, offset, byte);
-	}
-	left = *byte;
-	if (!left) {
-		memcg_id = *swap_memcg_id(si, offset);
-		*swap_memcg_id(si, offset) = 0;
-		zswap_invalidate(q, si, offset);
-		cluster_dec(si, &si->cluster_info[offset / SWAPFILE_CLUSTER]);
-		si->inuse_pages--;
-		(void)HOT_ADD(&q->swap->nr_swap_pages, 1);
+		left = *byte;
+		if (!left)
+			set_slot(si, offset, byte, SWAP_HAS_CACHE);
 	}
 	spin_unlock(q, &si->lock);
-	if (left)
-		return left;
-	if (memcg_id)
-		mem_cgroup_uncharge_swap(q, memcg_id, 1);
-	clear_shadow_from_swap_cache(q, si, offset);
-	return 0;
+	if (!left)
+		free_swap_slot(q, entry);
+	return left;
 }
 
 void swap_free(struct quire *q, swp_entry_t entry)
@@ -504,6 +527,7 @@ static void enable_area(struct quire *q, struct swap_info_struct *si)
 	swap->info[si->type] = si;
 	swap->nr_swapfiles++;
 	swap->total_swap_pages += si->pages;
+	swap->nr_rotational += si->bdi->rotational;
 	si->used = si->writeok = true;
 	spin_unlock(q, &swap->avail_lock);
 	(void)HOT_ADD(&swap->nr_swap_pages, (long)si->pages);
@@ -533,7 +557,7 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	spin_lock_init(&si->lock, LOCK_SWAP_INFO);
 	xa_init(&si->continuation, &swap_node_ops, q);
 	swap_cache_init(q, si);
-	if (!alloc_area_maps(q, si) || zswap_swapon(q, si)) {
+	if (!alloc_area_maps(q, si) || zswap_swapon(q, si) || enable_swap_slots_cache(q)) {
 		free_area(q, si);
 		return -ENOMEM;
 	}
@@ -541,8 +565,8 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	setup_clusters(q, si);
 	enable_area(q, si);
 	kb = si->pages << (PAGE_SHIFT - 10);
-	pr_info(q, "Adding %luk swap on %s.  Priority:%d extents:1 across:%luk %s", kb, name,
-		si->prio, kb, is_file ? "SSFS" : "SS");
+	pr_info(q, "Adding %luk swap on %s.  Priority:%d extents:1 across:%luk %s%s", kb, name,
+		si->prio, kb, bdi->rotational ? "" : "SS", is_file ? "FS" : "");
 	return 0;
 }
 

@@ -153,6 +153,7 @@ static void verify_counts(struct verify *v, const struct swap_info_struct *si)
 
 struct slot_totals {
 	u64 group_hash; /* of the groups named */
+	u64 held_hash;	/* of the slots that a CPU has at hand */
 	unsigned long inuse, in_cache;
 };
 
@@ -181,6 +182,11 @@ static void verify_slot(struct verify *v, struct swap_info_struct *si, unsigned 
 		       byte, more);
 	if (xa_is_value(page))
 		page = NULL;
+	/* No page and nobody's entry: it must be one of a CPU's. */
+	if (byte == SWAP_HAS_CACHE && !page) {
+		t->held_hash += hash(swp_entry(si->type, offset).val);
+		return;
+	}
 	if (!(byte & SWAP_HAS_CACHE) != !page) {
 		broken(v, "swap: area %u slot %lu: SWAP_HAS_CACHE is %s, a page is %s", si->type,
 		       offset, byte & SWAP_HAS_CACHE ? "set" : "clear",
@@ -241,6 +247,24 @@ static void verify_clusters(struct verify *v, struct swap_info_struct *si)
 		       listed);
 }
 
+/* The slots of an area that CPUs have at hand, or are to give back. */
+static u64 held_slots(const struct quire *q, const struct swap_info_struct *si)
+{
+	u64 sum = 0;
+
+	for (unsigned int cpu = 0; q->swap->slots && cpu < q->nr_cpus; cpu++) {
+		const struct swap_slots_cache *c = &q->swap->slots[cpu];
+
+		for (unsigned int i = c->cur; i < c->cur + c->nr; i++)
+			if (swp_type(c->slots[i]) == si->type)
+				sum += hash(c->slots[i].val);
+		for (unsigned int i = 0; i < c->n_ret; i++)
+			if (swp_type(c->slots_ret[i]) == si->type)
+				sum += hash(c->slots_ret[i].val);
+	}
+	return sum;
+}
+
 static void verify_area(struct verify *v, struct swap_info_struct *si, u64 *group_hash)
 {
 	struct slot_totals t = {0};
@@ -259,6 +283,9 @@ static void verify_area(struct verify *v, struct swap_info_struct *si, u64 *grou
 	if (t.in_cache != si->cache.nrpages || nr_values != si->cache.nrexceptional)
 		broken(v, "swap: area %u: cache has %lu pages and %lu shadows, counted %lu and %lu",
 		       si->type, t.in_cache, nr_values, si->cache.nrpages, si->cache.nrexceptional);
+	if (t.held_hash != held_slots(v->q, si))
+		broken(v, "swap: area %u: slots with SWAP_HAS_CACHE and no page are not the CPUs'",
+		       si->type);
 	verify_clusters(v, si);
 	verify_counts(v, si);
 	*group_hash += t.group_hash;

@@ -134,6 +134,30 @@ static u64 schedule(struct disk *d, const struct quire_bio *bio, u64 now)
 	return done;
 }
 
+static void move_content(struct model *m, struct disk *d, const struct quire_bio *bio)
+{
+	for (unsigned int i = 0; i < bio->nr_pages; i++) {
+		u64 page = bio->page_offset + i;
+
+		if (bio->op == QUIRE_BIO_WRITE)
+			d->content[page] = m->hot.content[bio->pfn[i]] | CONTENT_WRITTEN;
+		else
+			m->hot.content[bio->pfn[i]] = model_disk_content(m, bio->dev, page);
+	}
+}
+
+/* Persistent memory: the submitter's processor copies. */
+static void transfer_now(struct model *m, struct disk *d, struct quire_bio *bio, bool bad)
+{
+	u64 page_ns = bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns;
+
+	bio->error = bad || (m->fail_io && m->fail_io(m->fail_io_ctx, bio)) ? -EIO : 0;
+	m->hot.charged_ns += page_ns * bio->nr_pages;
+	if (!bio->error)
+		move_content(m, d, bio);
+	bio->end_io(m->q, bio);
+}
+
 void model_submit(struct model *m, struct quire_bio *bio)
 {
 	struct disk *d = bio->dev < m->nr_disks ? m->disk[bio->dev] : NULL;
@@ -143,6 +167,10 @@ void model_submit(struct model *m, struct quire_bio *bio)
 	u64 now;
 	u32 cpu;
 
+	if (d && d->cfg.synchronous) {
+		transfer_now(m, d, bio, bad);
+		return;
+	}
 	if (d) {
 		wait_for_request(m, d);
 		d->in_flight++;
@@ -156,8 +184,8 @@ void model_submit(struct model *m, struct quire_bio *bio)
 		return;
 	}
 	/* A write takes its data now: the frame may not change until it ends. */
-	for (unsigned int i = 0; i < bio->nr_pages && bio->op == QUIRE_BIO_WRITE; i++)
-		d->content[bio->page_offset + i] = m->hot.content[bio->pfn[i]] | CONTENT_WRITTEN;
+	if (bio->op == QUIRE_BIO_WRITE)
+		move_content(m, d, bio);
 	sched_push(m, schedule(d, bio, now), MEV_BIO, cpu, bio);
 }
 
@@ -165,7 +193,7 @@ void model_bio_done(struct model *m, struct quire_bio *bio)
 {
 	if (bio->dev < m->nr_disks)
 		request_done(m, m->disk[bio->dev]);
-	for (unsigned int i = 0; i < bio->nr_pages && bio->op == QUIRE_BIO_READ && !bio->error; i++)
-		m->hot.content[bio->pfn[i]] = model_disk_content(m, bio->dev, bio->page_offset + i);
+	if (bio->op == QUIRE_BIO_READ && !bio->error)
+		move_content(m, m->disk[bio->dev], bio);
 	bio->end_io(m->q, bio);
 }

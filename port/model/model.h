@@ -22,11 +22,14 @@ struct model;
 struct fiber;
 
 struct model_disk_config {
-	const char *name;	/* "nvme0n1" */
+	const char *name; /* "nvme0n1" */
 	u64 size_bytes;
 	u64 read_latency_ns, write_latency_ns;
-	u64 bandwidth;		/* bytes a second, 0: no limit */
+	u64 bandwidth; /* bytes a second, 0: no limit */
 	unsigned int queue_depth;
+	/* Persistent memory: the processor copies, read_latency_ns and
+	 * write_latency_ns a page, and the transfer is over at once. */
+	bool synchronous;
 };
 
 /*
@@ -91,10 +94,10 @@ u64 model_disk_content(struct model *m, unsigned int dev, u64 page);
 /* What a write leaves in a page. */
 struct touch {
 	u64 addr;		/* first byte */
-	unsigned long nr_pages;	/* how many pages, each touched once */
+	unsigned long nr_pages; /* how many pages, each touched once */
 	unsigned long stride;	/* pages from one to the next: 1 is each */
 	bool write;
-	unsigned int kind;	/* content kind of written pages (content.h) */
+	unsigned int kind; /* content kind of written pages (content.h) */
 	u64 seed;
 };
 
@@ -114,7 +117,8 @@ bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content);
 /* ---- contents (port/model/content.h has the kinds) ------------------------- */
 
 /* Called for each log line. */
-void model_on_log(struct model *m, void (*fn)(void *ctx, int level, u64 time_ns, const char *text,
-					       size_t len), void *ctx);
+void model_on_log(struct model *m,
+		  void (*fn)(void *ctx, int level, u64 time_ns, const char *text, size_t len),
+		  void *ctx);
 
 #endif

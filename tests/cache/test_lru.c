@@ -188,7 +188,7 @@ static void verifier(struct testbox *t, void *arg)
 	testbox_verify_reports(t, "is free");
 	page->_refcount = 1;
 	t->q->cache->lru_batch[0].nr[BATCH_ROTATE] = PAGEVEC_SIZE;
-	testbox_verify_reports(t, "lru: batch 3 of cpu 0");
+	testbox_verify_reports(t, "lru: batch 1 of cpu 0");
 	t->q->cache->lru_batch[0].nr[BATCH_ROTATE] = 0;
 	put_page(t->q, page);
 }

@@ -105,10 +105,17 @@ static void add_disks(struct testbox *t, void *arg)
 
 		disk.name = "nvme1n1";
 		disk.size_bytes = (u64)cfg->swap_mb << 20;
+		if (cfg->swap_pmem) {
+			disk.synchronous = true;
+			disk.read_latency_ns = disk.write_latency_ns = NSEC_PER_USEC;
+		}
 		t->swap_dev = model_add_disk(t->m, &disk);
 		t->swap_bdi = bdi_register(t->q, t->swap_dev, "nvme1n1");
 		assert_non_null(t->swap_bdi);
+		t->swap_bdi->synchronous = cfg->swap_pmem;
 		assert_int_equal(swapon(t->q, t->swap_bdi, 0, pages, -1, "/dev/nvme1n1", false), 0);
+		/* Most tests count slots one by one. */
+		t->q->swap->slot_cache_enabled = cfg->swap_slots;
 	}
 }
 

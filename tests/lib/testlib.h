@@ -35,6 +35,8 @@ struct testbox_config {
 	unsigned int reserved_mb; /* of each node, kept from the allocator */
 	bool disk;		  /* an NVMe of 64 GB with a file system */
 	unsigned int swap_mb;	  /* swap on a second NVMe */
+	bool swap_pmem;		  /* which is persistent memory: transfers are over at once */
+	bool swap_slots;	  /* with 64 slots at hand for each CPU */
 	u64 seed;
 };
 

@@ -195,6 +195,33 @@ static void test_pressure(void **state)
 	testbox_free(t);
 }
 
+/* Pmem: a fault reads its own page, past the swap cache, whose slot is free then;
+ * what is written out is free at once. */
+static void run_pmem(struct testbox *t, void *arg)
+{
+	struct quire *q = t->q;
+	unsigned long in, major = t->task->maj_flt;
+
+	run_pressure(t, arg);
+	assert_int_equal(global_vm_event(q, PSWPIN), t->task->maj_flt - major);
+	assert_int_equal(global_vm_event(q, SWAP_RA), 0);
+	assert_int_equal(global_node_page_state(q, NR_SWAPCACHE), 0);
+	assert_int_equal(global_node_page_state(q, NR_WRITEBACK), 0);
+	in = q->swap->total_swap_pages - (unsigned long)q->swap->nr_swap_pages;
+	assert_int_equal(rss(t->task, MM_SWAPENTS), in);
+}
+
+static void test_pmem(void **state)
+{
+	struct testbox *t = testbox_new(
+		&(struct testbox_config){.node_mb = {64}, .swap_mb = 128, .swap_pmem = true});
+
+	(void)state;
+	testbox_run(t, run_pmem, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 static void run_reaper(struct testbox *t, void *arg)
 {
 	struct task *task = fork_task(t, t->task);
@@ -274,7 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_referenced), cmocka_unit_test(test_file_rmap),
 		cmocka_unit_test(test_swap),	   cmocka_unit_test(test_pressure),
-		cmocka_unit_test(test_reaper),	   cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_pmem),	   cmocka_unit_test(test_reaper),
+		cmocka_unit_test(test_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,7 @@ static inline swp_entry_t swap_out(struct quire *q, u64 content, void *shadow)
 /* And back: the content; the page stays in the cache. */
 static inline u64 swap_in(struct quire *q, swp_entry_t entry, bool *major)
 {
-	struct page *page = swapin_readahead(q, entry, GFP_HIGHUSER_MOVABLE, major);
+	struct page *page = swapin_readahead(q, entry, GFP_HIGHUSER_MOVABLE, NULL, major);
 	u64 content;
 
 	assert_non_null(page);

@@ -167,7 +167,7 @@ static void priorities(struct testbox *t, void *arg)
 	}
 	assert_int_equal(turns[2], 1024);
 	assert_int_equal(turns[3], 1024);
-	assert_true(changes >= 2048 / SWAP_BATCH - 1 && changes <= 2048 / SWAP_BATCH + 1);
+	assert_int_equal(changes, 2048);
 	for (int i = 0; i < 2047; i++)
 		assert_int_equal(swp_type(get_swap_page(q, page)), 0);
 	assert_int_equal(swp_type(get_swap_page(q, page)), 1);
@@ -241,7 +241,7 @@ static void bad_entries(struct testbox *t, void *arg)
 		assert_int_equal(swap_count(q, bad[i]), 0);
 		swap_free(q, bad[i]);
 		free_swap_and_cache(q, bad[i]);
-		assert_null(lookup_swap_cache(q, bad[i]));
+		assert_null(lookup_swap_cache(q, bad[i], NULL));
 	}
 }
 
@@ -252,6 +252,55 @@ static void test_bad_entries(void **state)
 	(void)state;
 	testbox_call(t, bad_entries, NULL);
 	testbox_verify(t);
+	testbox_free(t);
+}
+
+/* ---- slots at hand ---------------------------------------------------------- */
+
+/* As Linux: 64 come at once, 64 go back at once, and when fewer than 128 a CPU are
+ * left (the box has 2) they all go back and come one by one. */
+static void slots_at_hand(struct testbox *t, void *arg)
+{
+	static swp_entry_t got[2048];
+	struct quire *q = t->q;
+	struct page *page = new_page(q, 0);
+	unsigned int n = 0;
+
+	(void)arg;
+	got[n++] = get_swap_page(q, page);
+	assert_int_equal(swap_used(q), SWAP_SLOTS_CACHE_SIZE);
+	while (n < SWAP_SLOTS_CACHE_SIZE)
+		got[n++] = get_swap_page(q, page);
+	assert_int_equal(swap_used(q), SWAP_SLOTS_CACHE_SIZE);
+	for (unsigned int i = 0; i < SWAP_SLOTS_CACHE_SIZE; i++)
+		put_swap_page(q, got[i]);
+	assert_int_equal(swap_used(q), SWAP_SLOTS_CACHE_SIZE);
+	testbox_verify(t);
+	for (n = 0; (got[n] = get_swap_page(q, page)).val; n++)
+		;
+	assert_int_equal(swap_used(q), 2047);
+	assert_int_equal(n, 2047);
+	assert_false(q->swap->slot_cache_active);
+	/* No cache, no delay. */
+	put_swap_page(q, got[0]);
+	assert_int_equal(swap_used(q), 2046);
+	for (unsigned int i = 1; i < n; i++)
+		put_swap_page(q, got[i]);
+	assert_int_equal(swap_used(q), 0);
+	assert_true(get_swap_page(q, page).val != 0);
+	assert_true(q->swap->slot_cache_active);
+	drain_swap_slots_cache(q);
+	assert_int_equal(swap_used(q), 1);
+	drop_page(q, page);
+}
+
+static void test_slots_at_hand(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){
+		.disk = true, .swap_mb = 8, .swap_slots = true, .cpus = 2});
+
+	(void)state;
+	testbox_call(t, slots_at_hand, NULL);
 	testbox_free(t);
 }
 
@@ -280,6 +329,8 @@ static void test_verify(void **state)
 	*swap_map_byte(si, 1234) = 3;
 	testbox_verify_reports(t, "area 0 slot 1234: swap_map counts 3 entries, 0 were found");
 	*swap_map_byte(si, 1234) = SWAP_HAS_CACHE;
+	testbox_verify_reports(t, "slots with SWAP_HAS_CACHE and no page are not the CPUs'");
+	*swap_map_byte(si, 1234) = SWAP_HAS_CACHE | 1;
 	testbox_verify_reports(t, "slot 1234: SWAP_HAS_CACHE is set, a page is not cached");
 	*swap_map_byte(si, 1234) = COUNT_CONTINUED;
 	testbox_verify_reports(t, "slot 1234: byte 80, continued by 0");
@@ -302,7 +353,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),	    cmocka_unit_test(test_full),
 		cmocka_unit_test(test_priorities),  cmocka_unit_test(test_failing_swapon),
-		cmocka_unit_test(test_bad_entries), cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_bad_entries), cmocka_unit_test(test_slots_at_hand),
+		cmocka_unit_test(test_verify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void round_trip(struct testbox *t, void *arg)
 	assert_true(major);
 	assert_int_equal(global_vm_event(q, PSWPIN), 1);
 	/* Now from the cache. */
-	page = swapin_readahead(q, entry, GFP_KERNEL, &major);
+	page = swapin_readahead(q, entry, GFP_KERNEL, NULL, &major);
 	assert_false(major);
 	lru_add_drain_all(q);
 	assert_int_equal(page_ref_count(page), 2);
@@ -86,7 +86,7 @@ static void free_with_cache(struct testbox *t, void *arg)
 	(void)arg;
 	(void)swap_in(q, e, &major);
 	/* Someone has it locked: it stays. */
-	page = lookup_swap_cache(q, e);
+	page = lookup_swap_cache(q, e, NULL);
 	lock_page(q, page);
 	free_swap_and_cache(q, e);
 	assert_int_equal(swap_used(q), 1);
@@ -117,7 +117,7 @@ static void shadows(struct testbox *t, void *arg)
 
 	(void)arg;
 	assert_int_equal(m->nrexceptional, 1);
-	assert_null(lookup_swap_cache(q, e));
+	assert_null(lookup_swap_cache(q, e, NULL));
 	(void)swap_in(q, e, &major);
 	assert_int_equal(m->nrexceptional, 0);
 	free_swap_and_cache(q, e);
@@ -203,7 +203,7 @@ static void reclaim_cached(struct testbox *t, void *arg)
 	for (unsigned long i = 1; i <= n; i++)
 		if (swap_count(q, swp_entry(0, i)))
 			free_swap_and_cache(q, swp_entry(0, i));
-	other = lookup_swap_cache(q, swp_entry(0, 105));
+	other = lookup_swap_cache(q, swp_entry(0, 105), NULL);
 	assert_null(other);
 	assert_int_equal(swap_used(q), 0);
 }
@@ -248,7 +248,7 @@ static void failing_io(struct testbox *t, void *arg)
 	ClearPageError(page);
 	remove_page(q, page, NULL);
 
-	page = swapin_readahead(q, e, GFP_KERNEL, &major);
+	page = swapin_readahead(q, e, GFP_KERNEL, NULL, &major);
 	lock_page(q, page);
 	assert_true(!PageUptodate(page) && PageError(page));
 	unlock_page(q, page);
@@ -278,7 +278,7 @@ static void failing_allocs(struct testbox *t, void *arg)
 		e[i] = swap_out(q, (u64)i + 1, NULL);
 	for (int i = 0; i < 600; i++) {
 		testbox_fail_all_allocs(t);
-		page = swapin_readahead(q, e[i], GFP_NOWAIT, &major);
+		page = swapin_readahead(q, e[i], GFP_NOWAIT, NULL, &major);
 		testbox_fail_alloc(t, 0);
 		if (page)
 			put_page(q, page);
@@ -322,7 +322,7 @@ static void want(void *arg)
 	struct meeting *m = arg;
 	bool major;
 
-	m->page[m->nr++] = swapin_readahead(m->q, m->entry, GFP_KERNEL, &major);
+	m->page[m->nr++] = swapin_readahead(m->q, m->entry, GFP_KERNEL, NULL, &major);
 }
 
 static void out_one(struct testbox *t, void *arg)

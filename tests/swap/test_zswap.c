@@ -220,7 +220,7 @@ static void coldest(struct testbox *t, void *arg)
 	assert_int_equal(s->stored_pages, 8);
 	assert_int_equal(zswap_shrink_one(q), 0);
 	assert_int_equal(s->stored_pages, 7);
-	page = lookup_swap_cache(q, entry[1]);
+	page = lookup_swap_cache(q, entry[1], NULL);
 	assert_non_null(page);
 	wait_on_page_writeback(q, page);
 	assert_true(PageUptodate(page) && !PageDirty(page));
