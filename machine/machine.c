@@ -132,6 +132,10 @@ static void setup_swap(struct machine *m)
 		zswap_write(m, "max_pool_percent", percent);
 		snprintf(percent, sizeof(percent), "%u", s->zswap->accept_threshold_percent);
 		zswap_write(m, "accept_threshold_percent", percent);
+		if (s->zswap->compressor)
+			zswap_write(m, "compressor", s->zswap->compressor);
+		if (s->zswap->zpool)
+			zswap_write(m, "zpool", s->zswap->zpool);
 		if (zswap_write(m, "enabled", "Y") < 0)
 			m->failed = true;
 	}
@@ -190,9 +194,10 @@ static void setup(void *machine)
 		int err = sysctl_write(m, s->sysctl[i].name, s->sysctl[i].value);
 
 		if (err < 0) {
-			fprintf(m->err, "%s: sysctl[%u]: %s = %s: %s\n", s->path, i, s->sysctl[i].name,
-				s->sysctl[i].value,
-				err == -ENOENT ? "there is no such setting" : "the value is not allowed");
+			fprintf(m->err, "%s: sysctl[%u]: %s = %s: %s\n", s->path, i,
+				s->sysctl[i].name, s->sysctl[i].value,
+				err == -ENOENT ? "there is no such setting"
+					       : "the value is not allowed");
 			m->failed = true;
 		}
 	}
@@ -203,11 +208,13 @@ static void run_until_started(struct machine *m)
 {
 	u64 limit = model_now(m->model) + 600 * NS_SEC;
 
-	while (m->nr_starting && !m->panicked && model_now(m->model) < limit && model_step(m->model))
+	while (m->nr_starting && !m->panicked && model_now(m->model) < limit &&
+	       model_step(m->model))
 		;
 	m->failed |= m->nr_starting != 0;
 	if (m->nr_starting)
-		fprintf(m->err, "%s: %u processes did not come up: the machine is too small for them\n",
+		fprintf(m->err,
+			"%s: %u processes did not come up: the machine is too small for them\n",
 			m->scenario->path, m->nr_starting);
 }
 
@@ -323,8 +330,8 @@ u64 machine_length(struct machine *m)
 
 void machine_clock_text(struct machine *m, u64 ns, char buf[16])
 {
-	u64 start = m->scenario ? m->scenario->start.v
-				: (u64)m->cfg.boot_time * NS_SEC + m->start_ns;
+	u64 start =
+		m->scenario ? m->scenario->start.v : (u64)m->cfg.boot_time * NS_SEC + m->start_ns;
 	u64 t = (start + ns) / NS_SEC % 86400;
 
 	snprintf(buf, 16, "%02u:%02u:%02u", (unsigned int)(t / 3600 % 24),

@@ -143,6 +143,12 @@ static void check_nodes(struct lint *l, struct scenario *s)
 	     "remote_distance", "must be between local_distance and 254");
 }
 
+/* NULL is the default. */
+static bool one_of(const char *word, const char *a, const char *b)
+{
+	return !word || !strcmp(word, a) || !strcmp(word, b);
+}
+
 static void check_devices(struct lint *l, struct scenario *s)
 {
 	char place[64];
@@ -159,7 +165,8 @@ static void check_devices(struct lint *l, struct scenario *s)
 		snprintf(place, sizeof(place), "disks[%u].name", i);
 		must(l, find_disk(s, d->name) == d, place, "two disks are called \"%s\"", d->name);
 		must(l, strlen(d->name) < 32, place, "a disk's name has at most 31 letters");
-		must(l, *d->name && !strchr(d->name, '/'), place, "must be a plain name, as nvme0n1");
+		must(l, *d->name && !strchr(d->name, '/'), place,
+		     "must be a plain name, as nvme0n1");
 	}
 	for (uint32_t i = 0; i < s->swap_count; i++) {
 		snprintf(place, sizeof(place), "swap[%u].device", i);
@@ -177,10 +184,12 @@ static void check_devices(struct lint *l, struct scenario *s)
 			s->zswap->accept_threshold_percent = 90;
 		must(l, s->zswap->max_pool_percent <= 100, "zswap.max_pool_percent",
 		     "must be 1 to 100");
-		must(l, s->zswap->accept_threshold_percent <= 100,
-		     "zswap.accept_threshold_percent", "must be 1 to 100");
-		must(l, !s->zswap->compressor || !strcmp(s->zswap->compressor, "lz4"),
-		     "zswap.compressor", "\"%s\" is not available; write lz4", s->zswap->compressor);
+		must(l, s->zswap->accept_threshold_percent <= 100, "zswap.accept_threshold_percent",
+		     "must be 1 to 100");
+		must(l, one_of(s->zswap->compressor, "lzo", "lz4"), "zswap.compressor",
+		     "\"%s\" is not available; write lzo or lz4", s->zswap->compressor);
+		must(l, one_of(s->zswap->zpool, "zbud", "zsmalloc"), "zswap.zpool",
+		     "\"%s\" is not available; write zbud or zsmalloc", s->zswap->zpool);
 	}
 	for (uint32_t i = 0; i < s->files_count; i++) {
 		value(l, &s->files[i].size, SIZE, NULL, "files[%u].size", i);
@@ -314,13 +323,15 @@ static void check_process(struct lint *l, struct scenario *s, uint32_t i)
 	p->node = -1;
 	if (p->node_text) {
 		p->node = (int32_t)strtol(p->node_text, &end, 10);
-		must(l, !*end && *p->node_text && p->node >= 0 && (uint32_t)p->node < s->nodes_count,
+		must(l,
+		     !*end && *p->node_text && p->node >= 0 && (uint32_t)p->node < s->nodes_count,
 		     place, "node \"%s\" is not one of 0 to %u", p->node_text, s->nodes_count - 1);
 	}
 	must(l, !p->cgroup || has_group(s, p->cgroup), place,
 	     "cgroup \"%s\" is not listed in cgroups", p->cgroup);
-	must(l, !p->numa || !strcmp(p->numa, "default") || !strcmp(p->numa, "interleave") ||
-			!strncmp(p->numa, "bind:", 5) || !strncmp(p->numa, "preferred:", 10),
+	must(l,
+	     !p->numa || !strcmp(p->numa, "default") || !strcmp(p->numa, "interleave") ||
+		     !strncmp(p->numa, "bind:", 5) || !strncmp(p->numa, "preferred:", 10),
 	     place, "numa \"%s\" is none of: default, interleave, bind:NODES, preferred:NODE",
 	     p->numa);
 	value(l, &p->thread_stack, SIZE, "16K", "%s.thread_stack", place);
@@ -344,7 +355,8 @@ static void check(struct lint *l, struct scenario *s)
 	     "\"%s\" is not a day; write it as 2026-03-14", s->date ? s->date : "");
 	value(l, &s->start, CLOCK, "00:00", "start");
 	value(l, &s->length, DURATION, NULL, "length");
-	must(l, s->length.v && s->length.v <= 31 * NS_DAY, "length", "must be more than 0, at most 31d");
+	must(l, s->length.v && s->length.v <= 31 * NS_DAY, "length",
+	     "must be more than 0, at most 31d");
 	check_nodes(l, s);
 	check_devices(l, s);
 	check_groups(l, s);
@@ -378,7 +390,8 @@ struct scenario *scenario_load(const char *path, FILE *err)
 		}
 	}
 	if (l.faults) {
-		fprintf(err, "%s: %u fault%s; nothing was run. quire-scenario(5) describes the file.\n",
+		fprintf(err,
+			"%s: %u fault%s; nothing was run. quire-scenario(5) describes the file.\n",
 			path, l.faults, l.faults == 1 ? "" : "s");
 		scenario_free(s);
 		s = NULL;

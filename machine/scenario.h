@@ -121,7 +121,7 @@ struct scn_process {
 struct scn_zswap {
 	bool enabled;
 	uint32_t max_pool_percent, accept_threshold_percent;
-	char *compressor;
+	char *compressor, *zpool;
 };
 
 struct scenario {

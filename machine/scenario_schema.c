@@ -56,6 +56,7 @@ static const cyaml_schema_field_t zswap_fields[] = {
 	CYAML_FIELD_UINT("accept_threshold_percent", CYAML_FLAG_OPTIONAL, struct scn_zswap,
 			 accept_threshold_percent),
 	STRING("compressor", OPT, struct scn_zswap, compressor),
+	STRING("zpool", OPT, struct scn_zswap, zpool),
 	CYAML_FIELD_END,
 };
 

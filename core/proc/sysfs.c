@@ -124,10 +124,10 @@ static s64 store_zswap_param(struct quire *q, __unused const struct proc_entry *
 		return err;
 	switch (def->val) {
 	case ZP_COMPRESSOR:
+		err = zswap_set_compressor(q, word);
+		break;
 	case ZP_ZPOOL:
-		/* There is one of each. */
-		if (!str_eq(word, def->val == ZP_ZPOOL ? p->zpool : p->compressor))
-			return -ENOENT;
+		err = zswap_set_zpool(q, word);
 		break;
 	case ZP_ACCEPT:
 	case ZP_MAX_POOL:

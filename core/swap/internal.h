@@ -7,6 +7,7 @@
 #define QUIRE_SWAP_INTERNAL_H
 
 #include "swap/swap.h"
+#include "swap/zbud.h"
 #include "swap/zsmalloc.h"
 
 /* ---- swapfile.c ------------------------------------------------------------ */
@@ -93,7 +94,7 @@ int __swap_writepage(struct quire *q, struct page *page);
 
 /* One page that zswap holds; 64 bytes as Linux's. */
 struct zswap_entry {
-	struct list_head lru; /* coldest last; same-filled pages are on no list */
+	struct list_head lru; /* coldest last; same-filled pages are on no list, nor zbud's */
 	swp_entry_t swpentry;
 	union {
 		unsigned long handle;
@@ -119,7 +120,9 @@ struct zswap_dstmem {
 struct zswap_floor {
 	struct zswap_params params;
 	struct zswap_stats stats;
+	/* One of the two, by params.zpool; both NULL: no area yet. */
 	struct zs_pool *pool;
+	struct zbud_pool *zbud;
 	struct zswap_dstmem *dstmem; /* [nr_cpus] */
 	struct list_head lru;
 	struct spinlock lru_lock; /* LOCK_ZSWAP_LRU */
@@ -139,7 +142,7 @@ void zswap_invalidate(struct quire *q, struct swap_info_struct *si, unsigned lon
 /* Writes the coldest entry to its slot: 0, -ENOENT (there is none), -EAGAIN
  * (busy; another may do), -ENOMEM, -EIO. */
 int zswap_shrink_one(struct quire *q);
-/* The shrinker's work: until the pool may take pages again. */
+/* The shrinker's work: until the pool may take pages again; in zbud, once. */
 void zswap_shrink(struct quire *q);
 
 /* ---- shmem_swap.c ---------------------------------------------------------- */

@@ -173,5 +173,9 @@ struct zswap_params {
 };
 struct zswap_stats *zswap_stats(struct quire *q);
 struct zswap_params *zswap_params(struct quire *q);
+/* "zbud" or "zsmalloc": 0, -ENOENT (no such pool), -EBUSY (pages are stored), -ENOMEM. */
+int zswap_set_zpool(struct quire *q, const char *name);
+/* "lzo" or "lz4": the name; how well pages compress is the port's. 0 or -ENOENT. */
+int zswap_set_compressor(struct quire *q, const char *name);
 
 #endif

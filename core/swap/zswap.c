@@ -5,16 +5,19 @@
  * and the coldest pages that are written back to make room.
  *
  * An entry stands for one slot's content: an object of the compressed length in
- * zsmalloc, or, for a page filled with one word, that word (length 0).  Entries
+ * zbud or zsmalloc, or, for a page filled with one word, that word (length 0).  Entries
  * are in a tree an area by slot, and, those with an object, in one list by age:
  * stored or loaded last at the front.  The compressed form is opaque.  A port that
  * says so (compressed_bytes_kept) has only its leading bytes kept; the object is
  * of the true length all the same.
  *
  * The pool takes max_pool_percent of memory.  When it is full, pages are turned
- * away until it has sunk to accept_threshold_percent of that; the shrinker
- * thread sees to it: it brings the coldest entry's page into the swap cache,
- * decompresses it there and writes it to its slot.
+ * away until it has sunk to accept_threshold_percent of that, and the shrinker
+ * thread is asked for room: it brings a cold entry's page into the swap cache,
+ * decompresses it there and writes it to its slot.  With zbud (Debian 12's) it
+ * empties one frame each time it is asked, as Linux 6.1 does; with zsmalloc, which
+ * could not evict then, it goes on until the pool may take pages again, by one
+ * list of entries, as Linux 6.5 and later.
  *
  * An entry that was loaded stays until its slot is freed or written anew, as in
  * Linux 6.1: a clean page can be dropped again without storing.
@@ -28,20 +31,76 @@
  * mutex.
  *
  * Differs from Linux 6.1: the tree is an xarray, as since 6.8: a million entries
- * are four levels of nodes and not twenty of entries.  Eviction is that of 6.5 and later (one list in zswap, until the pool
- * may take pages again), since 6.1's zsmalloc could not evict; compressed
- * bytes are not charged to groups.
+ * are four levels of nodes and not twenty of entries; compressed bytes are not
+ * charged to groups; the compressor is the port's, whatever its name here.
  */
+#include "base/string.h"
 #include "swap/internal.h"
 
 /* Failures in a row after which the shrinker sleeps (MAX_RECLAIM_RETRIES). */
 #define SHRINK_RETRIES 16
+/* Frames that zbud tries in one go. */
+#define ZBUD_RETRIES 8
+
+/* ---- the pool: zbud or zsmalloc ---------------------------------------------- */
+
+/* What stands before an object in zbud: whose it is, for eviction. */
+struct zswap_header {
+	swp_entry_t swpentry;
+};
+
+static unsigned long zpool_pages(const struct zswap_floor *z)
+{
+	if (z->zbud)
+		return HOT_LOAD(&z->zbud->pages_nr);
+	return z->pool ? zs_get_total_pages(z->pool) : 0;
+}
+
+static unsigned long zpool_malloc(struct quire *q, struct zswap_floor *z, size_t len)
+{
+	/* No sleep: the page is locked, and this may be the reclaim that memory waits for. */
+	const gfp_t gfp = __GFP_NORETRY | __GFP_NOWARN | __GFP_KSWAPD_RECLAIM;
+
+	if (z->zbud)
+		return zbud_alloc(q, z->zbud, sizeof(struct zswap_header) + len, gfp);
+	return zs_malloc(q, z->pool, len, gfp);
+}
+
+static void zpool_free(struct quire *q, struct zswap_floor *z, unsigned long handle)
+{
+	if (z->zbud)
+		zbud_free(q, z->zbud, handle);
+	else
+		zs_free(q, z->pool, handle);
+}
+
+static void zpool_write(struct quire *q, struct zswap_floor *z, const struct zswap_entry *entry,
+			const void *src, size_t len)
+{
+	if (z->zbud) {
+		struct zswap_header *zhdr = zbud_map(q, entry->handle);
+
+		zhdr->swpentry = entry->swpentry;
+		memcpy(zhdr + 1, src, len);
+	} else {
+		zs_obj_write(q, z->pool, entry->handle, src, len);
+	}
+}
+
+static void zpool_read(struct quire *q, struct zswap_floor *z, unsigned long handle, void *dst,
+		       size_t len)
+{
+	if (z->zbud)
+		memcpy(dst, (struct zswap_header *)zbud_map(q, handle) + 1, len);
+	else
+		zs_obj_read(q, z->pool, handle, dst, len);
+}
 
 struct zswap_stats *zswap_stats(struct quire *q)
 {
 	struct zswap_floor *z = q->swap->zswap;
 
-	z->stats.pool_total_size = z->pool ? zs_get_total_pages(z->pool) << PAGE_SHIFT : 0;
+	z->stats.pool_total_size = zpool_pages(z) << PAGE_SHIFT;
 	return &z->stats;
 }
 
@@ -54,8 +113,7 @@ static bool zswap_is_full(const struct quire *q)
 {
 	const struct zswap_floor *z = q->swap->zswap;
 
-	return q->node->totalram_pages * z->params.max_pool_percent / 100 <
-	       zs_get_total_pages(z->pool);
+	return q->node->totalram_pages * z->params.max_pool_percent / 100 < zpool_pages(z);
 }
 
 static bool zswap_can_accept(const struct quire *q)
@@ -64,7 +122,7 @@ static bool zswap_can_accept(const struct quire *q)
 
 	return q->node->totalram_pages * z->params.accept_threshold_percent / 100 *
 		       z->params.max_pool_percent / 100 >
-	       zs_get_total_pages(z->pool);
+	       zpool_pages(z);
 }
 
 /* ---- entries --------------------------------------------------------------- */
@@ -85,7 +143,7 @@ static void zswap_entry_put(struct quire *q, struct zswap_entry *entry)
 		spin_lock(q, &z->lru_lock);
 		list_del_init(&entry->lru);
 		spin_unlock(q, &z->lru_lock);
-		zs_free(q, z->pool, entry->handle);
+		zpool_free(q, z, entry->handle);
 		(void)HOT_SUB(&z->stats.compressed_bytes, entry->length);
 	} else {
 		(void)HOT_SUB(&z->stats.same_filled_pages, 1);
@@ -128,8 +186,6 @@ static size_t kept_bytes(const struct quire *q, size_t length)
  * possible, and counted why. */
 static bool compress_page(struct quire *q, struct page *page, struct zswap_entry *entry)
 {
-	/* No sleep: the page is locked, and this may be the reclaim that memory waits for. */
-	const gfp_t gfp = __GFP_NORETRY | __GFP_NOWARN | __GFP_KSWAPD_RECLAIM;
 	struct zswap_floor *z = q->swap->zswap;
 	struct zswap_dstmem *dst = &z->dstmem[smp_processor_id(q)];
 	unsigned long handle;
@@ -138,9 +194,11 @@ static bool compress_page(struct quire *q, struct page *page, struct zswap_entry
 	mutex_lock(q, &dst->mutex);
 	length = q->port->compress(q->port_ctx, page_to_pfn(q, page), dst->buf, 2 * PAGE_SIZE);
 	/* 0: the compressor failed; Linux 6.1 does not count that. */
-	handle = length ? zs_malloc(q, z->pool, length, gfp) : (unsigned long)-EINVAL;
-	if (!zs_is_err(handle))
-		zs_obj_write(q, z->pool, handle, dst->buf, kept_bytes(q, length));
+	handle = length ? zpool_malloc(q, z, length) : (unsigned long)-EINVAL;
+	if (!zs_is_err(handle)) {
+		entry->handle = handle;
+		zpool_write(q, z, entry, dst->buf, kept_bytes(q, length));
+	}
 	mutex_unlock(q, &dst->mutex);
 	if (handle == (unsigned long)-ENOSPC)
 		(void)HOT_ADD(&z->stats.reject_compress_poor, 1);
@@ -148,7 +206,6 @@ static bool compress_page(struct quire *q, struct page *page, struct zswap_entry
 		(void)HOT_ADD(&z->stats.reject_alloc_fail, 1);
 	if (zs_is_err(handle))
 		return false;
-	entry->handle = handle;
 	entry->length = (u16)length;
 	return true;
 }
@@ -165,7 +222,7 @@ static int decompress_page(struct quire *q, const struct zswap_entry *entry, str
 	}
 	dst = &z->dstmem[smp_processor_id(q)];
 	mutex_lock(q, &dst->mutex);
-	zs_obj_read(q, z->pool, entry->handle, dst->buf, kept_bytes(q, entry->length));
+	zpool_read(q, z, entry->handle, dst->buf, kept_bytes(q, entry->length));
 	err = q->port->decompress(q->port_ctx, dst->buf, entry->length, page_to_pfn(q, page));
 	mutex_unlock(q, &dst->mutex);
 	return err ? -EIO : 0;
@@ -228,9 +285,11 @@ static bool insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_
 	(void)HOT_ADD(&z->stats.stored_pages, 1);
 	if (entry->length) {
 		(void)HOT_ADD(&z->stats.compressed_bytes, entry->length);
-		spin_lock(q, &z->lru_lock);
-		list_add(&entry->lru, &z->lru);
-		spin_unlock(q, &z->lru_lock);
+		if (!z->zbud) {
+			spin_lock(q, &z->lru_lock);
+			list_add(&entry->lru, &z->lru);
+			spin_unlock(q, &z->lru_lock);
+		}
 	} else {
 		(void)HOT_ADD(&z->stats.same_filled_pages, 1);
 	}
@@ -247,7 +306,7 @@ bool zswap_store(struct quire *q, struct page *page)
 
 	/* Whatever becomes of this store, what was there is old. */
 	zswap_invalidate(q, si, swp_offset(swpentry));
-	if (!z->params.enabled || !si->zswap || !z->pool || !pool_accepts(q))
+	if (!z->params.enabled || !si->zswap || !(z->pool || z->zbud) || !pool_accepts(q))
 		return false;
 	entry = kmem_cache_alloc(q, q->swap->zswap_entry_cachep,
 				 GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN);
@@ -263,7 +322,7 @@ bool zswap_store(struct quire *q, struct page *page)
 	}
 	if (!insert_entry(q, si->zswap, entry)) {
 		if (entry->length)
-			zs_free(q, z->pool, entry->handle);
+			zpool_free(q, z, entry->handle);
 		kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
 		return false;
 	}
@@ -297,7 +356,7 @@ int zswap_load(struct quire *q, struct page *page)
 	}
 
 	spin_lock(q, &tree->lock);
-	if (entry->length) {
+	if (entry->length && !z->zbud) {
 		spin_lock(q, &z->lru_lock);
 		list_move(&entry->lru, &z->lru);
 		spin_unlock(q, &z->lru_lock);
@@ -359,6 +418,33 @@ static int zswap_writeback_entry(struct quire *q, struct zswap_tree *tree,
 	return err;
 }
 
+/* The entry that zbud wants out of a frame. */
+static int zbud_evict(struct quire *q, unsigned long handle)
+{
+	const struct zswap_header *zhdr = zbud_map(q, handle);
+	swp_entry_t swpentry = zhdr->swpentry;
+	struct zswap_tree *tree = q->swap->info[swp_type(swpentry)]->zswap;
+	struct zswap_entry *entry;
+	int err;
+
+	spin_lock(q, &tree->lock);
+	entry = zswap_search(tree, swpentry);
+	if (!entry || entry->handle != handle || !entry->length) {
+		/* Freed meanwhile. */
+		spin_unlock(q, &tree->lock);
+		return 0;
+	}
+	entry->refcount++;
+	spin_unlock(q, &tree->lock);
+
+	err = zswap_writeback_entry(q, tree, entry);
+
+	spin_lock(q, &tree->lock);
+	zswap_entry_put(q, entry);
+	spin_unlock(q, &tree->lock);
+	return err;
+}
+
 int zswap_shrink_one(struct quire *q)
 {
 	struct zswap_floor *z = q->swap->zswap;
@@ -367,6 +453,8 @@ int zswap_shrink_one(struct quire *q)
 	swp_entry_t swpentry;
 	int err = -EAGAIN;
 
+	if (z->zbud)
+		return zbud_reclaim_page(q, z->zbud, ZBUD_RETRIES, zbud_evict);
 	spin_lock(q, &z->lru_lock);
 	entry = list_last_entry_or_null(&z->lru, struct zswap_entry, lru);
 	if (!entry) {
@@ -401,6 +489,12 @@ void zswap_shrink(struct quire *q)
 	struct zswap_floor *z = q->swap->zswap;
 	unsigned int failures = 0;
 
+	/* Linux 6.1's work: one frame for each time that it was asked. */
+	if (z->zbud) {
+		if (zswap_shrink_one(q))
+			(void)HOT_ADD(&z->stats.reject_reclaim_fail, 1);
+		return;
+	}
 	while (!zswap_can_accept(q) && failures < SHRINK_RETRIES && !q->stopping) {
 		int err = zswap_shrink_one(q);
 
@@ -428,6 +522,57 @@ static void zswap_shrinker(struct quire *q, void *arg)
 
 /* ---- set-up ---------------------------------------------------------------- */
 
+static int create_pool(struct quire *q, struct zswap_floor *z)
+{
+	if (str_eq(z->params.zpool, "zbud"))
+		z->zbud = zbud_create_pool(q);
+	else
+		z->pool = zs_create_pool(q, "zswap1");
+	return z->pool || z->zbud ? 0 : -ENOMEM;
+}
+
+int zswap_set_zpool(struct quire *q, const char *name)
+{
+	static const char *const names[] = {"zbud", "zsmalloc"};
+	struct zswap_floor *z = q->swap->zswap;
+	const char *old = z->params.zpool;
+	bool there = z->pool || z->zbud;
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_eq(name, names[i]))
+			z->params.zpool = names[i];
+	if (!str_eq(name, z->params.zpool))
+		return -ENOENT;
+	if (old == z->params.zpool || !there)
+		return 0;
+	if (HOT_LOAD(&z->stats.stored_pages)) {
+		z->params.zpool = old;
+		return -EBUSY;
+	}
+	if (z->zbud)
+		zbud_destroy_pool(q, z->zbud);
+	else
+		zs_destroy_pool(q, z->pool);
+	z->zbud = NULL;
+	z->pool = NULL;
+	err = create_pool(q, z);
+	return err;
+}
+
+int zswap_set_compressor(struct quire *q, const char *name)
+{
+	static const char *const names[] = {"lzo", "lz4"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (str_eq(name, names[i])) {
+			q->swap->zswap->params.compressor = names[i];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 /* Pool and buffers, when the first area comes. */
 static int setup_pool(struct quire *q)
 {
@@ -447,8 +592,7 @@ static int setup_pool(struct quire *q)
 		if (!dst->buf)
 			return -ENOMEM;
 	}
-	z->pool = zs_create_pool(q, "zswap1");
-	return z->pool ? 0 : -ENOMEM;
+	return create_pool(q, z);
 }
 
 int zswap_swapon(struct quire *q, struct swap_info_struct *si)
@@ -458,7 +602,7 @@ int zswap_swapon(struct quire *q, struct swap_info_struct *si)
 
 	if (!q->port->compress || !q->port->decompress)
 		return 0;
-	if (!z->pool && setup_pool(q))
+	if (!z->pool && !z->zbud && setup_pool(q))
 		return -ENOMEM;
 	if (!z->has_shrinker) {
 		if (kthread_run(q, "zswap-shrink", zswap_shrinker, NULL, -1))
@@ -487,8 +631,8 @@ int zswap_init(struct quire *q)
 		.accept_threshold_percent = 90,
 		.same_filled_pages_enabled = true,
 		.non_same_filled_pages_enabled = true,
-		.compressor = "lz4",
-		.zpool = "zsmalloc",
+		.compressor = "lzo",
+		.zpool = "zbud",
 	};
 	INIT_LIST_HEAD(&z->lru);
 	spin_lock_init(&z->lru_lock, LOCK_ZSWAP_LRU);

@@ -418,6 +418,34 @@ static unsigned long verify_zsmalloc(struct verify *v, const struct zs_pool *poo
 	return nr_objs;
 }
 
+/* zbud's frames: their lists, their objects; how many of those. */
+static unsigned long verify_zbud(struct verify *v, const struct zbud_pool *pool)
+{
+	unsigned long nr_frames = 0, nr_objs = 0;
+	const struct zbud_header *zhdr;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(pool->unbuddied); i++) {
+		if (!list_validate(&pool->unbuddied[i])) {
+			broken(v, "zbud: a list of frames is not linked up");
+			return 0;
+		}
+		list_for_each_entry (zhdr, &pool->unbuddied[i], buddy) {
+			unsigned int used = zhdr->first_chunks + zhdr->last_chunks;
+			bool full = zhdr->first_chunks && zhdr->last_chunks;
+
+			nr_frames++;
+			nr_objs += (zhdr->first_chunks != 0) + (zhdr->last_chunks != 0);
+			if (!used || used > ZBUD_NCHUNKS || (full ? 0 : ZBUD_NCHUNKS - used) != i)
+				broken(v, "zbud: a frame with %u and %u chunks is on list %u",
+				       zhdr->first_chunks, zhdr->last_chunks, i);
+		}
+	}
+	if (nr_frames != pool->pages_nr || nr_frames != list_count_nodes(&pool->lru))
+		broken(v, "zbud: %lu frames, %lu on the LRU list, counted %lu", nr_frames,
+		       list_count_nodes(&pool->lru), pool->pages_nr);
+	return nr_objs;
+}
+
 struct zswap_totals {
 	u64 nr, same_filled, bytes;
 };
@@ -468,7 +496,9 @@ static void verify_zswap(struct verify *v)
 	listed = list_count_nodes(&z->lru);
 	if (z->pool)
 		objs = verify_zsmalloc(v, z->pool);
-	if (listed != t.nr - t.same_filled || objs != listed)
+	if (z->zbud)
+		objs = verify_zbud(v, z->zbud);
+	if (listed != (z->zbud ? 0 : t.nr - t.same_filled) || objs != t.nr - t.same_filled)
 		broken(v, "zswap: %lu compressed entries, %lu on the LRU list, %lu objects",
 		       t.nr - t.same_filled, listed, objs);
 }

@@ -139,7 +139,7 @@ static const struct {
 	{GOOD DISKS "swap:\n  - {device: d0, size: 1G, priority: 40000}\n",
 	 "8: swap[0].priority: must be -29 to 32767"},
 	{GOOD "zswap: {enabled: true, compressor: zstd}\n",
-	 "5: zswap.compressor: \"zstd\" is not available; write lz4"},
+	 "5: zswap.compressor: \"zstd\" is not available; write lzo or lz4"},
 	{GOOD DISKS "files:\n  - {name: f, disk: d0, count: 0, size: 1M}\n",
 	 "8: files[0].count: must be 1 to 10000000"},
 	{GOOD "cgroups:\n  - {path: web}\n",

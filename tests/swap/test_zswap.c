@@ -38,6 +38,7 @@ static struct zbox zbox_new(void)
 
 	z.q = z.t->q;
 	zswap_params(z.q)->enabled = true;
+	assert_int_equal(zswap_set_zpool(z.q, "zsmalloc"), 0);
 	testbox_call(z.t, open_file, &z);
 	return z;
 }
@@ -396,13 +397,105 @@ static void test_verify(void **state)
 	zbox_end(&z);
 }
 
+/* ---- zbud -------------------------------------------------------------------- */
+
+static unsigned long zbud_pages(struct quire *q)
+{
+	return q->swap->zswap->zbud->pages_nr;
+}
+
+/* Two objects a frame, the best fit first; too large; frames come free. */
+static void zbud_objects(struct testbox *t, void *arg)
+{
+	struct quire *q = t->q;
+	struct zbud_pool *pool = zbud_create_pool(q);
+	const gfp_t gfp = GFP_KERNEL;
+	unsigned long a, b, c, d;
+
+	(void)arg;
+	assert_non_null(pool);
+	assert_true(zs_is_err(zbud_alloc(q, pool, PAGE_SIZE - 127, gfp)));
+	a = zbud_alloc(q, pool, 1000, gfp); /* 16 chunks */
+	b = zbud_alloc(q, pool, 3500, gfp); /* 55: a frame of its own */
+	assert_int_equal(pool->pages_nr, 2);
+	c = zbud_alloc(q, pool, 500, gfp); /* 8: fits both, beside b it is tightest */
+	assert_int_equal(c >> 1, b >> 1);
+	d = zbud_alloc(q, pool, 2900, gfp);
+	assert_int_equal(d >> 1, a >> 1);
+	assert_int_equal(pool->pages_nr, 2);
+	memset(zbud_map(q, c), 0x5a, 500);
+	memset(zbud_map(q, b), 0xa5, 3500);
+	assert_int_equal(((u8 *)zbud_map(q, c))[0], 0x5a);
+	assert_int_equal(((u8 *)zbud_map(q, c))[499], 0x5a);
+	zbud_free(q, pool, b);
+	assert_int_equal(pool->pages_nr, 2);
+	b = zbud_alloc(q, pool, 3500, gfp);
+	assert_int_equal(b >> 1, c >> 1);
+	zbud_free(q, pool, c);
+	zbud_free(q, pool, b);
+	zbud_free(q, pool, a);
+	zbud_free(q, pool, d);
+	assert_int_equal(pool->pages_nr, 0);
+	zbud_destroy_pool(q, pool);
+}
+
+/* Linux 6.1: a full pool refuses; one frame is written back each time that the
+ * limit is hit, and what is refused below it asks for nothing. */
+static void zbud_limit(struct testbox *t, void *arg)
+{
+	struct zbox *z = arg;
+	struct quire *q = t->q;
+	struct zswap_stats *st = zswap_stats(q);
+	unsigned long limit, i;
+
+	zswap_params(q)->max_pool_percent = 1;
+	limit = q->node->totalram_pages / 100;
+	for (i = 0; i < FILE_PAGES && !st->pool_limit_hit; i++) {
+		shmem_fill(q, z->inode, i, CONTENT(CONTENT_KIND_HEAP, i));
+		assert_true(shmem_evict(q, z->inode, i));
+	}
+	assert_true(i < FILE_PAGES);
+	assert_true(st->stored_pages > zbud_pages(q) * 3 / 2);
+	testbox_verify(t);
+	sleep_ns(q, NSEC_PER_SEC);
+	/* The frame that was used longest ago: the first two pages. */
+	assert_int_equal(zbud_pages(q), limit);
+	assert_int_equal(st->written_back_pages, 2);
+	assert_int_equal(st->reject_reclaim_fail, 0);
+	/* At the limit: refused, but not for the shrinker. */
+	shmem_fill(q, z->inode, i, CONTENT(CONTENT_KIND_HEAP, i));
+	assert_true(shmem_evict(q, z->inode, i));
+	sleep_ns(q, NSEC_PER_SEC);
+	assert_int_equal(st->pool_limit_hit, 1);
+	assert_int_equal(zbud_pages(q), limit);
+	assert_int_equal(zswap_set_zpool(q, "zsmalloc"), -EBUSY);
+	for (unsigned long j = 0; j <= i; j++)
+		assert_int_equal(shmem_read(q, z->inode, j), CONTENT(CONTENT_KIND_HEAP, j));
+	testbox_verify(t);
+	q->swap->zswap->zbud->pages_nr++;
+	testbox_verify_reports(t, "frames, ");
+	q->swap->zswap->zbud->pages_nr--;
+}
+
+static void test_zbud(void **state)
+{
+	struct zbox z = zbox_new();
+
+	(void)state;
+	assert_int_equal(zswap_set_zpool(z.q, "z4fold"), -ENOENT);
+	assert_int_equal(zswap_set_zpool(z.q, "zbud"), 0);
+	testbox_call(z.t, zbud_objects, &z);
+	testbox_call(z.t, zbud_limit, &z);
+	zbox_end(&z);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_store_and_load), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limit),	       cmocka_unit_test(test_coldest),
 		cmocka_unit_test(test_failures),       cmocka_unit_test(test_night),
-		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_verify),	       cmocka_unit_test(test_zbud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
