@@ -17,6 +17,7 @@
 
 struct page;
 struct task;
+struct capture_control;
 
 /* Linux's PF_ flags that the memory manager reads of the running context. */
 #define PF_EXITING	     0x00000004
@@ -39,6 +40,8 @@ struct quire_context {
 	unsigned int cpu;	/* where it runs now */
 	struct task *task;	/* for whom it works; NULL: nobody (early boot, I/O completion) */
 	unsigned long reclaimed_slab; /* pages that slab gave back during reclaim */
+	/* While it compacts for an allocation: what it hopes to free (page/pageblock.h). */
+	struct capture_control *capture_control;
 	/* Locks held, innermost last; kept by debug builds (base/lock.h). */
 	unsigned int nr_held;
 	const struct spinlock *held[QUIRE_MAX_HELD_LOCKS];

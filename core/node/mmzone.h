@@ -40,7 +40,7 @@ enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, ZONE_DEVICE, M
 
 enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, WMARK_PROMO, NR_WMARK };
 
-/* Orders 0..3 of three migrate types each, and pageblock_order of movable. */
+/* Orders 0..3 of three migrate types each, and one for huge blocks of all. */
 #define NR_PCP_LISTS (MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 1) + 1)
 
 enum lru_list {
@@ -94,6 +94,7 @@ struct zone {
 	struct per_cpu_pages *pageset; /* [nr_cpus] */
 	int pageset_high, pageset_batch;
 	u8 *pageblock_type; /* migrate type of each pageblock from zone_start_pfn */
+	u8 *pageblock_skip; /* beside it: compaction found nothing there lately */
 
 	u64 zone_start_pfn;
 	unsigned long managed_pages; /* given to the buddy */
@@ -115,6 +116,16 @@ struct zone {
 
 	struct free_area free_area[MAX_ORDER];
 	struct spinlock lock;
+	/* Compaction (core/reclaim): where its scanners go on, async's and sync's;
+	 * where they were set at the last reset; how often to put it off, from
+	 * which order on it failed, and whether the skip bits are due. */
+	u64 compact_cached_free_pfn, compact_cached_migrate_pfn[2];
+	u64 compact_init_migrate_pfn, compact_init_free_pfn;
+	unsigned int compact_considered, compact_defer_shift;
+	int compact_order_failed;
+	bool compact_blockskip_flush;
+	unsigned long nr_isolate_pageblock; /* of MIGRATE_ISOLATE; zone->lock */
+
 	bool boosted;	     /* watermark_boost was raised: wake kswapd once the lock is free */
 	bool reclaim_active; /* kswapd works on it (set by reclaim): per-CPU lists stay short */
 	long vm_stat[NR_VM_ZONE_STAT_ITEMS];
@@ -174,6 +185,13 @@ struct pglist_data {
 	int kswapd_failures;	    /* runs in a row that reclaimed nothing */
 	struct task *kswapd;
 	unsigned long flags; /* PGDAT_* */
+
+	struct quire_wait_queue kcompactd_wait;
+	bool has_kcompactd;
+	bool kcompactd_asleep;
+	bool proactive_compact_trigger; /* the operator changed proactiveness */
+	int kcompactd_max_order;	/* 0: nothing to do */
+	int kcompactd_highest_zoneidx;
 	struct quire_wait_queue reclaim_wait[NR_VMSCAN_THROTTLE];
 	unsigned int nr_writeback_throttled; /* who wait for writeback to end */
 	unsigned long nr_reclaim_start;	     /* NR_THROTTLED_WRITTEN when the first began to */

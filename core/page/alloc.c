@@ -11,15 +11,22 @@
  *
  * The floors above do the work behind struct page_pressure_ops.
  *
+ * A block of high order may be missing though pages are free.  Then others are
+ * moved out of the way (compaction): before reclaim, gently, for blocks that
+ * reclaim would hardly bring together (costly ones, and those of pages that do
+ * not move, lest they spoil another pageblock); after reclaim for all.  Each
+ * failure makes the next try harder, up to what the order is worth.
+ *
  * Locks: none of its own.  May sleep only if gfp has __GFP_DIRECT_RECLAIM.
- * Follows Linux 6.1's __alloc_pages_slowpath(); compaction is not there yet, so
- * high orders are retried as Linux does without CONFIG_COMPACTION.
+ * Follows Linux 6.1's __alloc_pages_slowpath().
  */
 #include "page/internal.h"
 #include "base/printk.h"
 #include "base/text.h"
 
 #define MAX_RECLAIM_RETRIES 16
+#define MAX_COMPACT_RETRIES 16
+#define TICK_NS		    (4 * NSEC_PER_MSEC)
 #define WARN_INTERVAL_NS    (10 * NSEC_PER_SEC)
 
 static unsigned long wmark_pages(const struct zone *zone, unsigned int alloc_flags)
@@ -40,7 +47,7 @@ static void prep_compound_page(struct page *page, unsigned int order)
 	page[1].compound_nr = 1u << order;
 }
 
-static void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)
+void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)
 {
 	page->private = 0;
 	HOT_STORE(&page->_refcount, 1);
@@ -65,9 +72,6 @@ static struct page *rmqueue_buddy(struct quire *q, struct zone *preferred, struc
 		page = __rmqueue_smallest(q, zone, order, MIGRATE_HIGHATOMIC);
 	if (!page)
 		page = __rmqueue(q, zone, order, migratetype, alloc_flags);
-	/* A dying task's failure now is worse than an atomic request's later. */
-	if (!page && (alloc_flags & ALLOC_OOM))
-		page = __rmqueue_smallest(q, zone, order, MIGRATE_HIGHATOMIC);
 	if (page)
 		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
 	spin_unlock(q, &zone->lock);
@@ -85,11 +89,11 @@ static struct page *rmqueue(struct quire *q, struct zone *preferred, struct zone
 {
 	struct page *page = NULL;
 
-	if (likely(pcp_allowed_order(order, ac->migratetype)))
+	if (likely(pcp_allowed_order(order)))
 		page = rmqueue_pcplist(q, preferred, zone, order, ac->migratetype, alloc_flags);
 	if (unlikely(!page))
 		page = rmqueue_buddy(q, preferred, zone, order, ac->migratetype, alloc_flags);
-	if (unlikely(HOT_LOAD(&zone->boosted))) {
+	if (unlikely(HOT_LOAD(&zone->boosted)) && (alloc_flags & ALLOC_KSWAPD)) {
 		HOT_STORE(&zone->boosted, false);
 		if (q->page->ops.wakeup_kswapd)
 			q->page->ops.wakeup_kswapd(q, zone, 0, 0, (int)zone->zone_idx);
@@ -156,6 +160,14 @@ static struct page *get_page_from_freelist(struct quire *q, gfp_t gfp, unsigned 
 
 /* ---- the slow path ---------------------------------------------------------- */
 
+/* What the rounds of one request remember. */
+struct slowpath {
+	unsigned int alloc_flags;
+	int no_progress_loops, compaction_retries;
+	enum compact_priority compact_priority;
+	enum compact_result compact_result;
+};
+
 static void wake_all_kswapds(struct quire *q, gfp_t gfp, const struct alloc_context *ac)
 {
 	struct pglist_data *last = NULL;
@@ -172,6 +184,12 @@ static void wake_all_kswapds(struct quire *q, gfp_t gfp, const struct alloc_cont
 	}
 }
 
+/* Frames of a contiguous reserve are for what can be moved out again. */
+static unsigned int gfp_to_alloc_flags_cma(gfp_t gfp)
+{
+	return gfp_migratetype(gfp) == MIGRATE_MOVABLE ? ALLOC_CMA : 0;
+}
+
 static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 {
 	unsigned int alloc_flags = ALLOC_WMARK_MIN | (gfp & (__GFP_HIGH | __GFP_KSWAPD_RECLAIM));
@@ -180,7 +198,7 @@ static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 		       "these flags are passed on as they are");
 	if ((gfp & __GFP_ATOMIC) && !(gfp & __GFP_NOMEMALLOC))
 		alloc_flags |= ALLOC_HARDER;
-	return alloc_flags;
+	return alloc_flags | gfp_to_alloc_flags_cma(gfp);
 }
 
 static bool is_oom_victim(struct quire *q)
@@ -235,7 +253,7 @@ static bool should_reclaim_retry(struct quire *q, struct alloc_context *ac,
 	}
 	/* A worker that spins here would keep others from the work that frees. */
 	if (current_context(q)->flags & PF_WQ_WORKER)
-		sleep_ns(q, NSEC_PER_MSEC);
+		sleep_ns(q, TICK_NS);
 	else
 		cond_resched(q);
 	return ret;
@@ -243,17 +261,88 @@ static bool should_reclaim_retry(struct quire *q, struct alloc_context *ac,
 
 /* Without compaction: a small block may come together as long as pages are
  * freed and there are any. */
-static bool should_compact_retry(struct alloc_context *ac, unsigned int alloc_flags)
+static bool no_compaction_retry(const struct alloc_context *ac, unsigned int alloc_flags)
 {
 	struct zone *zone;
 
-	if (!ac->order || ac->order > PAGE_ALLOC_COSTLY_ORDER)
+	if (ac->order > PAGE_ALLOC_COSTLY_ORDER)
 		return false;
 	for_each_zone_zonelist_nodemask(
 		zone, z, ac->zonelist, ac->highest_zoneidx,
 		ac->nodemask) if (zone_watermark_ok(zone, 0, min_wmark_pages(zone),
 						    ac->highest_zoneidx, alloc_flags)) return true;
 	return false;
+}
+
+/* Reclaim made progress: is there hope that compaction will, this time? */
+static bool should_compact_retry(struct quire *q, struct alloc_context *ac, struct slowpath *s)
+{
+	bool costly = ac->order > PAGE_ALLOC_COSTLY_ORDER;
+	int max_retries = costly ? MAX_COMPACT_RETRIES / 4 : MAX_COMPACT_RETRIES;
+
+	if (!ac->order)
+		return false;
+	if (!q->page->ops.try_to_compact_pages)
+		return no_compaction_retry(ac, s->alloc_flags);
+	if (q->page->ops.task_is_dying && q->page->ops.task_is_dying(q))
+		return false;
+	switch (s->compact_result) {
+	case COMPACT_SKIPPED:
+		/* Too few pages to move others to: reclaim can help that. */
+		return compaction_zonelist_suitable(q, ac, s->alloc_flags);
+	case COMPACT_COMPLETE:
+	case COMPACT_DEFERRED:
+	case COMPACT_CONTENDED:
+	case COMPACT_PARTIAL_SKIPPED:
+		/* It failed or did not try in earnest: harder. */
+		break;
+	default:
+		if (s->compact_result == COMPACT_SUCCESS)
+			s->compaction_retries++;
+		if (s->compaction_retries <= max_retries)
+			return true;
+		break;
+	}
+	if (s->compact_priority <= (costly ? MIN_COMPACT_COSTLY_PRIORITY : MIN_COMPACT_PRIORITY))
+		return false;
+	s->compact_priority--;
+	s->compaction_retries = 0;
+	return true;
+}
+
+static struct page *direct_compact(struct quire *q, gfp_t gfp, struct alloc_context *ac,
+				   struct slowpath *s, enum compact_priority prio)
+{
+	struct quire_context *ctx = current_context(q);
+	unsigned int memalloc = ctx->flags & PF_MEMALLOC;
+	struct page *page = NULL;
+
+	s->compact_result = COMPACT_SKIPPED;
+	if (!ac->order || !q->page->ops.try_to_compact_pages)
+		return NULL;
+	ac->alloc_flags = s->alloc_flags;
+	ctx->flags |= PF_MEMALLOC;
+	s->compact_result = q->page->ops.try_to_compact_pages(q, ac, prio, &page);
+	ctx = current_context(q);
+	ctx->flags = (ctx->flags & ~(unsigned int)PF_MEMALLOC) | memalloc;
+	if (s->compact_result == COMPACT_SKIPPED)
+		return NULL;
+	count_vm_event(q, COMPACTSTALL);
+	if (page)
+		prep_new_page(q, page, ac->order, gfp);
+	else
+		page = get_page_from_freelist(q, gfp, ac->order, s->alloc_flags, ac);
+	if (page) {
+		struct zone *zone = page_zone(q, page);
+
+		zone->compact_blockskip_flush = false;
+		compaction_defer_reset(zone, (int)ac->order, true);
+		count_vm_event(q, COMPACTSUCCESS);
+		return page;
+	}
+	count_vm_event(q, COMPACTFAIL);
+	cond_resched(q);
+	return NULL;
 }
 
 static struct page *direct_reclaim(struct quire *q, gfp_t gfp, unsigned int alloc_flags,
@@ -348,7 +437,7 @@ static void find_preferred(struct alloc_context *ac)
 /* One round of the slow path: a page, or NULL and *again says whether another
  * round may help. */
 static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context *ac,
-			       unsigned int *alloc_flags, int *no_progress_loops, bool *again)
+			       struct slowpath *s, bool *again)
 {
 	unsigned int order = ac->order, rights = reserve_flags(q, gfp);
 	bool costly = order > PAGE_ALLOC_COSTLY_ORDER;
@@ -356,26 +445,33 @@ static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context 
 	struct page *page;
 
 	*again = false;
-	if (*alloc_flags & ALLOC_KSWAPD)
+	/* It must not go to sleep for as long as we are in need. */
+	if (s->alloc_flags & ALLOC_KSWAPD)
 		wake_all_kswapds(q, gfp, ac);
 	/* Without ALLOC_WMARK_MASK's bits: the reserves have no mark. */
 	if (rights)
-		*alloc_flags = rights | (*alloc_flags & ALLOC_KSWAPD);
+		s->alloc_flags =
+			rights | gfp_to_alloc_flags_cma(gfp) | (s->alloc_flags & ALLOC_KSWAPD);
 	/* Policy binds neither those who are to free memory nor those who can't
 	 * wait. */
 	if (rights || (gfp & __GFP_ATOMIC)) {
 		ac->nodemask = NULL;
 		find_preferred(ac);
 	}
-	ac->alloc_flags = *alloc_flags;
-	page = get_page_from_freelist(q, gfp, order, *alloc_flags, ac);
+	ac->alloc_flags = s->alloc_flags;
+	page = get_page_from_freelist(q, gfp, order, s->alloc_flags, ac);
 	if (page || !(gfp & __GFP_DIRECT_RECLAIM) || (current_context(q)->flags & PF_MEMALLOC))
 		return page;
-	page = direct_reclaim(q, gfp, *alloc_flags, ac, &progress);
-	if (page || (gfp & __GFP_NORETRY) || (costly && !(gfp & __GFP_RETRY_MAYFAIL)))
+	page = direct_reclaim(q, gfp, s->alloc_flags, ac, &progress);
+	if (!page)
+		page = direct_compact(q, gfp, ac, s, s->compact_priority);
+	/* Costly blocks are tried for again only if the caller insists, and pages
+	 * may be moved for it. */
+	if (page || (gfp & __GFP_NORETRY) ||
+	    (costly && !((gfp & __GFP_RETRY_MAYFAIL) && (gfp & __GFP_IO))))
 		return page;
-	if (should_reclaim_retry(q, ac, *alloc_flags, progress > 0, no_progress_loops) ||
-	    (progress && should_compact_retry(ac, *alloc_flags))) {
+	if (should_reclaim_retry(q, ac, s->alloc_flags, progress > 0, &s->no_progress_loops) ||
+	    (progress && (gfp & __GFP_IO) && should_compact_retry(q, ac, s))) {
 		*again = true;
 		return NULL;
 	}
@@ -383,30 +479,60 @@ static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context 
 	if (page)
 		return page;
 	/* A victim that got nothing even from the reserves gives up. */
-	if (is_oom_victim(q) && ((*alloc_flags & ALLOC_OOM) || (gfp & __GFP_NOMEMALLOC)))
+	if (is_oom_victim(q) && ((s->alloc_flags & ALLOC_OOM) || (gfp & __GFP_NOMEMALLOC)))
 		return NULL;
 	if (progress)
-		*no_progress_loops = 0;
+		s->no_progress_loops = 0;
 	*again = progress > 0;
+	return NULL;
+}
+
+/*
+ * Before the rounds: the lower mark alone may do, and then gentle compaction.
+ * *give_up: a costly request that would rather fail than wait, and compaction
+ * has no chance (a huge page that a fault would like to have).
+ */
+static struct page *slow_start(struct quire *q, gfp_t gfp, struct alloc_context *ac,
+			       struct slowpath *s, bool *give_up)
+{
+	bool costly = ac->order > PAGE_ALLOC_COSTLY_ORDER;
+	struct page *page;
+
+	*give_up = false;
+	if (s->alloc_flags & ALLOC_KSWAPD)
+		wake_all_kswapds(q, gfp, ac);
+	page = get_page_from_freelist(q, gfp, ac->order, s->alloc_flags, ac);
+	if (page || !(gfp & __GFP_DIRECT_RECLAIM) || !(gfp & __GFP_IO) ||
+	    !(costly || (ac->order && ac->migratetype != MIGRATE_MOVABLE)) || reserve_flags(q, gfp))
+		return page;
+	page = direct_compact(q, gfp, ac, s, INIT_COMPACT_PRIORITY);
+	if (page || !costly || !(gfp & __GFP_NORETRY))
+		return page;
+	*give_up = s->compact_result == COMPACT_SKIPPED || s->compact_result == COMPACT_DEFERRED;
+	s->compact_priority = INIT_COMPACT_PRIORITY;
 	return NULL;
 }
 
 static struct page *alloc_pages_slowpath(struct quire *q, gfp_t gfp, struct alloc_context *ac)
 {
+	struct slowpath s = {.compact_priority = DEF_COMPACT_PRIORITY};
 	const nodemask_t *nodemask = ac->nodemask;
-	int no_progress_loops = 0;
-	unsigned int alloc_flags;
+	bool again = false, give_up;
 	struct page *page;
-	bool again;
 
 	if ((gfp & __GFP_DIRECT_RECLAIM) && (gfp & __GFP_ATOMIC))
 		gfp &= ~__GFP_ATOMIC;
-	alloc_flags = gfp_to_alloc_flags(gfp);
+	s.alloc_flags = gfp_to_alloc_flags(gfp);
 	find_preferred(ac);
 	if (!ac->preferred_zoneref->zone)
 		goto fail;
+	page = slow_start(q, gfp, ac, &s, &give_up);
+	if (page)
+		return page;
 	do {
-		page = slow_round(q, gfp, ac, &alloc_flags, &no_progress_loops, &again);
+		if (!give_up)
+			page = slow_round(q, gfp, ac, &s, &again);
+		give_up = false;
 		if (!page && !again && (gfp & __GFP_NOFAIL)) {
 			page = get_page_from_freelist(q, gfp, ac->order, ALLOC_HARDER, ac);
 			if (!page && q->stopping)
@@ -467,6 +593,7 @@ struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsig
 	find_preferred(&ac);
 	page = get_page_from_freelist(q, gfp, order,
 				      ALLOC_WMARK_LOW | (gfp & ALLOC_KSWAPD) |
+					      gfp_to_alloc_flags_cma(gfp) |
 					      nofragment_flag(q, ac.preferred_zoneref->zone),
 				      &ac);
 	if (likely(page))

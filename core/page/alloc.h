@@ -26,6 +26,29 @@ struct alloc_context {
 	bool spread_dirty_pages; /* __GFP_WRITE: pass nodes over that have too many dirty pages */
 };
 
+/* How hard to compact, the hardest first, and what came of it, from bad to good. */
+enum compact_priority {
+	COMPACT_PRIO_SYNC_FULL,
+	MIN_COMPACT_PRIORITY = COMPACT_PRIO_SYNC_FULL,
+	COMPACT_PRIO_SYNC_LIGHT,
+	MIN_COMPACT_COSTLY_PRIORITY = COMPACT_PRIO_SYNC_LIGHT,
+	DEF_COMPACT_PRIORITY = COMPACT_PRIO_SYNC_LIGHT,
+	COMPACT_PRIO_ASYNC,
+	INIT_COMPACT_PRIORITY = COMPACT_PRIO_ASYNC,
+};
+
+enum compact_result {
+	COMPACT_NOT_SUITABLE_ZONE, /* it is short of memory, not fragmented */
+	COMPACT_SKIPPED,	   /* not enough free pages to move others to */
+	COMPACT_DEFERRED,	   /* it failed a short while ago */
+	COMPACT_NO_SUITABLE_PAGE,  /* none yet */
+	COMPACT_CONTINUE,
+	COMPACT_COMPLETE,	 /* the whole zone was gone through, in vain */
+	COMPACT_PARTIAL_SKIPPED, /* the rest of it was */
+	COMPACT_CONTENDED,	 /* given up: a lock, a signal */
+	COMPACT_SUCCESS,
+};
+
 /* Ored into mempolicy_node()'s answer: count the page as interleaved. */
 #define MEMPOLICY_INTERLEAVED 0x10000u
 
@@ -47,6 +70,11 @@ struct page_pressure_ops {
 	const char *(*task_comm)(struct quire *q);
 	/* Pages of a zone that reclaim could get at; NULL: its file pages. */
 	unsigned long (*zone_reclaimable_pages)(struct quire *q, struct zone *zone);
+	/* Compacts the zones that the request may use; may sleep.  *capture: a
+	 * block that was freed for it, without references.  NULL: nobody can. */
+	enum compact_result (*try_to_compact_pages)(struct quire *q, struct alloc_context *ac,
+						    enum compact_priority prio,
+						    struct page **capture);
 	/* May the node take more pages that will be dirty?  NULL: yes. */
 	bool (*node_dirty_ok)(struct quire *q, struct pglist_data *pgdat);
 };
@@ -62,6 +90,7 @@ struct page_floor {
 	bool user_min_free_kbytes;
 	unsigned int watermark_scale_factor; /* 10 = 0.1 % */
 	unsigned int watermark_boost_factor;
+	unsigned int extfrag_threshold; /* compact where the index of fragmentation is above */
 	unsigned int lowmem_reserve_ratio[MAX_NR_ZONES];
 	unsigned int percpu_pagelist_high_fraction;
 	bool deferred_pages; /* some zone has some: see deferred_pages_enabled() */
@@ -154,6 +183,8 @@ static inline unsigned long high_wmark_pages(const struct zone *z)
 #define ALLOC_OOM	    0x08
 #define ALLOC_HARDER	    0x10
 #define ALLOC_HIGH	    0x20
+#define ALLOC_CMA	    0x80
+#define ALLOC_NOFRAGMENT    0x100 /* don't mix migrate types, rather take a lower zone */
 #define ALLOC_KSWAPD	    0x800
 
 /* Would the zone stay above mark after 2^order pages?  Linux's
@@ -166,6 +197,10 @@ unsigned long si_mem_free(const struct quire *q);
 /* MemAvailable by Linux's si_mem_available(), in pages. */
 long si_mem_available(const struct quire *q);
 unsigned long nr_free_buffer_pages(const struct quire *q);
+
+/* The same, were so many pages free. */
+bool __zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long mark,
+			 int highest_zoneidx, unsigned int alloc_flags, long free_pages);
 
 /* Migrate type of the pageblock that holds a page. */
 int get_pageblock_migratetype(const struct quire *q, const struct page *page);

@@ -43,11 +43,6 @@ static const int fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
 	[MIGRATE_RECLAIMABLE] = {MIGRATE_UNMOVABLE, MIGRATE_MOVABLE},
 };
 
-static bool migratetype_is_mergeable(int migratetype)
-{
-	return migratetype < MIGRATE_PCPTYPES;
-}
-
 void init_free_lists(struct zone *zone)
 {
 	for (unsigned int order = 0; order < MAX_ORDER; order++)
@@ -201,15 +196,46 @@ static bool buddy_merge_likely(const struct quire *q, const struct zone *zone, u
 	       find_buddy_page(q, zone, pfn & ~(1UL << order), order + 1, &ignored) != NULL;
 }
 
+/* What the running context hopes to see freed in this zone; NULL: nothing. */
+static struct capture_control *task_capc(struct quire *q, const struct zone *zone)
+{
+	const struct quire_context *ctx = current_context(q);
+	struct capture_control *capc = ctx->capture_control;
+
+	if (likely(!capc))
+		return NULL;
+	return !(ctx->flags & PF_KTHREAD) && !capc->page && capc->zone == zone ? capc : NULL;
+}
+
+/* Is this the block?  Not a small one for movable pages: another type, once it
+ * had taken that, would keep the pageblock. */
+static bool compaction_capture(struct capture_control *capc, struct page *page, unsigned int order,
+			       int migratetype)
+{
+	if (order != capc->order || migratetype == MIGRATE_CMA || migratetype == MIGRATE_ISOLATE)
+		return false;
+	if (order < pageblock_order && migratetype == MIGRATE_MOVABLE)
+		return false;
+	capc->page = page;
+	return true;
+}
+
 void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *zone,
 		     unsigned int order, int migratetype, unsigned int fpi_flags)
 {
+	struct capture_control *capc = task_capc(q, zone);
 	u64 buddy_pfn;
 
-	mod_zone_page_state(zone, NR_FREE_PAGES, 1L << order);
+	if (likely(migratetype != MIGRATE_ISOLATE))
+		mod_zone_page_state(zone, NR_FREE_PAGES, 1L << order);
 	while (order < HIGHEST_ORDER) {
-		struct page *buddy = find_buddy_page(q, zone, pfn, order, &buddy_pfn);
+		struct page *buddy;
 
+		if (unlikely(capc) && compaction_capture(capc, page, order, migratetype)) {
+			mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+			return;
+		}
+		buddy = find_buddy_page(q, zone, pfn, order, &buddy_pfn);
 		if (!buddy)
 			break;
 		/* Above a pageblock's size types could mix: only the three
@@ -283,7 +309,7 @@ static int move_freepages(struct quire *q, struct zone *zone, u64 start, u64 end
 		struct page *page = pfn_to_page(q, pfn);
 
 		if (!PageBuddy(page)) {
-			if (movable && PageLRU(page))
+			if (movable && PageLRU(compound_head(page)))
 				(*movable)++;
 			pfn++;
 			continue;
@@ -320,8 +346,8 @@ static bool can_steal_fallback(unsigned int order, int start_mt)
 	       start_mt == MIGRATE_UNMOVABLE;
 }
 
-static int find_suitable_fallback(const struct free_area *area, unsigned int order, int mt,
-				  bool *can_steal)
+int find_suitable_fallback(const struct free_area *area, unsigned int order, int mt,
+			   bool only_stealable, bool *can_steal)
 {
 	*can_steal = false;
 	if (!area->nr_free)
@@ -330,7 +356,8 @@ static int find_suitable_fallback(const struct free_area *area, unsigned int ord
 		if (!(area->types & 1u << fallbacks[mt][i]))
 			continue;
 		*can_steal = can_steal_fallback(order, mt);
-		return fallbacks[mt][i];
+		if (*can_steal || !only_stealable)
+			return fallbacks[mt][i];
 	}
 	return -1;
 }
@@ -402,13 +429,16 @@ single_page:
 static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int order, int start_mt,
 			       unsigned int alloc_flags)
 {
-	int min_order = alloc_flags & ALLOC_NOFRAGMENT ? pageblock_order : (int)order;
+	/* Without mixing only whole pageblocks may change hands. */
+	int min_order = (alloc_flags & ALLOC_NOFRAGMENT) && order < pageblock_order
+				? pageblock_order
+				: (int)order;
 	int o, fallback_mt = -1;
 	bool can_steal = false;
 
 	for (o = HIGHEST_ORDER; o >= min_order; o--) {
 		fallback_mt = find_suitable_fallback(&zone->free_area[o], (unsigned int)o, start_mt,
-						     &can_steal);
+						     false, &can_steal);
 		if (fallback_mt >= 0)
 			break;
 	}
@@ -417,7 +447,7 @@ static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int 
 	if (!can_steal && start_mt == MIGRATE_MOVABLE && o > (int)order) {
 		for (o = (int)order; o < MAX_ORDER; o++) {
 			fallback_mt = find_suitable_fallback(&zone->free_area[o], (unsigned int)o,
-							     start_mt, &can_steal);
+							     start_mt, false, &can_steal);
 			if (fallback_mt >= 0)
 				break;
 		}
@@ -499,6 +529,49 @@ bool unreserve_highatomic_pageblock(struct quire *q, const struct alloc_context 
 }
 
 /* ---- particular blocks ------------------------------------------------------ */
+
+unsigned long __isolate_free_page(struct quire *q, struct zone *zone, struct page *page,
+				  unsigned int order)
+{
+	u64 pfn = page_to_pfn(q, page);
+	int mt = pfnblock_migratetype(zone, pfn);
+
+	if (mt != MIGRATE_ISOLATE) {
+		/* As if it were allocated: that the block exists is known. */
+		unsigned long mark = zone->_watermark[WMARK_MIN] + (1UL << order);
+
+		if (!zone_watermark_ok(zone, 0, mark, 0, ALLOC_CMA))
+			return 0;
+		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+	}
+	del_page_from_free_list(q, page, zone, order);
+	if (order >= pageblock_order - 1) {
+		for (u64 p = pfn; p < pfn + (1UL << order); p += pageblock_nr_pages)
+			if (migratetype_is_mergeable(pfnblock_migratetype(zone, p)))
+				set_pfnblock_migratetype(zone, p, MIGRATE_MOVABLE);
+	}
+	return 1UL << order;
+}
+
+void zone_write_virgin_heads(struct quire *q, struct zone *zone)
+{
+	if (!HOT_LOAD(&zone->nr_virgin))
+		return;
+	spin_lock(q, &zone->lock);
+	while (zone->nr_virgin)
+		write_virgin_head(q, zone);
+	spin_unlock(q, &zone->lock);
+}
+
+bool pageblock_present(const struct quire *q, const struct zone *zone, u64 pfn, u64 end)
+{
+	if (pfn < zone->zone_start_pfn || end > zone_end_pfn(zone) ||
+	    pfn >= zone->first_deferred_pfn)
+		return false;
+	return zone->present_pages == zone->spanned_pages ||
+	       memblock_overlap_bytes(&q->node->memblock->memory, pfn << PAGE_SHIFT,
+				      end << PAGE_SHIFT, zone_to_nid(zone)) != 0;
+}
 
 void split_page(struct quire *q, struct page *page, unsigned int order)
 {

@@ -31,7 +31,8 @@ static int init_zone(struct quire *q, struct zone *zone)
 
 	zone->pageset = memblock_alloc(q, q->nr_cpus * sizeof(*zone->pageset), 64, nid);
 	zone->pageblock_type = memblock_alloc(q, blocks, 64, nid);
-	if (!zone->pageset || !zone->pageblock_type)
+	zone->pageblock_skip = memblock_alloc(q, blocks, 64, nid);
+	if (!zone->pageset || !zone->pageblock_type || !zone->pageblock_skip)
 		return -ENOMEM;
 	memset(zone->pageblock_type, MIGRATE_MOVABLE, blocks);
 	init_pagesets(q, zone);
@@ -49,6 +50,7 @@ int page_init_early(struct quire *q)
 		return -ENOMEM;
 	q->page->watermark_scale_factor = 10;
 	q->page->watermark_boost_factor = 15000;
+	q->page->extfrag_threshold = 500;
 	memcpy(q->page->lowmem_reserve_ratio, reserve_ratio, sizeof(reserve_ratio));
 	for_each_node (q, nid) {
 		for_each_zone_of_node(NODE_DATA(q, nid), zone)

@@ -6,13 +6,11 @@
 #ifndef QUIRE_PAGE_INTERNAL_H
 #define QUIRE_PAGE_INTERNAL_H
 
-#include "page/alloc.h"
+#include "page/pageblock.h"
 
 /* How a block is put back (fpi_t): at the end of its list, for boot. */
 #define FPI_NONE    0u
 #define FPI_TO_TAIL 1u
-
-#define ALLOC_NOFRAGMENT 0x100 /* don't mix migrate types, rather take a lower zone */
 
 /* Flags that say where a page lives: they stay when it is freed. */
 #define PAGE_PLACE_MASK ((PAGE_ZONE_MASK << PAGE_ZONE_SHIFT) | (PAGE_NODE_MASK << PAGE_NODE_SHIFT))
@@ -26,27 +24,6 @@ static inline unsigned long page_place(const struct zone *zone)
 {
 	return ((unsigned long)zone->zone_idx << PAGE_ZONE_SHIFT) |
 	       ((unsigned long)zone_to_nid(zone) << PAGE_NODE_SHIFT);
-}
-
-static inline u8 *pageblock_slot(const struct zone *zone, u64 pfn)
-{
-	return &zone->pageblock_type[(pfn >> pageblock_order) -
-				     (zone->zone_start_pfn >> pageblock_order)];
-}
-
-static inline int pfnblock_migratetype(const struct zone *zone, u64 pfn)
-{
-	return HOT_LOAD(pageblock_slot(zone, pfn));
-}
-
-static inline void set_pfnblock_migratetype(const struct zone *zone, u64 pfn, int migratetype)
-{
-	HOT_STORE(pageblock_slot(zone, pfn), (u8)migratetype);
-}
-
-static inline unsigned int buddy_order(const struct page *page)
-{
-	return (unsigned int)page->private;
 }
 
 /* A page on a per-CPU list keeps its migrate type in index. */
@@ -73,11 +50,6 @@ struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, i
 		       unsigned int alloc_flags);
 struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
 				int migratetype);
-/* Moves the free blocks of a pageblock to another type's lists; returns pages
- * moved, *movable gets the number in use that could be migrated (NULL: don't
- * count). */
-int move_freepages_block(struct quire *q, struct zone *zone, struct page *page, int migratetype,
-			 int *movable);
 void reserve_highatomic_pageblock(struct quire *q, struct page *page, struct zone *zone);
 bool unreserve_highatomic_pageblock(struct quire *q, const struct alloc_context *ac, bool force);
 
@@ -88,16 +60,13 @@ void zone_pcp_update(struct quire *q, struct zone *zone);
 void init_pagesets(struct quire *q, struct zone *zone);
 /* Counts an allocation for numastat. */
 void zone_statistics(struct quire *q, struct zone *preferred, struct zone *zone, unsigned long nr);
-/* Order 0..3 of the three main types, and huge movable ones, have lists. */
-static inline bool pcp_allowed_order(unsigned int order, int migratetype)
+/* Orders 0..3, and huge blocks, have lists. */
+static inline bool pcp_allowed_order(unsigned int order)
 {
-	return order <= PAGE_ALLOC_COSTLY_ORDER ||
-	       (order == pageblock_order && migratetype == MIGRATE_MOVABLE);
+	return order <= PAGE_ALLOC_COSTLY_ORDER || order == pageblock_order;
 }
 
 /* watermark.c */
-bool __zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long mark,
-			 int highest_zoneidx, unsigned int alloc_flags, long free_pages);
 bool zone_watermark_fast(const struct zone *z, unsigned int order, unsigned long mark,
 			 int highest_zoneidx, unsigned int alloc_flags, gfp_t gfp);
 void init_per_zone_wmark_min(struct quire *q);

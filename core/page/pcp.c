@@ -3,7 +3,7 @@
  * Per-CPU page lists: a few pages of each CPU's own before the zone's lock.
  *
  * Each CPU has, for each zone, a list for each (order 0..3, migrate type) and
- * one of huge movable blocks.  A request takes the list's first page, the one
+ * one of huge blocks, whatever their type.  A request takes the list's first page, the one
  * freed last and so the warmest; an empty list is filled with a batch under
  * one hold of zone->lock.  A freed page goes to the front; when the lists hold
  * more than `high` pages, the coldest of some go back to the buddy.
@@ -17,12 +17,10 @@
  * with trylock on the hot paths and the zone's lists are used if another
  * holds it (only drain_all_pages() and a thread that was moved off its CPU
  * do).  pcp->lock ranks above zone->lock.
- *
- * Differs from Linux: huge blocks of other types than movable bypass the lists.
  */
 #include "page/internal.h"
 
-/* The list of huge movable blocks comes after the small orders'. */
+/* The list of huge blocks, of all types, comes after the small orders'. */
 #define PCP_HUGE_INDEX (NR_PCP_LISTS - 1)
 
 static unsigned int order_to_pindex(int migratetype, unsigned int order)
@@ -183,6 +181,7 @@ static void free_pcppages_bulk(struct quire *q, struct zone *zone, int count,
 	while (left > 0) {
 		struct list_head *list;
 		unsigned int order;
+		bool isolated = zone->nr_isolate_pageblock != 0;
 
 		while (list_empty(list = &pcp->lists[pindex])) {
 			if (pindex == highest)
@@ -195,12 +194,16 @@ static void free_pcppages_bulk(struct quire *q, struct zone *zone, int count,
 		order = pindex_to_order(pindex);
 		do {
 			struct page *page = list_last_entry(list, struct page, lru);
+			u64 pfn = page_to_pfn(q, page);
 
 			list_del(&page->lru);
 			left -= 1 << order;
 			given += 1 << order;
-			__free_one_page(q, page, page_to_pfn(q, page), zone, order,
-					pcppage_migratetype(page), FPI_NONE);
+			/* Its pageblock may have been isolated meanwhile. */
+			__free_one_page(q, page, pfn, zone, order,
+					unlikely(isolated) ? pfnblock_migratetype(zone, pfn)
+							   : pcppage_migratetype(page),
+					FPI_NONE);
 		} while (left > 0 && !list_empty(list));
 		if (++pindex > highest)
 			pindex = lowest;
@@ -221,7 +224,7 @@ static int nr_pcp_free(struct per_cpu_pages *pcp, int high, int batch, bool free
 		return 1;
 	if (nr < most)
 		pcp->free_factor++;
-	return max(min(nr, most), batch);
+	return min(max(nr, batch), most);
 }
 
 static int nr_pcp_high(const struct per_cpu_pages *pcp, const struct zone *zone, bool free_high)
@@ -260,6 +263,8 @@ static void free_one_page(struct quire *q, struct zone *zone, struct page *page,
 			  unsigned int order, int migratetype)
 {
 	spin_lock(q, &zone->lock);
+	if (unlikely(zone->nr_isolate_pageblock))
+		migratetype = pfnblock_migratetype(zone, pfn);
 	__free_one_page(q, page, pfn, zone, order, migratetype, FPI_NONE);
 	spin_unlock(q, &zone->lock);
 }
@@ -316,7 +321,7 @@ void free_unref_page(struct quire *q, struct page *page, unsigned int order)
 	count_vm_events(q, PGFREE, 1UL << order);
 	migratetype = pfnblock_migratetype(zone, pfn);
 	set_pcppage_migratetype(page, migratetype);
-	if (unlikely(!pcp_allowed_order(order, migratetype) || migratetype > MIGRATE_HIGHATOMIC)) {
+	if (unlikely(!pcp_allowed_order(order) || migratetype == MIGRATE_ISOLATE)) {
 		free_one_page(q, zone, page, pfn, order, migratetype);
 		return;
 	}

@@ -138,42 +138,11 @@ int show_pagetypeinfo(struct quire *q, __unused const struct proc_entry *e,
 
 /* ---- extfrag ---------------------------------------------------------------- */
 
-/* Free memory that is of no use to a request of an order, in thousandths. */
-static int unusable_index(unsigned long free_pages, unsigned long suitable, unsigned int order)
-{
-	if (!free_pages)
-		return 1000;
-	return (int)((free_pages - (suitable << order)) * 1000 / free_pages);
-}
-
-/* Would a request fail for want of memory (0) or for fragmentation (1000)?
- * -1000: it would not fail. */
-static int fragmentation_index(unsigned long free_pages, unsigned long blocks,
-			       unsigned long suitable, unsigned int order)
-{
-	if (!blocks)
-		return 0;
-	if (suitable)
-		return -1000;
-	return 1000 - (int)((1000 + free_pages * 1000 / (1UL << order)) / blocks);
-}
-
 static void put_index(struct text *t, const struct zone *zone, unsigned int order, bool unusable)
 {
-	unsigned long free_pages = 0, blocks = 0, suitable = 0;
-	int index, whole;
+	int index = unusable ? unusable_free_index(zone, order) : fragmentation_index(zone, order);
+	int whole = index / 1000;
 
-	for (unsigned int o = 0; o < MAX_ORDER; o++) {
-		unsigned long nr = HOT_LOAD(&zone->free_area[o].nr_free);
-
-		free_pages += nr << o;
-		blocks += nr;
-		if (o >= order)
-			suitable += nr << (o - order);
-	}
-	index = unusable ? unusable_index(free_pages, suitable, order)
-			 : fragmentation_index(free_pages, blocks, suitable, order);
-	whole = index / 1000;
 	text_printf(t, unusable ? "%d.%03d " : "%2d.%03d ", whole, index < 0 ? 0 : index % 1000);
 }
 

@@ -58,9 +58,21 @@ static void check_free_block(struct verify *v, struct zone_walk *w, const struct
 		broken(v, "page: virgin block %#lx of order %u", pfn, order);
 }
 
+/* Isolated blocks are on isolated lists, and no others are. */
+static void check_block_type(struct verify *v, struct zone_walk *w, const struct page *page, int mt)
+{
+	u64 pfn = page_to_pfn(v->q, page);
+
+	if (!zone_spans_pfn(w->zone, pfn))
+		return;
+	if ((mt == MIGRATE_ISOLATE) != (pfnblock_migratetype(w->zone, pfn) == MIGRATE_ISOLATE))
+		broken(v, "page: free block %#lx is on the %s list, its pageblock is %s", pfn,
+		       type_names[mt], type_names[pfnblock_migratetype(w->zone, pfn)]);
+}
+
 static void verify_free_lists(struct verify *v, struct zone_walk *w)
 {
-	unsigned long pages = 0;
+	unsigned long pages = 0, isolated = 0;
 
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		struct free_area *area = &w->zone->free_area[order];
@@ -81,7 +93,9 @@ static void verify_free_lists(struct verify *v, struct zone_walk *w)
 				       w->nid, w->zone->name, order, area->types, type_names[mt]);
 			list_for_each_entry (page, &area->free_list[mt], lru) {
 				check_free_block(v, w, page, order);
+				check_block_type(v, w, page, mt);
 				w->blocks[order]++;
+				isolated += mt == MIGRATE_ISOLATE ? 1UL << order : 0;
 			}
 		}
 		nr = w->blocks[order] + (order == MAX_ORDER - 1 ? w->zone->nr_virgin : 0);
@@ -91,9 +105,10 @@ static void verify_free_lists(struct verify *v, struct zone_walk *w)
 			       w->nid, w->zone->name, order, area->nr_free, nr);
 		pages += nr << order;
 	}
-	if (w->zone->vm_stat[NR_FREE_PAGES] != (long)pages)
+	/* Nobody can have those of isolated pageblocks. */
+	if (w->zone->vm_stat[NR_FREE_PAGES] != (long)(pages - isolated))
 		broken(v, "page: node %u zone %s: nr_free_pages is %ld, lists have %lu", w->nid,
-		       w->zone->name, w->zone->vm_stat[NR_FREE_PAGES], pages);
+		       w->zone->name, w->zone->vm_stat[NR_FREE_PAGES], pages - isolated);
 }
 
 static void verify_pcp(struct verify *v, struct zone_walk *w, unsigned int cpu)
@@ -245,7 +260,7 @@ static void verify_frames(struct verify *v, struct zone_walk *w)
 /* The reserve for high-order atomic requests against the pageblocks' types. */
 static void verify_pageblocks(struct verify *v, const struct zone_walk *w)
 {
-	unsigned long reserved = 0;
+	unsigned long reserved = 0, isolated = 0;
 
 	for (u64 pfn = ALIGN_DOWN(w->zone->zone_start_pfn, pageblock_nr_pages);
 	     pfn < zone_end_pfn(w->zone); pfn += pageblock_nr_pages) {
@@ -254,7 +269,11 @@ static void verify_pageblocks(struct verify *v, const struct zone_walk *w)
 		if (mt >= MIGRATE_TYPES)
 			broken(v, "page: pageblock of frame %#lx has type %d", pfn, mt);
 		reserved += mt == MIGRATE_HIGHATOMIC ? pageblock_nr_pages : 0;
+		isolated += mt == MIGRATE_ISOLATE;
 	}
+	if (isolated != w->zone->nr_isolate_pageblock)
+		broken(v, "page: node %u zone %s: %lu pageblocks are isolated, it counts %lu",
+		       w->nid, w->zone->name, isolated, w->zone->nr_isolate_pageblock);
 	if (reserved != w->zone->nr_reserved_highatomic)
 		broken(v,
 		       "page: node %u zone %s reserves %lu pages for atomic requests, its "

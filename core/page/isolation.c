@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Isolated pageblocks: memory that is being emptied (Linux's page_isolation.c).
+ *
+ * Who wants a long range of frames (a gigantic page, a part of memory to be
+ * taken away) marks its pageblocks MIGRATE_ISOLATE: free blocks there go to
+ * lists of their own, from which nothing is handed out, and what is freed there
+ * follows.  Then the pages in use are moved elsewhere, and the range is free.
+ *
+ * Invariants: blocks on MIGRATE_ISOLATE lists count in nr_free but not in
+ * NR_FREE_PAGES; nr_isolate_pageblock counts the pageblocks.  A free block lies
+ * wholly within isolated pageblocks or wholly without: ranges are multiples of
+ * the highest order, where Linux splits such blocks at the edges.
+ *
+ * Lock: zone->lock for each pageblock.
+ */
+#include "page/internal.h"
+
+/* Boot's own: a descriptor of zeros, which no free or used page has. */
+static bool page_reserved(const struct page *page)
+{
+	return PageReserved(page) || (!page->_refcount && !page->page_type);
+}
+
+/* A page in the pageblock that could not be moved out of it, or NULL. */
+static struct page *has_unmovable_pages(const struct quire *q, u64 start, u64 end)
+{
+	for (u64 pfn = start; pfn < end; pfn++) {
+		struct page *page = pfn_to_page(q, pfn);
+
+		if (PageBuddy(page)) {
+			pfn += (1UL << buddy_order(page)) - 1;
+			continue;
+		}
+		if (page_reserved(page))
+			return page;
+		/* On its way to a free list, or to be moved. */
+		if (!page_ref_count(compound_head(page)) || PageLRU(compound_head(page)) ||
+		    PageIsolated(compound_head(page)))
+			continue;
+		return page;
+	}
+	return NULL;
+}
+
+static int isolate_pageblock(struct quire *q, struct zone *zone, u64 pfn)
+{
+	struct page *page = pfn_to_page(q, pfn);
+	int err = -EBUSY;
+
+	spin_lock(q, &zone->lock);
+	/* Somebody else is at it, or the second half of a block is no head. */
+	if (pfnblock_migratetype(zone, pfn) != MIGRATE_ISOLATE &&
+	    (PageVirgin(page) || !has_unmovable_pages(q, pfn, pfn + pageblock_nr_pages))) {
+		int moved, mt = pfnblock_migratetype(zone, pfn);
+
+		if (mt == MIGRATE_HIGHATOMIC)
+			HOT_SUB(&zone->nr_reserved_highatomic,
+				min(pageblock_nr_pages, zone->nr_reserved_highatomic));
+		set_pfnblock_migratetype(zone, pfn, MIGRATE_ISOLATE);
+		zone->nr_isolate_pageblock++;
+		moved = move_freepages_block(q, zone, page, MIGRATE_ISOLATE, NULL);
+		mod_zone_page_state(zone, NR_FREE_PAGES, -(long)moved);
+		err = 0;
+	}
+	spin_unlock(q, &zone->lock);
+	return err;
+}
+
+static void unisolate_pageblock(struct quire *q, struct zone *zone, u64 pfn, int migratetype)
+{
+	int moved;
+
+	spin_lock(q, &zone->lock);
+	if (pfnblock_migratetype(zone, pfn) == MIGRATE_ISOLATE) {
+		set_pfnblock_migratetype(zone, pfn, migratetype);
+		zone->nr_isolate_pageblock--;
+		moved = move_freepages_block(q, zone, pfn_to_page(q, pfn), migratetype, NULL);
+		mod_zone_page_state(zone, NR_FREE_PAGES, moved);
+	}
+	spin_unlock(q, &zone->lock);
+}
+
+void undo_isolate_page_range(struct quire *q, struct zone *zone, u64 start, u64 end,
+			     int migratetype)
+{
+	for (u64 pfn = start; pfn < end; pfn += pageblock_nr_pages)
+		unisolate_pageblock(q, zone, pfn, migratetype);
+}
+
+int start_isolate_page_range(struct quire *q, struct zone *zone, u64 start, u64 end)
+{
+	if (!IS_ALIGNED(start | end, MAX_ORDER_NR_PAGES) || start >= end ||
+	    !zone_spans_pfn(zone, start) || !zone_spans_pfn(zone, end - 1))
+		return -EINVAL;
+	if (end > zone->first_deferred_pfn)
+		return -EBUSY;
+	/* A block's first pageblock takes both halves along: see below. */
+	zone_write_virgin_heads(q, zone);
+	for (u64 pfn = start; pfn < end; pfn += MAX_ORDER_NR_PAGES) {
+		struct page *page = pfn_to_page(q, pfn);
+		bool whole = PageBuddy(page) && buddy_order(page) == MAX_ORDER - 1;
+		int err = isolate_pageblock(q, zone, pfn);
+
+		/* The other half of a whole free block has nothing to move. */
+		if (!err && whole) {
+			spin_lock(q, &zone->lock);
+			set_pfnblock_migratetype(zone, pfn + pageblock_nr_pages, MIGRATE_ISOLATE);
+			zone->nr_isolate_pageblock++;
+			spin_unlock(q, &zone->lock);
+		} else if (!err) {
+			err = isolate_pageblock(q, zone, pfn + pageblock_nr_pages);
+		}
+		if (err) {
+			undo_isolate_page_range(q, zone, start, pfn + MAX_ORDER_NR_PAGES,
+						MIGRATE_MOVABLE);
+			return err;
+		}
+	}
+	return 0;
+}
+
+bool test_pages_isolated(struct quire *q, struct zone *zone, u64 start, u64 end)
+{
+	bool ok = true;
+
+	spin_lock(q, &zone->lock);
+	for (u64 pfn = start; pfn < end && ok;) {
+		struct page *page = pfn_to_page(q, pfn);
+
+		ok = PageBuddy(page) && pfnblock_migratetype(zone, pfn) == MIGRATE_ISOLATE;
+		if (ok)
+			pfn += 1UL << buddy_order(page);
+	}
+	spin_unlock(q, &zone->lock);
+	return ok;
+}
