@@ -16,7 +16,7 @@
  */
 #include "page/internal.h"
 
-#define COMPACT_MAX_DEFER_SHIFT 6
+#define COMPACT_MAX_DEFER_SHIFT 6u
 
 /* ---- indices ---------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
  * what a counter says; like Linux it stops at 100,000 blocks of a list, which
  * it holds the zone's lock for.  Zones without memory are left out.
  */
+#include "page/pageblock.h"
 #include "proc/internal.h"
 
 #define TYPE_COUNT_MAX 100000UL
