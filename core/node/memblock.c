@@ -10,7 +10,7 @@
  * Invariants: the ranges of a table are sorted by base and do not overlap;
  * neighbours that touch belong to different nodes.
  *
- * Memory is never given back here, and the port promises that frames read as
+ * Memory is given back only late (memblock_free()), and the port promises that frames read as
  * zero until first written: so what memblock_alloc() returns is zero without
  * being written.  Boot is one flow of control: no locks.
  *
@@ -63,6 +63,28 @@ int memblock_add(struct quire *q, u64 base, u64 size, unsigned int nid)
 int memblock_reserve(struct quire *q, u64 base, u64 size, unsigned int nid)
 {
 	return memblock_insert(&q->node->memblock->reserved, base, size, nid);
+}
+
+void memblock_free(struct quire *q, u64 base, u64 size)
+{
+	struct memblock_type *type = &q->node->memblock->reserved;
+	u64 end = base + size;
+
+	for (unsigned int i = 0; i < type->cnt;) {
+		struct memblock_region *r = &type->regions[i], old = *r;
+
+		if (old.base >= end || region_end(&old) <= base) {
+			i++;
+			continue;
+		}
+		type->cnt--;
+		memmove(r, r + 1, (type->cnt - i) * sizeof(*r));
+		/* What is left of it on both sides. */
+		if (old.base < base)
+			BUG_ON(q, memblock_reserve(q, old.base, base - old.base, old.nid));
+		if (region_end(&old) > end)
+			BUG_ON(q, memblock_reserve(q, end, region_end(&old) - end, old.nid));
+	}
 }
 
 /* The highest taken range that overlaps [base, end), or NULL. */

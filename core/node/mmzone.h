@@ -180,6 +180,7 @@ struct pglist_data {
 	struct quire_wait_queue pfmemalloc_wait; /* direct reclaimers throttled */
 	bool has_kswapd;
 	bool kswapd_asleep;
+	bool stat_pressure; /* kswapd was awake: the threshold that zoneinfo shows is lower */
 	int kswapd_order;
 	int kswapd_highest_zoneidx; /* MAX_NR_ZONES: no request */
 	int kswapd_failures;	    /* runs in a row that reclaimed nothing */

@@ -87,7 +87,7 @@ struct page_floor {
 	 * not to be freed. */
 	bool (*compound_dtor[NR_COMPOUND_DTORS])(struct quire *q, struct page *head);
 	unsigned long min_free_kbytes;
-	bool user_min_free_kbytes;
+	long user_min_free_kbytes; /* what was last written there; -1: nothing yet */
 	unsigned int watermark_scale_factor; /* 10 = 0.1 % */
 	unsigned int watermark_boost_factor;
 	unsigned int extfrag_threshold; /* compact where the index of fragmentation is above */
@@ -108,6 +108,15 @@ struct page_floor {
  */
 int page_init_early(struct quire *q);
 void memblock_free_all(struct quire *q);
+
+/*
+ * Gives frames that boot took to the buddy allocator after all: an initrd that
+ * was unpacked, init's code.  Zones manage them and totalram_pages counts them
+ * from then on; watermarks and reserves stay as they are until something else
+ * computes them anew, as in Linux.  [pfn, pfn + nr) must be reserved boot memory
+ * that nobody uses.  Linux: free_reserved_area().
+ */
+void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages);
 
 /*
  * Gives a zone the next of its deferred pages: whole sections, until there are
@@ -157,6 +166,8 @@ void drain_all_pages(struct quire *q, struct zone *zone);
  * scale factor and lowmem_reserve_ratio; called by sysctls. */
 void setup_per_zone_wmarks(struct quire *q);
 void setup_per_zone_lowmem_reserve(struct quire *q);
+/* The sizes of per-CPU lists alone: percpu_pagelist_high_fraction changed. */
+void setup_per_zone_pagesets(struct quire *q);
 void calculate_min_free_kbytes(struct quire *q);
 /* Huge pages on demand want pageblocks free: raises min_free_kbytes as
  * khugepaged does when it starts, and with it the watermarks. */

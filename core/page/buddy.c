@@ -269,6 +269,13 @@ void __free_virgin_blocks(struct quire *q, struct zone *zone, unsigned long nr)
 	refill_virgin(q, zone);
 }
 
+void write_virgin_blocks(struct quire *q, struct zone *zone, u64 end)
+{
+	while (zone->nr_virgin && zone->virgin_pfn < end)
+		write_virgin_head(q, zone);
+	zone->virgin_pfn = max(zone->virgin_pfn, end);
+}
+
 /* ---- taking ----------------------------------------------------------------- */
 
 /* Puts the upper halves of a block of order `high` back until `low` is left. */

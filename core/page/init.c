@@ -48,6 +48,7 @@ int page_init_early(struct quire *q)
 	q->page = memblock_alloc(q, sizeof(*q->page), 64, 0);
 	if (!q->page)
 		return -ENOMEM;
+	q->page->user_min_free_kbytes = -1;
 	q->page->watermark_scale_factor = 10;
 	q->page->watermark_boost_factor = 15000;
 	q->page->extfrag_threshold = 500;
@@ -151,6 +152,29 @@ void memblock_free_all(struct quire *q)
 }
 
 /* ---- late ------------------------------------------------------------------- */
+
+void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages)
+{
+	u64 end = pfn + nr_pages;
+
+	memblock_free(q, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT);
+	for_each_node (q, nid) {
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
+		{
+			u64 lo = max(pfn, zone->zone_start_pfn), hi = min(end, zone_end_pfn(zone));
+
+			if (lo >= hi)
+				continue;
+			spin_lock(q, &zone->lock);
+			/* Blocks that boot gave are told from these by their place. */
+			write_virgin_blocks(q, zone, ALIGN(hi, MAX_ORDER_NR_PAGES));
+			zone->managed_pages += hi - lo;
+			free_edge(q, zone, lo, hi);
+			spin_unlock(q, &zone->lock);
+			q->node->totalram_pages += hi - lo;
+		}
+	}
+}
 
 bool deferred_grow_zone(struct quire *q, struct zone *zone, unsigned int order)
 {

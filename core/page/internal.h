@@ -45,6 +45,8 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 		     unsigned int order, int migratetype, unsigned int fpi_flags);
 /* Boot: nr blocks of the highest order whose descriptors stay unwritten. */
 void __free_virgin_blocks(struct quire *q, struct zone *zone, unsigned long nr);
+/* Puts all virgin blocks below end on their list: none will be looked for there. */
+void write_virgin_blocks(struct quire *q, struct zone *zone, u64 end);
 /* 2^order pages of a type, stealing from others if it must; NULL: none. */
 struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
 		       unsigned int alloc_flags);

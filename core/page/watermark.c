@@ -186,6 +186,11 @@ void setup_per_zone_wmarks(struct quire *q)
 		}
 	}
 	calculate_totalreserve_pages(q);
+	setup_per_zone_pagesets(q);
+}
+
+void setup_per_zone_pagesets(struct quire *q)
+{
 	for_each_node (q, nid)
 		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) zone_pcp_update(q, zone);
 }
@@ -195,11 +200,11 @@ void calculate_min_free_kbytes(struct quire *q)
 	unsigned long lowmem_kbytes = nr_free_buffer_pages(q) * (PAGE_SIZE >> 10);
 	unsigned long kbytes = int_sqrt(lowmem_kbytes * 16);
 
-	if (q->page->user_min_free_kbytes && kbytes <= q->page->min_free_kbytes) {
+	if ((long)kbytes <= q->page->user_min_free_kbytes) {
 		pr_warn(q,
-			"min_free_kbytes is not updated to %lu because user defined value %lu is "
+			"min_free_kbytes is not updated to %lu because user defined value %ld is "
 			"preferred",
-			kbytes, q->page->min_free_kbytes);
+			kbytes, q->page->user_min_free_kbytes);
 		return;
 	}
 	q->page->min_free_kbytes = clamp(kbytes, 128UL, 262144UL);
@@ -217,7 +222,7 @@ void set_recommended_min_free_kbytes(struct quire *q)
 		pageblock_nr_pages * zones * MIGRATE_PCPTYPES * MIGRATE_PCPTYPES;
 	pages = min(pages, nr_free_buffer_pages(q) / 20) << (PAGE_SHIFT - 10);
 	if (pages > q->page->min_free_kbytes) {
-		if (q->page->user_min_free_kbytes)
+		if (q->page->user_min_free_kbytes >= 0)
 			pr_info(q,
 				"raising min_free_kbytes from %lu to %lu to help transparent "
 				"hugepage allocations",

@@ -113,7 +113,7 @@ static s64 store_sysctl(struct quire *q, __unused const struct proc_entry *e,
 
 static int min_free_changed(struct quire *q)
 {
-	q->page->user_min_free_kbytes = true;
+	q->page->user_min_free_kbytes = (long)q->page->min_free_kbytes;
 	setup_per_zone_wmarks(q);
 	return 0;
 }
@@ -132,7 +132,7 @@ static int pcp_fraction_changed(struct quire *q)
 
 	if (fraction && fraction < MIN_PERCPU_PAGELIST_HIGH_FRACTION)
 		return -EINVAL;
-	setup_per_zone_wmarks(q); /* sizes the lists anew */
+	setup_per_zone_pagesets(q);
 	return 0;
 }
 
@@ -218,6 +218,8 @@ static int show_lowmem_reserve_ratio(struct quire *q, __unused const struct proc
 	for (unsigned int i = 0; i < MAX_NR_ZONES; i++)
 		text_printf(t, i ? "\t%u" : "%u", q->page->lowmem_reserve_ratio[i]);
 	text_putc(t, '\n');
+	/* Linux's handler does so on reads, too: what zones manage may have changed. */
+	setup_per_zone_lowmem_reserve(q);
 	return 0;
 }
 

@@ -71,8 +71,15 @@ static unsigned int fls(unsigned long v)
 static unsigned int stat_threshold(const struct quire *q, const struct zone *zone)
 {
 	unsigned long mem = zone->managed_pages >> (27 - PAGE_SHIFT);
+	unsigned long step = zone->_watermark[WMARK_LOW] - zone->_watermark[WMARK_MIN];
+	unsigned int threshold = min(125u, 2 * fls(q->nr_cpus) * (1 + fls(mem)));
 
-	return min(125u, 2 * fls(q->nr_cpus) * (1 + fls(mem)));
+	/* Zones with a percpu_drift_mark: those where a sum may hide that a mark
+	 * was passed, and all once a second CPU came up before there were marks. */
+	if (HOT_LOAD(&zone->zone_pgdat->stat_pressure) &&
+	    (q->nr_cpus > 1 || threshold * q->nr_cpus > step))
+		return (unsigned int)clamp(step / q->nr_cpus, 1UL, 125UL);
+	return threshold;
 }
 
 static void put_pagesets(struct quire *q, struct text *t, const struct zone *zone)

@@ -273,8 +273,11 @@ static void kswapd_try_to_sleep(struct quire *q, struct pglist_data *pgdat, int 
 		seq = HOT_LOAD(&pgdat->kswapd_wait.seq);
 	}
 	if (!woken && prepare_kswapd_sleep(q, pgdat, reclaim_order, highest_zoneidx)) {
+		/* set_pgdat_percpu_threshold(): counters may drift while it sleeps. */
+		HOT_STORE(&pgdat->stat_pressure, false);
 		while (!q->stopping && HOT_LOAD(&pgdat->kswapd_wait.seq) == seq)
 			wait_on(q, &pgdat->kswapd_wait, seq, MAX_SCHEDULE_TIMEOUT);
+		HOT_STORE(&pgdat->stat_pressure, true);
 	} else {
 		count_vm_event(q, woken ? KSWAPD_LOW_WMARK_HIT_QUICKLY
 					: KSWAPD_HIGH_WMARK_HIT_QUICKLY);
