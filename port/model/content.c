@@ -18,7 +18,7 @@
 #include <lz4.h>
 
 static const char *const kind_names[NR_CONTENT_KINDS] = {
-	"zero", "same", "text", "heap", "code", "random",
+	"zero", "same", "text", "heap", "code", "random", "partial",
 };
 
 const char *content_kind_name(unsigned int kind)
@@ -152,6 +152,29 @@ static void fill_random(struct prng *prng, u8 *page)
 	}
 }
 
+static unsigned int partial_percent(u64 content)
+{
+	return content >> CONTENT_PARTIAL_SHIFT & 127;
+}
+
+/* Random words, and zeros behind them. */
+static void fill_partial(u64 content, u8 *page)
+{
+	u64 percent = partial_percent(content),
+	    seed = content & ((1UL << CONTENT_PARTIAL_SHIFT) - 1);
+	size_t words =
+		percent == CONTENT_PARTIAL_WORD ? 1 : PAGE_SIZE / 8 * min(percent, 100UL) / 100;
+	struct prng prng;
+
+	prng_seed(&prng, seed % CONTENT_VARIANTS);
+	memset(page, 0, PAGE_SIZE);
+	for (size_t i = 0; i < words; i++) {
+		u64 word = i ? prng_u64(&prng) : seed | 1;
+
+		memcpy(page + 8 * i, &word, 8);
+	}
+}
+
 void content_fill(u64 content, u8 page[PAGE_SIZE])
 {
 	static void (*const fill[NR_CONTENT_KINDS])(struct prng *, u8 *) = {
@@ -169,6 +192,10 @@ void content_fill(u64 content, u8 page[PAGE_SIZE])
 			seed = 0;
 		for (size_t at = 0; at < PAGE_SIZE; at += 8)
 			memcpy(page + at, &seed, 8);
+		return;
+	}
+	if (kind == CONTENT_KIND_PARTIAL) {
+		fill_partial(content, page);
 		return;
 	}
 	if (kind >= NR_CONTENT_KINDS)
@@ -189,6 +216,8 @@ size_t content_compressed_len(struct content_lengths *lengths, u64 content)
 		kind = CONTENT_KIND_RANDOM;
 	memo = kind <= CONTENT_KIND_SAME ? &lengths->same
 					 : &lengths->len[kind][content % CONTENT_VARIANTS];
+	if (kind == CONTENT_KIND_PARTIAL)
+		memo = &lengths->partial[partial_percent(content)];
 	if (*memo)
 		return *memo;
 	content_fill(content, page);

@@ -16,15 +16,21 @@ enum content_kind {
 	CONTENT_KIND_HEAP,   /* pointers, small integers, short strings */
 	CONTENT_KIND_CODE,   /* machine code and tables */
 	CONTENT_KIND_RANDOM, /* compressed or encrypted: no gain */
+	CONTENT_KIND_PARTIAL, /* random bytes, then zeros: bits 48 to 54 say how many per cent */
 	NR_CONTENT_KINDS,
 };
 
 #define CONTENT_VARIANTS 64
 
+/* Of a partial page's seed: 1 .. 100 per cent, or one word. */
+#define CONTENT_PARTIAL_SHIFT 48
+#define CONTENT_PARTIAL_WORD  127UL
+
 /* LZ4's result for each kind and variant; 0: not measured yet. */
 struct content_lengths {
 	u16 len[NR_CONTENT_KINDS][CONTENT_VARIANTS];
 	u16 same; /* any word */
+	u16 partial[CONTENT_PARTIAL_WORD + 1];
 	void *lz4_state;
 };
 

@@ -41,6 +41,15 @@ unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg
 	return m->nr_disks++;
 }
 
+void model_disk_set_latency(struct model *m, unsigned int dev, u64 read_ns, u64 write_ns)
+{
+	struct disk *d = m->disk[dev];
+
+	d->cfg.read_latency_ns = read_ns;
+	d->cfg.write_latency_ns = write_ns;
+	d->cfg.synchronous = false;
+}
+
 void model_free_disks(struct model *m)
 {
 	for (unsigned int i = 0; i < m->nr_disks; i++) {

@@ -43,6 +43,8 @@ struct quire *model_quire(struct model *m);
 
 /* A block device; its number is the bdi's dev. */
 unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);
+/* From now on its transfers take so long; it is synchronous no more. */
+void model_disk_set_latency(struct model *m, unsigned int dev, u64 read_ns, u64 write_ns);
 
 /*
  * A fiber for a task (NULL: a kernel thread's, one is made).  fn runs in it;

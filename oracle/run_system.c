@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands to the machine itself.  Each answers 0 or -errno, which becomes the
+ * "@@ok" line; what prints its own text answers nothing more.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle/internal.h"
+
+/* ---- disks ---------------------------------------------------------------------- */
+
+/* The data disk as the rig makes it: ext4 of 1.5 GiB with two files. */
+#define DATA_BYTES  (1536ULL << 20)
+#define BIG_BYTES   (1024ULL << 20)
+#define SMALL_BYTES (64ULL << 20)
+#define BIG_INO	    12
+#define SMALL_INO   13
+
+/* virtio-blk over a file in the host's memory: a request; persistent memory: a
+ * page that the processor copies. */
+#define VIRTIO_NS 60000
+#define PMEM_NS	  600
+
+static int add_disk(struct run *r, const char *name, u64 bytes)
+{
+	const bool virtio = r->script->vm.virtio;
+	struct oracle_disk *d = &r->disks[r->nr_disks];
+	struct model_disk_config cfg = {
+		.size_bytes = bytes,
+		.queue_depth = 4096, /* a timer has room for all */
+		.read_latency_ns = virtio ? VIRTIO_NS : PMEM_NS,
+		.write_latency_ns = virtio ? VIRTIO_NS : PMEM_NS,
+		.synchronous = !virtio,
+	};
+
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	if (virtio)
+		snprintf(d->path, sizeof(d->path), "/dev/vd%c", 'a' + (int)r->nr_disks);
+	else
+		snprintf(d->path, sizeof(d->path), "/dev/pmem%u", r->nr_disks);
+	cfg.name = d->path + 5;
+	d->bytes = bytes;
+	d->dev = model_add_disk(r->m, &cfg);
+	d->bdi = bdi_register(r->q, d->dev, cfg.name);
+	r->nr_disks++;
+	if (!d->bdi)
+		return -ENOMEM;
+	d->bdi->synchronous = !virtio;
+	return 0;
+}
+
+int system_disks(struct run *r)
+{
+	const struct oracle_vm *vm = &r->script->vm;
+	char name[16];
+	int err = vm->data ? add_disk(r, "data", DATA_BYTES) : 0;
+
+	for (u32 i = 0; i < vm->nr_swaps && !err; i++) {
+		snprintf(name, sizeof(name), "swap%u", i);
+		err = add_disk(r, name, vm->swap[i]);
+	}
+	return err;
+}
+
+static struct oracle_disk *find_disk(struct run *r, const char *name)
+{
+	for (u32 i = 0; i < r->nr_disks; i++)
+		if (!strcmp(r->disks[i].name, name) || !strcmp(r->disks[i].path, name))
+			return &r->disks[i];
+	return NULL;
+}
+
+/* From now on the device answers later; it has another name, as dm-delay has. */
+static int do_delay(struct run *r, const struct oracle_cmd *c)
+{
+	struct oracle_disk *d = find_disk(r, c->word);
+
+	if (!d)
+		return -ENOENT;
+	model_disk_set_latency(r->m, d->dev, (u64)c->read_ms * NSEC_PER_MSEC,
+			       (u64)c->write_ms * NSEC_PER_MSEC);
+	d->bdi->synchronous = false;
+	snprintf(d->path, sizeof(d->path), "/dev/dm-%u", r->nr_delays++);
+	return 0;
+}
+
+static int do_swapon(struct run *r, const struct oracle_cmd *c)
+{
+	struct oracle_disk *d = find_disk(r, c->dev ? c->dev : "swap0");
+	u64 bytes;
+	int err;
+
+	if (!d)
+		return -ENOENT;
+	if (d->on)
+		return -EBUSY;
+	bytes = c->len && c->len < d->bytes ? c->len : d->bytes;
+	err = swapon(r->q, d->bdi, 0, bytes >> PAGE_SHIFT,
+		     (c->has & BIT(KEY_PRIO)) ? (int)c->prio : -1, d->path, false);
+	d->on = !err;
+	return err;
+}
+
+static int do_swapoff(struct run *r, const struct oracle_cmd *c)
+{
+	struct oracle_disk *d = find_disk(r, c->word ? c->word : "swap0");
+
+	if (!d || !d->on)
+		return -EINVAL;
+	return -EINVAL;
+}
+
+/* ---- mounts --------------------------------------------------------------------- */
+
+static int add_disk_file(struct run *r, struct super_block *sb, const char *name, unsigned long ino,
+			 u64 first_page, u64 bytes)
+{
+	struct inode *inode = iget(r->q, sb, ino, first_page, bytes, false);
+	struct dentry *d;
+
+	if (IS_ERR_OR_NULL(inode))
+		return -ENOMEM;
+	d = d_alloc(r->q, sb->s_root, name, inode);
+	iput(r->q, inode);
+	if (!d)
+		return -ENOMEM;
+	/* The reference stays: the disk's directory can be read again. */
+	return 0;
+}
+
+static int mount_data(struct run *r, const char *at)
+{
+	struct oracle_disk *disk = find_disk(r, "data");
+	struct super_block *sb;
+	int err;
+
+	if (!disk)
+		return -ENOENT;
+	for (u32 i = 0; i < r->nr_mounts; i++)
+		if (r->mounts[i].sb->bdi == disk->bdi)
+			return files_mount(r, at, r->mounts[i].sb, false);
+	sb = sget(r->q, disk->bdi, r->q->cache->ext4_inode_cachep);
+	if (!sb)
+		return -ENOMEM;
+	err = add_disk_file(r, sb, "big", BIG_INO, 1 << 14, BIG_BYTES);
+	if (!err)
+		err = add_disk_file(r, sb, "small", SMALL_INO,
+				    (1 << 14) + (BIG_BYTES >> PAGE_SHIFT), SMALL_BYTES);
+	sb->next_ino = SMALL_INO + 1;
+	sb->next_block = (1 << 14) + ((BIG_BYTES + SMALL_BYTES) >> PAGE_SHIFT);
+	sb->nr_blocks = disk->bytes >> PAGE_SHIFT;
+	return err ? err : files_mount(r, at, sb, false);
+}
+
+static int do_mount(struct run *r, const struct oracle_cmd *c)
+{
+	const char *type = c->word ? c->word : "ext4", *at = c->at ? c->at : "/data";
+
+	(void)files_mkdir(r, at);
+	if (!strcmp(type, "ext4"))
+		return mount_data(r, at);
+	if (strcmp(type, "tmpfs"))
+		return -ENODEV;
+	return files_mount(r, at, sget(r->q, NULL, r->q->cache->shmem_inode_cachep), true);
+}
+
+/* ---- settings ------------------------------------------------------------------- */
+
+static void join(char *val, size_t cap, const struct oracle_cmd *c)
+{
+	size_t at = 0;
+
+	val[0] = 0;
+	for (u32 i = 0; i < c->nr_rest && at < cap; i++)
+		at += (size_t)snprintf(val + at, cap - at, "%s%s", i ? " " : "", c->rest[i]);
+}
+
+static int do_sysctl(struct run *r, const struct oracle_cmd *c)
+{
+	char path[128], val[256];
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", c->word);
+	for (char *q = path + 10; *q && !strchr(c->word, '/'); q++)
+		if (*q == '.')
+			*q = '/';
+	join(val, sizeof(val), c);
+	return proc_put(r, path, val);
+}
+
+static int do_write(struct run *r, const struct oracle_cmd *c)
+{
+	char val[256];
+
+	join(val, sizeof(val), c);
+	return proc_put(r, c->path, val);
+}
+
+static int do_hugepages(struct run *r, const struct oracle_cmd *c)
+{
+	const char *size = c->size ? c->size : "2048kB";
+	char path[160];
+
+	if (c->node)
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/node/node%s/hugepages/hugepages-%s/nr_hugepages",
+			 c->node, size);
+	else
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%s/nr_hugepages",
+			 size);
+	return proc_put(r, path, c->word);
+}
+
+static int do_drop_caches(struct run *r, const struct oracle_cmd *c)
+{
+	sync_filesystems(r->q);
+	return proc_put(r, "/proc/sys/vm/drop_caches", c->word ? c->word : "3");
+}
+
+/* ---- groups --------------------------------------------------------------------- */
+
+static struct mem_cgroup *group_of(struct run *r, const char *name)
+{
+	char path[128];
+
+	if (!strcmp(name, "/"))
+		return r->q->group->root;
+	snprintf(path, sizeof(path), "/%s", name);
+	return mem_cgroup_find(r->q, path);
+}
+
+static int do_cgcreate(struct run *r, const struct oracle_cmd *c)
+{
+	const char *last = strrchr(c->cg, '/');
+	char above[64] = "/";
+	struct mem_cgroup *parent, *memcg;
+
+	if (last)
+		snprintf(above, sizeof(above), "%.*s", (int)(last - c->cg), c->cg);
+	parent = group_of(r, above);
+	if (!parent)
+		return -ENOENT;
+	if (group_of(r, c->cg))
+		return -EEXIST;
+	memcg = mem_cgroup_create(r->q, parent, last ? last + 1 : c->cg);
+	if (IS_ERR_OR_NULL(memcg))
+		return memcg ? (int)PTR_ERR(memcg) : -ENOMEM;
+	if (r->nr_groups < ORACLE_MAX_GROUPS)
+		snprintf(r->groups[r->nr_groups++], sizeof(r->groups[0]), "%s", c->cg);
+	return 0;
+}
+
+static int do_cgset(struct run *r, const struct oracle_cmd *c)
+{
+	char path[256], val[256];
+
+	snprintf(path, sizeof(path), "/cg/%s/%s", c->cg, c->word);
+	join(val, sizeof(val), c);
+	return proc_put(r, path, val);
+}
+
+static int do_cgmove(struct run *r, const struct oracle_cmd *c)
+{
+	struct worker *w = find_worker(r, c->proc);
+	struct mem_cgroup *memcg;
+
+	if (!w || !w->alive)
+		return -ESRCH;
+	collect(r, w);
+	memcg = group_of(r, c->word);
+	if (!memcg)
+		return -ENOENT;
+	if (!w->alive || w->exited)
+		return -ESRCH;
+	return task_set_memcg(r->q, w->task, memcg);
+}
+
+/* ---- the rest ------------------------------------------------------------------- */
+
+static int do_settle(struct run *r)
+{
+	dump(r, "/proc/sys/vm/lowmem_reserve_ratio");
+	return 0;
+}
+
+static int do_sleep(struct run *r, const struct oracle_cmd *c)
+{
+	model_sleep(r->m, (u64)c->number * NSEC_PER_MSEC);
+	reap(r);
+	return 0;
+}
+
+static int do_wait(struct run *r)
+{
+	for (u32 i = 0; i < r->nr_workers; i++)
+		collect(r, r->workers[i]);
+	reap(r);
+	return 0;
+}
+
+/* trace KB GROUP:EVENT... */
+static int do_trace(struct run *r, const struct oracle_cmd *c)
+{
+	int err = proc_put(r, "/sys/kernel/tracing/buffer_size_kb", c->word);
+
+	(void)proc_put(r, "/sys/kernel/tracing/trace_clock", "mono");
+	for (u32 i = 0; i < c->nr_rest; i++) {
+		char path[192], event[96];
+		int e;
+
+		snprintf(event, sizeof(event), "%s", c->rest[i]);
+		event[strcspn(event, ":")] = strchr(event, ':') ? '/' : 0;
+		snprintf(path, sizeof(path), "/sys/kernel/tracing/events/%s/enable", event);
+		e = proc_put(r, path, "1");
+		if (e)
+			err = e;
+	}
+	(void)proc_put(r, "/sys/kernel/tracing/trace", "");
+	(void)proc_put(r, "/sys/kernel/tracing/tracing_on", "1");
+	return err;
+}
+
+static void do_tracedump(struct run *r)
+{
+	(void)proc_put(r, "/sys/kernel/tracing/tracing_on", "0");
+	dump(r, "/sys/kernel/tracing/trace");
+}
+
+static int do_traceoff(struct run *r)
+{
+	(void)proc_put(r, "/sys/kernel/tracing/tracing_on", "0");
+	(void)proc_put(r, "/sys/kernel/tracing/events/enable", "0");
+	return 0;
+}
+
+/* What writes its own answer; false: not such a command. */
+static bool result_command(struct run *r, const struct oracle_cmd *c)
+{
+	const char *label = c->word ? c->word : "-";
+
+	switch (c->op) {
+	case OP_DEVICE:
+		return true;
+	case OP_SNAP:
+		snap(r, label, c->flags & FLAG_LITE);
+		return true;
+	case OP_VMSTAT:
+		snap_vmstat(r, label);
+		return true;
+	case OP_CAPTURE:
+		capture(r, label);
+		return true;
+	case OP_CAT:
+		dump(r, c->path);
+		return true;
+	case OP_DMESG:
+		dump_dmesg(r);
+		return true;
+	case OP_TRACEDUMP:
+		do_tracedump(r);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int answer(struct run *r, const struct oracle_cmd *c, bool *mine)
+{
+	switch (c->op) {
+	case OP_SETTLE:
+		return do_settle(r);
+	case OP_MOUNT:
+		return do_mount(r, c);
+	case OP_SWAPON:
+		return do_swapon(r, c);
+	case OP_SWAPOFF:
+		return do_swapoff(r, c);
+	case OP_DROP_CACHES:
+		return do_drop_caches(r, c);
+	case OP_COMPACT:
+		return proc_put(r, "/proc/sys/vm/compact_memory", "1");
+	case OP_SYNC:
+		sync_filesystems(r->q);
+		return 0;
+	case OP_DELAY:
+		return do_delay(r, c);
+	case OP_SYSCTL:
+		return do_sysctl(r, c);
+	case OP_WRITE:
+		return do_write(r, c);
+	case OP_HUGEPAGES:
+		return do_hugepages(r, c);
+	case OP_CGCREATE:
+		return do_cgcreate(r, c);
+	case OP_CGSET:
+		return do_cgset(r, c);
+	case OP_CGMOVE:
+		return do_cgmove(r, c);
+	case OP_SLEEP:
+		return do_sleep(r, c);
+	case OP_WAIT:
+		return do_wait(r);
+	case OP_PAGEFLAGS:
+		dump_pageflags(r, c->word ? c->word : "-");
+		return 0;
+	case OP_TRACE:
+		return do_trace(r, c);
+	case OP_TRACEOFF:
+		return do_traceoff(r);
+	default:
+		*mine = false;
+		return 0;
+	}
+}
+
+bool system_command(struct run *r, const struct oracle_cmd *c)
+{
+	bool mine = true;
+	int err;
+
+	if (result_command(r, c))
+		return true;
+	err = answer(r, c, &mine);
+	if (mine)
+		run_ok(r, err);
+	return mine;
+}

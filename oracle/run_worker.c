@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker does when it is told: maps, touches, frees, reads and writes
+ * as the guest's worker does, system call by system call.
+ *
+ * What it writes is described, not stored: the fill kinds of the scenario are
+ * content kinds of the model that compress as the guest's bytes do.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle/internal.h"
+#include "port/model/content.h"
+
+#define HUGE_ALIGN (2UL << 20)
+#define SEED_MASK  ((1UL << 46) - 1)
+
+/* The guest's: places of random touches are drawn the same. */
+static u64 mix(u64 x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9ULL;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* ---- mappings ------------------------------------------------------------------- */
+
+/* A place of 2 MiB alignment, found as the guest finds it: by a larger mapping. */
+static u64 aligned_place(struct run *r, struct mm_struct *mm, u64 len)
+{
+	u64 w = do_mmap(r->q, mm, 0, len + HUGE_ALIGN, 0,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, NULL, 0);
+
+	if (IS_ERR_VALUE(w))
+		return w;
+	(void)do_munmap(r->q, mm, w, PAGE_ALIGN(len + HUGE_ALIGN));
+	return ALIGN(w, HUGE_ALIGN);
+}
+
+static struct file *open_sized(struct run *r, const struct oracle_cmd *c)
+{
+	struct file *file = files_open(r, c->path, true, true);
+
+	if (!IS_ERR(file) && file->f_inode->i_size < c->len)
+		truncate_setsize(r->q, file->f_inode, c->len);
+	return file;
+}
+
+static int advise(struct run *r, struct mm_struct *mm, u64 addr, u64 len, int advice)
+{
+	enum { DONTNEED = 4 };
+
+	if (advice == DONTNEED)
+		return madvise_dontneed(r->q, mm, addr, len);
+	return -EINVAL;
+}
+
+static int work_mmap(struct worker *w, const struct oracle_cmd *c, struct reply *reply)
+{
+	struct run *r = w->run;
+	struct mm_struct *mm = w->task->mm;
+	struct file *file = NULL;
+	bool shared = !strcmp(c->word, "shared") || c->path;
+	int flags = shared && !(c->flags & FLAG_PRIVATE) ? MAP_SHARED : MAP_PRIVATE;
+	u64 addr = 0;
+
+	if (c->path) {
+		file = open_sized(r, c);
+		if (IS_ERR(file))
+			return (int)PTR_ERR(file);
+	} else {
+		flags |= MAP_ANONYMOUS;
+	}
+	if (c->flags & FLAG_POPULATE)
+		flags |= MAP_POPULATE;
+	if (c->flags & FLAG_HUGETLB) {
+		addr = (u64)-ENOMEM; /* until there are pools */
+	} else {
+		flags |= MAP_NORESERVE | MAP_FIXED;
+		addr = aligned_place(r, mm, c->len);
+		if (!IS_ERR_VALUE(addr))
+			addr = do_mmap(r->q, mm, addr, c->len, PROT_READ | PROT_WRITE, flags, file,
+				       0);
+	}
+	if (file)
+		fput(r->q, file);
+	if (IS_ERR_VALUE(addr))
+		return (int)addr;
+	if (c->flags & FLAG_THP)
+		(void)advise(r, mm, addr, c->len, 14);
+	if (c->flags & FLAG_NOTHP)
+		(void)advise(r, mm, addr, c->len, 15);
+	w->map[w->slot].addr = addr;
+	w->map[w->slot].len = c->len;
+	reply->val = addr;
+	return 0;
+}
+
+/* What a write of the command leaves in a page. */
+static void describe_fill(const struct oracle_cmd *c, struct touch *t)
+{
+	t->kind = CONTENT_KIND_ZERO;
+	t->seed = 0;
+	switch (c->fill) {
+	case FILL_WORD:
+		t->kind = CONTENT_KIND_PARTIAL;
+		t->seed =
+			CONTENT_PARTIAL_WORD << CONTENT_PARTIAL_SHIFT | (mix(c->seed) & SEED_MASK);
+		break;
+	case FILL_RAND:
+		if (!c->percent)
+			break;
+		t->kind = CONTENT_KIND_PARTIAL;
+		t->seed = (u64)c->percent << CONTENT_PARTIAL_SHIFT | (mix(c->seed) & SEED_MASK);
+		break;
+	case FILL_SAME:
+		t->kind = CONTENT_KIND_SAME;
+		t->seed = c->seed;
+		break;
+	case FILL_ZERO:
+		break;
+	}
+}
+
+static int touch_random(struct worker *w, const struct oracle_cmd *c, struct touch *t, u64 end,
+			struct reply *reply)
+{
+	const struct mapping *map = &w->map[w->slot];
+	u64 count = DIV_ROUND_UP(c->len, c->stride), x = c->seed * 2 + 1;
+
+	for (; reply->val < count; reply->val++) {
+		u64 off;
+
+		x = mix(x + 0x9e3779b97f4a7c15ULL);
+		off = c->off + x % count * c->stride;
+		if (off >= end)
+			continue;
+		t->addr = map->addr + off;
+		if (mmu_touch(w->run->m, w->task, t) != 1)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int work_touch(struct worker *w, const struct oracle_cmd *c, struct reply *reply)
+{
+	const struct mapping *map = &w->map[w->slot];
+	u64 end = min(c->off + c->len, map->len);
+	struct touch t = {.nr_pages = 1, .stride = 1, .write = !(c->flags & FLAG_READ)};
+
+	if (!map->addr)
+		return -EINVAL;
+	describe_fill(c, &t);
+	if (c->flags & FLAG_RANDOM)
+		return touch_random(w, c, &t, end, reply);
+	if (end <= c->off)
+		return 0;
+	if (c->stride % PAGE_SIZE == 0) {
+		t.addr = map->addr + c->off;
+		t.stride = c->stride >> PAGE_SHIFT;
+		t.nr_pages = DIV_ROUND_UP(end - c->off, c->stride);
+		reply->val = mmu_touch(w->run->m, w->task, &t);
+		return reply->val == t.nr_pages ? 0 : -EFAULT;
+	}
+	for (u64 off = c->off; off < end; off += c->stride, reply->val++) {
+		t.addr = map->addr + off;
+		if (mmu_touch(w->run->m, w->task, &t) != 1)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* MADV_DONTNEED on PIECE bytes out of every STRIDE, or munmap. */
+static int work_free(struct worker *w, const struct oracle_cmd *c, struct reply *reply)
+{
+	struct mapping *map = &w->map[w->slot];
+	struct run *r = w->run;
+	u64 end = min(c->off + c->len, map->len);
+	int err;
+
+	if (!map->addr)
+		return -EINVAL;
+	if (!c->ranged) {
+		err = do_munmap(r->q, w->task->mm, map->addr, PAGE_ALIGN(map->len));
+		if (!err)
+			map->addr = 0;
+		return err;
+	}
+	for (u64 off = c->off; off < end; off += c->stride) {
+		err = madvise_dontneed(r->q, w->task->mm, map->addr + off, c->piece);
+		if (err)
+			return err;
+		reply->val += c->piece / PAGE_SIZE;
+		if (fatal_signal_pending(w->task))
+			break;
+	}
+	return 0;
+}
+
+/* What takes a range of a mapping, the whole without a length. */
+static int work_range(struct worker *w, const struct oracle_cmd *c)
+{
+	const struct mapping *map = &w->map[w->slot];
+	struct mm_struct *mm = w->task->mm;
+	u64 len = c->len ? c->len : map->len;
+
+	if (!map->addr)
+		return -EINVAL;
+	if (c->op == OP_MADVISE)
+		return advise(w->run, mm, map->addr + c->off, len, (int)c->number);
+	return do_mlock(w->run->q, mm, map->addr + c->off, len, c->op == OP_MLOCK);
+}
+
+/* ---- files ---------------------------------------------------------------------- */
+
+static int work_io(struct worker *w, const struct oracle_cmd *c, struct reply *reply)
+{
+	bool write = c->op == OP_FWRITE;
+	struct run *r = w->run;
+	struct file *file = files_open(r, c->path, write, write);
+	s64 n = 0;
+
+	if (IS_ERR(file))
+		return (int)PTR_ERR(file);
+	for (u64 o = 0; o < c->len && !fatal_signal_pending(w->task); o += c->chunk) {
+		n = write ? generic_file_write(r->q, file, c->off + o, c->chunk)
+			  : generic_file_read(r->q, file, c->off + o, c->chunk);
+		if (n <= 0)
+			break;
+		reply->val += (u64)n;
+		cond_resched(r->q);
+	}
+	fput(r->q, file);
+	return n < 0 ? (int)n : 0;
+}
+
+static int work_fsync(struct worker *w, const struct oracle_cmd *c)
+{
+	struct file *file = files_open(w->run, c->path, true, false);
+	int err;
+
+	if (IS_ERR(file))
+		return (int)PTR_ERR(file);
+	err = vfs_fsync(w->run->q, file);
+	fput(w->run->q, file);
+	return err;
+}
+
+/* Many small files: the kernel's caches of names and inodes. */
+static int work_files(struct worker *w, const struct oracle_cmd *c, struct reply *reply)
+{
+	struct run *r = w->run;
+	int err;
+
+	if (!(c->flags & (FLAG_STAT | FLAG_UNLINK))) {
+		err = files_mkdir(r, c->path);
+		if (err && err != -EEXIST)
+			return err;
+	}
+	for (u64 i = c->from; i < c->from + c->len && !fatal_signal_pending(w->task); i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/f%llu", c->path, (unsigned long long)i);
+		err = 0;
+		if (c->flags & FLAG_STAT) {
+			err = files_stat(r, path);
+		} else if (c->flags & FLAG_UNLINK) {
+			err = files_unlink(r, path);
+		} else {
+			struct file *file = files_open(r, path, true, true);
+
+			if (IS_ERR(file))
+				return (int)PTR_ERR(file);
+			fput(r->q, file);
+		}
+		reply->val += !err;
+		cond_resched(r->q);
+	}
+	return 0;
+}
+
+/* ---- life ----------------------------------------------------------------------- */
+
+/* The child is the driver's, not this one's: it hears of its end. */
+static int work_fork(struct worker *w, struct reply *reply)
+{
+	struct task *task = copy_process(w->run->q, w->task, 0);
+
+	if (IS_ERR_OR_NULL(task))
+		return -ENOMEM;
+	task_set_parent(w->run->q, task, w->run->q->space->init_task);
+	task->node = w->task->node;
+	w->child->task = task;
+	reply->val = (u64)task->pid;
+	return 0;
+}
+
+static int do_command(struct worker *w, const struct oracle_cmd *c, struct reply *reply)
+{
+	switch (c->op) {
+	case OP_MMAP:
+		return work_mmap(w, c, reply);
+	case OP_TOUCH:
+		return work_touch(w, c, reply);
+	case OP_FREE:
+		return work_free(w, c, reply);
+	case OP_MADVISE:
+	case OP_MLOCK:
+	case OP_MUNLOCK:
+		return work_range(w, c);
+	case OP_FREAD:
+	case OP_FWRITE:
+		return work_io(w, c, reply);
+	case OP_FSYNC:
+		return work_fsync(w, c);
+	case OP_UNLINK:
+		return files_unlink(w->run, c->path);
+	case OP_FILES:
+		return work_files(w, c, reply);
+	case OP_FORK:
+		return work_fork(w, reply);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Sleeps until it is told something; false: it is to die. */
+static bool take_command(struct worker *w)
+{
+	while (!w->told && !fatal_signal_pending(w->task)) {
+		u32 seq = w->wake.seq;
+
+		if (!w->told)
+			model_wait(w->run->m, &w->wake, seq, UINT64_MAX);
+	}
+	if (fatal_signal_pending(w->task))
+		return false;
+	w->told = false;
+	return w->cmd.op != OP_EXIT && w->cmd.op != OP_KILL;
+}
+
+void worker_main(void *worker)
+{
+	struct worker *w = worker;
+	struct run *r = w->run;
+	struct task *task = w->task;
+
+	while (take_command(w)) {
+		struct reply reply = {0};
+		u64 start = model_now(r->m);
+
+		reply.minflt = -(long)task->min_flt;
+		reply.majflt = -(long)task->maj_flt;
+		reply.err = do_command(w, &w->cmd, &reply);
+		if (fatal_signal_pending(task))
+			break;
+		reply.ns = model_now(r->m) - start;
+		reply.minflt += (long)task->min_flt;
+		reply.majflt += (long)task->maj_flt;
+		w->reply = reply;
+		w->answered = true;
+		wake_up(r->q, &r->driver);
+	}
+	if (fatal_signal_pending(task))
+		w->signal = task->signal->exit_code ? task->signal->exit_code : SIGKILL;
+	do_exit(r->q, task, w->signal);
+	w->exited = true;
+	wake_up(r->q, &r->driver);
+}
