@@ -44,7 +44,7 @@ static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 si
 	inode->i_count = 1;
 	inode->i_nlink = 1;
 	inode->is_dir = is_dir;
-	inode->i_ra.prev_index = ULONG_MAX;
+	inode->i_ra.prev_pos = UINT64_MAX;
 	INIT_LIST_HEAD(&inode->i_extents);
 	INIT_LIST_HEAD(&inode->i_lru);
 	INIT_LIST_HEAD(&inode->i_io_list);

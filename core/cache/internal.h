@@ -9,7 +9,8 @@
 #include "cache/pagemap.h"
 
 #define PAGE_WAIT_TABLE_SIZE 256
-#define RA_MAX_PAGES	     32 /* 128 KiB: Linux's default read_ahead_kb */
+#define RA_MAX_PAGES	     32	 /* 128 KiB: Linux's default read_ahead_kb */
+#define RA_MAX_IO_PAGES	     320 /* BLK_DEF_MAX_SECTORS: 1280 KiB */
 #define SECTORS_PER_PAGE     8
 
 /* CPU time of a page's way through read() and write(): the copy, mostly. */
@@ -67,6 +68,9 @@ void page_cache_sync_ra(struct quire *q, struct address_space *m, struct file_ra
 void page_cache_async_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
 			 struct page *page, unsigned long index, unsigned long req, gfp_t gfp);
 void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index, gfp_t gfp);
+/* A fault found its page: a hit, and perhaps a mark. */
+void page_cache_fault_hit(struct quire *q, struct address_space *m, struct page *page,
+			  unsigned long index, gfp_t gfp);
 /* Starts reading a locked page that is not up to date; the end of the I/O
  * unlocks it. -ENOMEM leaves it locked. */
 int filemap_read_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp);

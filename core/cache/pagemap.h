@@ -69,7 +69,8 @@ struct address_space {
 struct file_ra_state {
 	unsigned long start;
 	unsigned int size, async_size;
-	unsigned long prev_index; /* page last read; ULONG_MAX: none */
+	unsigned int mmap_miss; /* faults: misses beyond hits */
+	u64 prev_pos;		/* byte behind the last one read; UINT64_MAX: none */
 };
 
 struct inode {
@@ -140,11 +141,12 @@ struct backing_dev {
 	unsigned long nr_written, nr_dirtied; /* pages, ever */
 	unsigned long nr_writeback;
 	unsigned int ra_pages;	   /* readahead's largest window: 32 (128 KiB) */
+	unsigned int io_pages;	   /* the largest transfer: 320 (max_sectors_kb 1280) */
 	unsigned int nr_throttled; /* tasks asleep in balance_dirty_pages() */
 	unsigned long nr_errors;   /* failed bios */
 	bool has_flusher;
 	bool synchronous; /* a transfer is over when submit returns (pmem, zram): swap skips the cache */
-	bool rotational;  /* a disk that seeks: swap reads ahead by slot, not by address */
+	bool rotational;    /* a disk that seeks: swap reads ahead by slot, not by address */
 	u64 last_old_flush; /* ns: dirty_writeback's last round */
 	unsigned long ios_read, ios_write, pages_read, pages_write;
 	bool flusher_wanted;

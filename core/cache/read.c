@@ -54,8 +54,7 @@ struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned
 			return ERR_PTR(-EFAULT);
 		page = find_get_page(q, m, index);
 		if (likely(page)) {
-			if (unlikely(PageReadahead(page)))
-				page_cache_async_ra(q, m, &inode->i_ra, page, index, 1, gfp);
+			page_cache_fault_hit(q, m, page, index, gfp);
 		} else {
 			*major = true;
 			page_cache_around_ra(q, m, index, gfp);
@@ -139,11 +138,11 @@ s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length)
 			return pos > start ? (s64)(pos - start) : PTR_ERR(page);
 		charge_ns(q, COPY_PAGE_NS * (next - pos) / PAGE_SIZE);
 		/* Small reads of one page are one use. */
-		if (index != ra->prev_index)
+		if (index != (ra->prev_pos - 1) >> PAGE_SHIFT)
 			mark_page_accessed(q, page);
-		ra->prev_index = index;
 		put_page(q, page);
 		pos = next;
+		ra->prev_pos = pos;
 		if (unlikely(index % 64 == 63)) {
 			cond_resched(q);
 			if (fatal_signal(q))

@@ -13,8 +13,10 @@
  * unlocks them.  Neighbours on the device share a bio of up to
  * QUIRE_BIO_MAX_PAGES pages.
  *
- * Differs from Linux: the window is not looked for in the cache's history
- * (count_history_pages) when a reader has none.
+ * A reader without a window that comes behind cached pages may go on with a stream:
+ * then it gets one (try_context_readahead()).
+ *
+ * Differs from Linux: faults share one window an inode.
  */
 #include "cache/internal.h"
 
@@ -78,20 +80,22 @@ static int read_page_into_bio(struct quire *q, struct inode *inode, struct page 
 }
 
 /*
- * Brings pages [index, index + nr) in as far as they are missing; the page at
- * mark gets PG_readahead.  Ends early at the file's end or when memory does.
+ * Brings pages [index, index + nr) in as far as they are missing; the page
+ * `lookahead` before the end gets PG_readahead.  Ends early when memory does.
  */
 static void page_cache_ra_unbounded(struct quire *q, struct address_space *m, unsigned long index,
-				    unsigned long nr, unsigned long mark, gfp_t gfp)
+				    unsigned long nr, unsigned long lookahead, gfp_t gfp)
 {
+	unsigned long end = index + nr, mark = lookahead <= nr ? end - lookahead : ULONG_MAX;
+	struct quire_context *context = current_context(q);
+	unsigned int nofs = context->flags & PF_MEMALLOC_NOFS;
 	struct inode *inode = m->host;
-	unsigned long size = inode_pages(inode);
 	struct quire_bio *bio = NULL;
 
-	if (index >= size)
-		return;
-	nr = min(nr, size - index);
-	for (unsigned long end = index + nr; index < end; index++) {
+	/* Reclaim for these pages must not wait for the file system: they are
+	 * locked. */
+	context->flags |= PF_MEMALLOC_NOFS;
+	for (; index < end; index++) {
 		void *entry;
 		struct page *page;
 		int err;
@@ -121,6 +125,17 @@ static void page_cache_ra_unbounded(struct quire *q, struct address_space *m, un
 	}
 	if (bio)
 		submit_read(q, inode->i_sb->bdi, &bio);
+	context->flags = (context->flags & ~(unsigned int)PF_MEMALLOC_NOFS) | nofs;
+}
+
+/* The same, as far as the file goes; the mark moves with a cut end. */
+static void do_page_cache_ra(struct quire *q, struct address_space *m, unsigned long index,
+			     unsigned long nr, unsigned long lookahead, gfp_t gfp)
+{
+	unsigned long size = inode_pages(m->host);
+
+	if (index < size)
+		page_cache_ra_unbounded(q, m, index, min(nr, size - index), lookahead, gfp);
 }
 
 static unsigned int ra_max(const struct address_space *m)
@@ -131,7 +146,7 @@ static unsigned int ra_max(const struct address_space *m)
 }
 
 /* The first window of a reader that asks for req pages at once. */
-static unsigned int init_ra_size(unsigned long req, unsigned int max_pages)
+static unsigned int init_ra_size(unsigned long req, unsigned long max_pages)
 {
 	unsigned long size = roundup_pow_of_two(req);
 
@@ -139,75 +154,125 @@ static unsigned int init_ra_size(unsigned long req, unsigned int max_pages)
 		return (unsigned int)size * 4;
 	if (size <= max_pages / 4)
 		return (unsigned int)size * 2;
-	return max_pages;
+	return (unsigned int)max_pages;
 }
 
-static unsigned int next_ra_size(unsigned int cur, unsigned int max_pages)
+static unsigned int next_ra_size(unsigned int cur, unsigned long max_pages)
 {
 	if (cur < max_pages / 16)
 		return cur * 4;
-	return cur <= max_pages / 2 ? cur * 2 : max_pages;
+	return cur <= max_pages / 2 ? cur * 2 : (unsigned int)max_pages;
 }
 
-static void ra_submit(struct quire *q, struct address_space *m, struct file_ra_state *ra, gfp_t gfp)
+static bool page_cached(struct quire *q, struct address_space *m, unsigned long index)
 {
-	page_cache_ra_unbounded(q, m, ra->start, ra->size, ra->start + ra->size - ra->async_size,
-				gfp);
+	void *entry;
+
+	spin_lock(q, &m->i_pages_lock);
+	entry = xa_load(&m->i_pages, index);
+	spin_unlock(q, &m->i_pages_lock);
+	return entry && !xa_is_value(entry);
+}
+
+/* The first page from index on that is missing, at most max pages further. */
+static unsigned long page_cache_next_miss(struct quire *q, struct address_space *m,
+					  unsigned long index, unsigned long max)
+{
+	for (; max && page_cached(q, m, index); max--)
+		index++;
+	return index;
+}
+
+/* A reader without a window, behind pages that a stream may have left: there is
+ * one if they are more than it asks for. */
+static bool try_context_readahead(struct quire *q, struct address_space *m,
+				  struct file_ra_state *ra, unsigned long index, unsigned long req,
+				  unsigned long max)
+{
+	unsigned long size = 0;
+
+	while (size < max && size < index && page_cached(q, m, index - 1 - size))
+		size++;
+	if (size <= req)
+		return false;
+	/* From the file's start on: a whole file is being read. */
+	if (size >= index)
+		size *= 2;
+	ra->start = index;
+	ra->size = (unsigned int)min(size + req, max);
+	ra->async_size = 1;
+	return true;
+}
+
+/*
+ * What comes of a miss at index (page NULL) or of coming to a marked page: see
+ * the head of this file.  Linux: ondemand_readahead().
+ */
+static void ondemand_readahead(struct quire *q, struct address_space *m, struct file_ra_state *ra,
+			       struct page *page, unsigned long index, unsigned long req, gfp_t gfp)
+{
+	const struct backing_dev *bdi = m->host->i_sb->bdi;
+	unsigned long max_pages = ra_max(m);
+
+	/* One large request may be as large as the device takes. */
+	if (req > max_pages && bdi->io_pages > max_pages)
+		max_pages = min(req, (unsigned long)bdi->io_pages);
+	if (index &&
+	    (index == ra->start + ra->size - ra->async_size || index == ra->start + ra->size)) {
+		ra->start += ra->size;
+		ra->size = next_ra_size(ra->size, max_pages);
+		ra->async_size = ra->size;
+	} else if (index && page) {
+		/* A mark of another reader's: on from where its pages end. */
+		unsigned long start = page_cache_next_miss(q, m, index + 1, max_pages);
+
+		if (start - index > max_pages)
+			return;
+		ra->start = start;
+		ra->size = next_ra_size((unsigned int)(start - index + req), max_pages);
+		ra->async_size = ra->size;
+	} else if (!index || req > max_pages || index - (ra->prev_pos >> PAGE_SHIFT) <= 1) {
+		ra->start = index;
+		ra->size = init_ra_size(req, max_pages);
+		ra->async_size = ra->size > req ? ra->size - (unsigned int)req : ra->size;
+	} else if (!try_context_readahead(q, m, ra, index, req, max_pages)) {
+		/* A lone read somewhere: no more than that. */
+		do_page_cache_ra(q, m, index, req, 0, gfp);
+		return;
+	}
+	/* Would the first page read be the mark?  Then take two windows at once. */
+	if (index == ra->start && ra->size == ra->async_size) {
+		unsigned int add = next_ra_size(ra->size, max_pages);
+
+		if (ra->size + add <= max_pages) {
+			ra->async_size = add;
+			ra->size += add;
+		} else {
+			ra->size = (unsigned int)max_pages;
+			ra->async_size = (unsigned int)max_pages >> 1;
+		}
+	}
+	do_page_cache_ra(q, m, ra->start, ra->size, ra->async_size, gfp);
 }
 
 void page_cache_sync_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
 			unsigned long index, unsigned long req, gfp_t gfp)
 {
-	unsigned int max_pages = ra_max(m);
-
-	if (!max_pages)
-		return;
-	req = min(req, (unsigned long)max_pages);
-	if (index && index == ra->start + ra->size && ra->size) {
-		/* On behind the window: its next. */
-		ra->start += ra->size;
-		ra->size = next_ra_size(ra->size, max_pages);
-		ra->async_size = ra->size;
-	} else if (!index || (ra->prev_index != ULONG_MAX && index - ra->prev_index <= 1)) {
-		/* The file's start, or one page after the last: sequential. */
-		ra->start = index;
-		ra->size = init_ra_size(req, max_pages);
-		ra->async_size = ra->size > req ? ra->size - (unsigned int)req : ra->size;
-	} else {
-		page_cache_ra_unbounded(q, m, index, req, ULONG_MAX, gfp);
-		return;
-	}
-	/* Would the first page read be the mark?  Then take two at once. */
-	if (index == ra->start && ra->size == ra->async_size) {
-		unsigned int add = next_ra_size(ra->size, max_pages);
-
-		ra->async_size = add;
-		ra->size = min(ra->size + add, max_pages);
-		if (ra->async_size >= ra->size)
-			ra->async_size = ra->size / 2;
-	}
-	ra_submit(q, m, ra, gfp);
+	if (ra_max(m))
+		ondemand_readahead(q, m, ra, NULL, index, req, gfp);
 }
 
 void page_cache_async_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
 			 struct page *page, unsigned long index, unsigned long req, gfp_t gfp)
 {
-	unsigned int max_pages = ra_max(m);
-
-	if (!max_pages || PageWriteback(page))
+	if (!ra_max(m) || PageWriteback(page))
 		return;
 	ClearPageReadahead(page);
-	if (index == ra->start + ra->size - ra->async_size) {
-		ra->start += ra->size;
-		ra->size = next_ra_size(ra->size, max_pages);
-	} else {
-		/* Somebody else's mark: a window behind it. */
-		ra->start = index + 1;
-		ra->size = next_ra_size(init_ra_size(req, max_pages), max_pages);
-	}
-	ra->async_size = ra->size;
-	ra_submit(q, m, ra, gfp);
+	ondemand_readahead(q, m, ra, page, index, req, gfp);
 }
+
+/* So many more misses than hits, and reading around them is given up. */
+#define MMAP_LOTSAMISS 100
 
 void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index, gfp_t gfp)
 {
@@ -216,10 +281,25 @@ void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned lon
 
 	if (!max_pages)
 		return;
+	if (ra->mmap_miss < MMAP_LOTSAMISS * 10)
+		ra->mmap_miss++;
+	if (ra->mmap_miss > MMAP_LOTSAMISS)
+		return;
 	ra->start = index > max_pages / 2 ? index - max_pages / 2 : 0;
 	ra->size = max_pages;
 	ra->async_size = max_pages / 4;
-	ra_submit(q, m, ra, gfp);
+	do_page_cache_ra(q, m, ra->start, ra->size, ra->async_size, gfp);
+}
+
+void page_cache_fault_hit(struct quire *q, struct address_space *m, struct page *page,
+			  unsigned long index, gfp_t gfp)
+{
+	struct file_ra_state *ra = &m->host->i_ra;
+
+	if (ra->mmap_miss)
+		ra->mmap_miss--;
+	if (unlikely(PageReadahead(page)))
+		page_cache_async_ra(q, m, ra, page, index, ra_max(m), gfp);
 }
 
 int filemap_read_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp)

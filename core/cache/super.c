@@ -64,6 +64,7 @@ struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *
 	bdi->dev = dev;
 	bdi->name = copy;
 	bdi->ra_pages = RA_MAX_PAGES;
+	bdi->io_pages = RA_MAX_IO_PAGES;
 	bdi->write_bandwidth = INIT_BANDWIDTH;
 	spin_lock_init(&bdi->wb_lock, LOCK_WB_LIST);
 	INIT_LIST_HEAD(&bdi->b_dirty);
@@ -135,7 +136,7 @@ struct file *alloc_file(struct quire *q, struct inode *inode, bool writable)
 		.f_inode = inode,
 		.f_count = 1,
 		.writable = writable,
-		.f_ra = {.prev_index = ULONG_MAX},
+		.f_ra = {.prev_pos = UINT64_MAX},
 	};
 	ihold(inode);
 	return file;

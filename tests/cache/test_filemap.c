@@ -211,11 +211,49 @@ static void random_reads(struct testbox *t, void *arg)
 	remove_file(t, file);
 }
 
+/* As Linux: a new reader behind what another read goes on with that stream, one
+ * large request may be as large as the device's transfers, and faults that miss
+ * a hundred times more often than they hit read one page each. */
+static void windows(struct testbox *t, void *arg)
+{
+	struct file *file = make_file(t, 8000 * PAGE_SIZE), *other;
+	struct quire *q = t->q;
+	bool major = false;
+	unsigned long read;
+
+	(void)arg;
+	(void)generic_file_read(q, file, 0, 64 * PAGE_SIZE);
+	read = t->bdi->pages_read;
+	other = alloc_file(q, file->f_inode, false);
+	assert_non_null(other);
+	(void)generic_file_read(q, other, (u64)read * PAGE_SIZE, 16 * PAGE_SIZE);
+	/* All of the window is history: 32 pages; the page at its end is marked. */
+	assert_int_equal(other->f_ra.start, read);
+	assert_int_equal(other->f_ra.size, 32);
+	assert_int_equal(other->f_ra.async_size, 1);
+	assert_int_equal(t->bdi->pages_read, read + 32);
+	fput(q, other);
+	read = t->bdi->pages_read;
+	(void)generic_file_read(q, file, 2000 * PAGE_SIZE, 1000 * PAGE_SIZE);
+	assert_in_range(t->bdi->pages_read - read, 1000, 1000 + 320);
+	for (unsigned long i = 0; i < 101; i++) {
+		struct page *page = filemap_get_page(q, &file->f_inode->i_data, 4000 + 33 * i,
+						     GFP_HIGHUSER_MOVABLE, &major);
+
+		assert_false(IS_ERR(page));
+		put_page(q, page);
+		read = i == 99 ? t->bdi->pages_read : read;
+	}
+	assert_int_equal(t->bdi->pages_read - read, 1);
+	remove_file(t, file);
+}
+
 static void test_readahead(void **state)
 {
 	(void)state;
 	run(readahead);
 	run(random_reads);
+	run(windows);
 }
 
 /* ---- failures -------------------------------------------------------------- */
