@@ -44,6 +44,7 @@ HOST    := $(sort $(wildcard port/host/*.c))
 MODEL   := $(sort $(wildcard port/model/*.c))
 MACHINE := $(sort $(wildcard machine/*.c))
 ORACLE  := $(sort $(wildcard oracle/*.c))
+EXPLAIN := $(sort $(wildcard explain/*.c))
 PROCFS  := $(sort $(wildcard procfs/*.c))
 CLI     := $(sort $(wildcard cli/*.c))
 # Tests: a folder a floor; those in host/ run on the host port, in tools/ they
@@ -100,7 +101,7 @@ FORCE:
 
 # ---- the program, the library -----------------------------------------------
 
-PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(ORACLE) $(PROCFS) $(CLI)
+PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(ORACLE) $(EXPLAIN) $(PROCFS) $(CLI)
 define PROGRAM_RULE
 $(B)/$(1)/quire: $(call objs,$(1),$(PROGRAM))
 	@echo "  LD    $(1)  $$@"
@@ -130,7 +131,7 @@ $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(TESTLIB) $(CORE) $(3))
 	@echo "  LD    $(1)  $$@"
 	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
 endef
-$(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE) $(ORACLE))))
+$(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE) $(ORACLE) $(EXPLAIN))))
 $(foreach t,$(BENCH:.c=),$(eval $(call TEST_RULE,model,$(t),$(MODEL) $(MACHINE))))
 define HOST_TEST_RULE
 $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(CORE) $(HOST))

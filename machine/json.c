@@ -4,9 +4,10 @@
  * minute and the kills, for whoever draws or compares nights.  Times are ns
  * since the scenario's start, sizes are bytes, the rest is counted since boot.
  */
+#include "machine/json.h"
 #include "machine/events.h"
 
-static void put_string(FILE *f, const char *s)
+void json_put_string(FILE *f, const char *s)
 {
 	fputc('"', f);
 	for (; *s; s++) {
@@ -39,7 +40,7 @@ static void put_events(struct machine *m, FILE *f)
 	for (size_t i = 0; i < nr; i++) {
 		fprintf(f, "%s\n  {\"ns\": %llu, \"kind\": \"%s\", \"text\": ", i ? "," : "",
 			(unsigned long long)events[i].ns, kinds[events[i].kind]);
-		put_string(f, events[i].text);
+		json_put_string(f, events[i].text);
 		fputc('}', f);
 	}
 	fprintf(f, "\n ],\n");
@@ -93,9 +94,9 @@ static void put_kills(struct machine *m, FILE *f)
 
 		fprintf(f, "%s\n  {\"ns\": %llu, \"pid\": %d, \"comm\": ", i ? "," : "",
 			(unsigned long long)k->ns, k->pid);
-		put_string(f, k->comm);
+		json_put_string(f, k->comm);
 		fprintf(f, ", \"invoker\": ");
-		put_string(f, k->invoker);
+		json_put_string(f, k->invoker);
 		fprintf(f, ", \"memcg\": %s, \"oom_score_adj\": %d, \"points\": %ld",
 			k->memcg ? "true" : "false", k->adj, k->points);
 		put_pages(f, "total", k->totalpages);
@@ -110,7 +111,7 @@ static void put_kills(struct machine *m, FILE *f)
 			const struct runner_up *r = &k->runners_up[j];
 
 			fprintf(f, "%s\n   {\"pid\": %d, \"comm\": ", j ? "," : "", r->pid);
-			put_string(f, r->comm);
+			json_put_string(f, r->comm);
 			fprintf(f, ", \"oom_score_adj\": %d, \"points\": %ld", r->adj, r->points);
 			put_pages(f, "rss", r->rss);
 			fputc('}', f);
@@ -125,7 +126,7 @@ void machine_write_json(struct machine *m, FILE *f)
 	const struct scenario *s = machine_scenario(m);
 
 	fprintf(f, "{\n \"name\": ");
-	put_string(f, s ? s->name : "capture");
+	json_put_string(f, s ? s->name : "capture");
 	fprintf(f, ",\n \"seed\": %llu,\n \"length_ns\": %llu,\n",
 		(unsigned long long)(s ? s->seed : 0), (unsigned long long)machine_length(m));
 	put_events(m, f);

@@ -28,6 +28,12 @@ if [ -z "${QUIRE_TREES:-}" ] && [ -d "$trees" ]; then
 	QUIRE_TREES=$(cd "$trees" && pwd)
 	export QUIRE_TREES
 fi
+# Real OOM reports for tests/explain/, likewise.
+reports=$(dirname "$0")/../../shared/oom-reports
+if [ -z "${QUIRE_OOM_REPORTS:-}" ] && [ -f "$reports/index.tsv" ]; then
+	QUIRE_OOM_REPORTS=$(cd "$reports" && pwd)
+	export QUIRE_OOM_REPORTS
+fi
 count() { # lines of cmocka's totals that match $1
 	sed -n "s/^\[  $1 *\] [^0-9]*\([0-9]*\) test.*/\1/p" "$out" | awk '{n += $1} END {print n + 0}'
 }

@@ -16,6 +16,7 @@
  * Lock: tasklist_lock while processes are looked at; nothing sleeps under it.
  */
 #include "oom/internal.h"
+#include "oom/rules.h"
 
 bool oom_unkillable_task(const struct quire *q, const struct task *p)
 {
@@ -57,19 +58,19 @@ bool tsk_is_oom_victim(const struct task *task)
 static long __oom_badness(struct quire *q, struct task *p, unsigned long totalpages)
 {
 	const struct task *t;
-	long points, adj;
+	struct oom_points_of what;
 
 	if (oom_unkillable_task(q, p))
 		return LONG_MIN;
 	t = find_task_mm(p);
-	if (!t)
+	if (!t || (t->mm->flags & BIT(MMF_OOM_SKIP)))
 		return LONG_MIN;
-	adj = t->signal->oom_score_adj;
-	if (adj == OOM_SCORE_ADJ_MIN || (t->mm->flags & BIT(MMF_OOM_SKIP)))
-		return LONG_MIN;
-	points = (long)(get_mm_rss(t->mm) + get_mm_counter(t->mm, MM_SWAPENTS)) +
-		 t->mm->pgtables_bytes / (long)PAGE_SIZE;
-	return points + adj * (long)(totalpages / 1000);
+	what = (struct oom_points_of){.rss = (long)get_mm_rss(t->mm),
+				      .swapents = (long)get_mm_counter(t->mm, MM_SWAPENTS),
+				      .pgtables = t->mm->pgtables_bytes / (long)PAGE_SIZE,
+				      .adj = t->signal->oom_score_adj,
+				      .root = !t->uid};
+	return oom_rules_points(oom_rules_of(0, false), &what, totalpages);
 }
 
 long oom_badness(struct quire *q, struct task *p, unsigned long totalpages)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel printed, out of whatever keeps it.
+ */
+#ifndef QUIRE_EXPLAIN_LOG_H
+#define QUIRE_EXPLAIN_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define LOG_LINE_MAX 16384 /* longer ones are cut */
+
+/* A message without what dmesg, syslog, journald and mailers put before it. */
+struct log_message {
+	char text[LOG_LINE_MAX];
+	size_t len;
+	unsigned long line; /* of the file, from 1: where it begins */
+	bool stamped;	    /* it had the kernel's time: [ 1.234567] */
+	double seconds;	    /* that time; 0 without one */
+};
+
+struct log {
+	FILE *file;
+	unsigned long line;
+	bool have_next, eof;
+	struct log_message next;
+	unsigned long binary; /* bytes that no log has */
+};
+
+void log_init(struct log *log, FILE *file);
+
+/*
+ * The next message; false at the end.  Lines without the kernel's time that
+ * follow one that has it belong to it, as mailers and the kernel itself break
+ * messages; at most LOG_LINE_MAX bytes of it are kept.
+ */
+bool log_read(struct log *log, struct log_message *msg);
+
+/* Strips what stands before the kernel's own text; for tests. */
+const char *log_strip(const char *line, bool *stamped, double *seconds);
+
+#endif
