@@ -124,6 +124,20 @@ freestanding: $(call objs,freestanding,$(CORE))
 	@ld -r -o $(B)/freestanding/quire-core.o $^
 	@sh tests/symbols.sh core $(B)/freestanding/quire-core.o
 
+# ---- fuzzing: long, and not a part of check ----------------------------------
+
+# make fuzz [FUZZ=explain] [SECONDS=60] [SEEDS=folder]: clang's libFuzzer.
+FUZZ    := explain
+SECONDS := 60
+FUZZ_explain := $(EXPLAIN) machine/json_string.c core/oom/rules.c
+.PHONY: fuzz
+fuzz:
+	@mkdir -p build/fuzz/$(FUZZ).corpus
+	@clang $(CSTD) $(CPPBASE) -Iport/model -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o build/fuzz/$(FUZZ) fuzz/fuzz_$(FUZZ).c $(FUZZ_$(FUZZ))
+	@build/fuzz/$(FUZZ) -max_total_time=$(SECONDS) -max_len=65536 -timeout=5 -rss_limit_mb=1024 \
+		build/fuzz/$(FUZZ).corpus $(SEEDS)
+
 # ---- tests ------------------------------------------------------------------
 
 define TEST_RULE

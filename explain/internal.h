@@ -53,6 +53,10 @@ bool take_kill(struct report *r, const char *text);
 bool is_kill(const char *text);
 bool is_chosen(const char *text);
 
+/* Larger ones are no amounts: sums and products of those that are cannot overflow. */
+#define NUMBER_MAX (1L << 48)
+long bounded(long n);
+
 /* The number behind key, which stands at the start or behind a blank; false:
  * there is none.  A blank may stand before the number. */
 bool number_after(const char *text, const char *key, long *value);

@@ -22,6 +22,11 @@ void copy_text(char *to, size_t cap, const char *from, const char *end)
 	to[len] = '\0';
 }
 
+long bounded(long n)
+{
+	return n > NUMBER_MAX ? NUMBER_MAX : n < -NUMBER_MAX ? -NUMBER_MAX : n;
+}
+
 bool number_after(const char *text, const char *key, long *value)
 {
 	size_t len = strlen(key);
@@ -33,7 +38,7 @@ bool number_after(const char *text, const char *key, long *value)
 		if ((p > text && p[-1] != ' ' && p[-1] != ',' && p[-1] != '(') ||
 		    (!isdigit((unsigned char)*digits) && *digits != '-'))
 			continue;
-		*value = strtol(digits, &end, 10);
+		*value = bounded(strtol(digits, &end, 10));
 		return end > digits;
 	}
 	return false;
@@ -155,7 +160,7 @@ bool take_reserve(struct report *r, const char *text)
 
 		if (end == p)
 			break;
-		z->reserve[z->nr_reserve++] = n;
+		z->reserve[z->nr_reserve++] = bounded(n);
 	}
 	return true;
 }
@@ -186,11 +191,11 @@ bool take_blocks(struct report *r, const char *text)
 		kb = strtol(end + 1, &end, 10);
 		if (n < 0 || kb <= 0)
 			break;
-		if (!z->nr_orders)
+		if (!z->nr_orders && kb <= 256)
 			r->page_kb = kb;
 		if (!strncmp(end, "kB (C)", 6))
 			z->cma_only |= 1u << z->nr_orders;
-		z->blocks[z->nr_orders++] = n;
+		z->blocks[z->nr_orders++] = bounded(n);
 	}
 	return true;
 }
@@ -249,7 +254,7 @@ bool take_totals(struct report *r, const char *text)
 			r->hugetlb_kb += n * size;
 		return true;
 	}
-	n = strtol(text, &end, 10);
+	n = bounded(strtol(text, &end, 10));
 	if (end == text || n < 0)
 		return false;
 	if (ends_with(end, " total pagecache pages"))

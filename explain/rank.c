@@ -8,6 +8,7 @@
  * task may use.  Where that decides, the answer is "undecidable" and why.
  */
 #include "explain/explain.h"
+#include "explain/internal.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static void count_memory(struct explanation *e)
 			max /= r->page_kb;
 			if (r->swap_total_kb >= 0)
 				e->total_pages += max < swap ? max : swap;
-			else if (max < LONG_MAX / 4096 / 16)
+			else if (max < NUMBER_MAX / 16)
 				e->total_pages += max;
 		}
 		return;
@@ -89,6 +90,8 @@ static void count_memory(struct explanation *e)
 		e->memory_kb = (r->ram - (r->reserved > 0 ? r->reserved : 0)) * r->page_kb;
 	else
 		e->memory_kb = zones_kb(r, "");
+	if (e->memory_kb < 0)
+		e->memory_kb = 0;
 	e->total_pages = e->memory_kb / r->page_kb;
 	if (!strcmp(r->constraint, "CONSTRAINT_MEMORY_POLICY") && zones_kb(r, r->nodemask))
 		e->total_pages = zones_kb(r, r->nodemask) / r->page_kb;

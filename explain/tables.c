@@ -10,7 +10,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,7 +136,7 @@ bool take_task(struct report_reader *rd, const char *text)
 		errno = 0;
 		n = strtol(p, &end, 10);
 		/* Sums of columns stay far from overflow. */
-		if (end == p || errno || n > LONG_MAX / 64 || n < -(LONG_MAX / 64))
+		if (end == p || errno || n > NUMBER_MAX || n < -NUMBER_MAX)
 			return false;
 		if (n < 0 && rd->columns[i] != COL_ADJ && rd->columns[i] != COL_OTHER)
 			return false;
@@ -166,10 +165,10 @@ bool take_slab(struct report_reader *rd, const char *text)
 	}
 	if (rd->section != SECTION_SLABS || !len)
 		return false;
-	slab.used_kb = strtol(text + len, &end, 10);
+	slab.used_kb = bounded(strtol(text + len, &end, 10));
 	if (strncmp(end, "KB", 2))
 		return !strncmp(text, "Name ", 5);
-	slab.total_kb = strtol(end + 2, &end, 10);
+	slab.total_kb = bounded(strtol(end + 2, &end, 10));
 	if (strncmp(end, "KB", 2) || slab.total_kb < 0)
 		return false;
 	copy_text(slab.name, sizeof(slab.name), text, text + len);

@@ -7,22 +7,6 @@
 #include "machine/json.h"
 #include "machine/events.h"
 
-void json_put_string(FILE *f, const char *s)
-{
-	fputc('"', f);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			fprintf(f, "\\%c", c);
-		else if (c < 32)
-			fprintf(f, "\\u%04x", c);
-		else
-			fputc(c, f);
-	}
-	fputc('"', f);
-}
-
 static void put_events(struct machine *m, FILE *f)
 {
 	static const char *const kinds[] = {

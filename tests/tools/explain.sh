@@ -1,0 +1,23 @@
+#!/bin/bash
+# quire explain reads what the machine itself prints when it runs out of memory,
+# and agrees with it about the victim.
+. "$(dirname "$0")/lib"
+need python3
+boot --end -- dmesg >"$dir/log" || fail "dmesg"
+victim=$(sed -n 's/.*Killed process \([0-9]*\) (.*/\1/p' "$dir/log" | tail -1)
+[ -n "$victim" ] || fail "nobody was killed"
+"$quire" explain --last "$dir/log" >"$dir/text" || fail "explain"
+grep -q "(pid $victim) was killed" "$dir/text" || fail "the text does not name the victim"
+"$quire" explain --json "$dir/log" >"$dir/json" || fail "explain --json"
+python3 - "$dir/json" "$victim" <<'P' || fail "the data"
+import json, sys
+reports = json.load(open(sys.argv[1]))
+full = [r for r in reports if r["tasks"]]
+assert full and all(r["agreement"].startswith("agree") for r in full), [r["agreement"] for r in full]
+assert reports[-1]["victim"]["pid"] == int(sys.argv[2])
+assert all(r["complete"] for r in full)
+P
+echo "nothing" | "$quire" explain 2>/dev/null
+[ $? -eq 1 ] || fail "a log without a report"
+"$quire" explain "$dir/none" 2>/dev/null
+[ $? -eq 2 ] || fail "a file that is not there"
