@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine by its sizes: what the kernel and the firmware keep is what
- * Linux 6.1 keeps on a machine of this kind, in one piece of each node.
+ * A machine and what its kernel made of it when the guest program starts.
+ *
+ * The layout is the early boot's (profile_early.c): to the page.  The instance
+ * boots from it as the kernel does, with the initrd and init's code still
+ * taken, so that watermarks, reserves and min_free_kbytes are those of boot;
+ * then they are given back.
  */
 #include "oracle/profile.h"
+#include "oracle/profile_layout.h"
 
 #include <quire/proc.h>
+#include "page/alloc.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* Of 512 MiB, 468,416 KiB are managed: descriptors of frames are 1/64, the
- * rest is the kernel itself. */
-#define KERNEL_BYTES (47ULL << 20)
 
 static char *command_line(const struct oracle_vm *vm)
 {
@@ -35,36 +37,86 @@ static char *command_line(const struct oracle_vm *vm)
 	return text;
 }
 
+struct private
+{
+	char *cmdline;
+	struct profile_layout *layout;
+};
+
+/* Distances count as given when one is said that is not the usual. */
+static bool has_distances(const struct oracle_vm *vm)
+{
+	for (u32 a = 0; a < vm->nr_nodes; a++)
+		for (u32 b = 0; b < vm->nr_nodes; b++)
+			if (a != b && vm->distance[a][b])
+				return true;
+	return false;
+}
+
+static struct profile_layout *make_layout(const struct oracle_vm *vm, const char *cmdline)
+{
+	static const struct early_machine none;
+	struct early_machine m = none;
+
+	m.nr_nodes = vm->nr_nodes;
+	m.nr_cpus = vm->smp;
+	m.distances = has_distances(vm);
+	m.nvdimm = (vm->nr_swaps || vm->data) && !vm->virtio;
+	m.cmdline_len = (u32)strlen(cmdline);
+	for (u32 i = 0; i < vm->nr_nodes; i++) {
+		m.bytes[i] = vm->node[i].bytes;
+		for (u32 c = 0; c < vm->node[i].nr_cpus; c++)
+			m.cpu_node[vm->node[i].cpu[c]] = i;
+	}
+	return profile_layout_make(&m, &early_kernel_6_1);
+}
+
 int profile_build(const struct oracle_vm *vm, const char *kernel, struct profile *out, FILE *err)
 {
 	struct quire_config *cfg = &out->cfg;
+	struct private *p = calloc(1, sizeof(*p));
 
 	memset(out, 0, sizeof(*out));
+	out->private = p;
+	if (!p || !(p->cmdline = command_line(vm)))
+		return -ENOMEM;
+	out->cmdline = p->cmdline;
 	if (strcmp(kernel, "6.1")) {
 		fprintf(err, "quire: there is no profile of kernel %s: there is 6.1\n", kernel);
+		return -EINVAL;
+	}
+	p->layout = make_layout(vm, p->cmdline);
+	if (!p->layout) {
+		fprintf(err, "quire: Linux does not boot on such a machine: node 0 needs 160M "
+			     "for the kernel, each node its own memory map\n");
 		return -EINVAL;
 	}
 	cfg->nr_nodes = vm->nr_nodes;
 	for (u32 i = 0; i < vm->nr_nodes; i++) {
 		cfg->node[i].size_bytes = vm->node[i].bytes;
 		cfg->node[i].nr_cpus = vm->node[i].nr_cpus;
-		cfg->node[i].reserved_bytes = i ? 0 : KERNEL_BYTES;
 	}
+	cfg->layout = &p->layout->layout;
 	memcpy(cfg->distance, vm->distance, sizeof(cfg->distance));
-	cfg->pci_hole_start = 3ULL << 30;
 	cfg->seed = 1;
 	cfg->boot_time = 1704067200; /* 2024-01-01, as the rig's clock */
 	out->start_ns = 1100000000;
-	out->private = command_line(vm);
-	out->cmdline = out->private;
-	return out->cmdline ? 0 : -ENOMEM;
+	return 0;
 }
+
+/* hugepage_init(): huge pages on demand from 512 MiB of memory on. */
+#define THP_MIN_PAGES (512UL << (20 - PAGE_SHIFT))
 
 int profile_boot(struct profile *p, struct model *m)
 {
 	static const char enabled[] = "/sys/module/zswap/parameters/enabled";
+	const struct profile_layout *l = ((struct private *)p->private)->layout;
 	struct quire *q = model_quire(m);
 
+	if (q->node->totalram_pages >= THP_MIN_PAGES)
+		set_recommended_min_free_kbytes(q);
+	for (u32 i = 0; i < l->nr_late; i++)
+		free_reserved_area(q, l->late[i].start_pfn, l->late[i].nr_pages);
 	if (strstr(p->cmdline, "zswap.enabled=1"))
 		(void)quire_proc_write(q, enabled, "Y", 1);
 	return 0;
@@ -72,6 +124,12 @@ int profile_boot(struct profile *p, struct model *m)
 
 void profile_free(struct profile *p)
 {
-	free(p->private);
+	struct private *priv = p->private;
+
+	if (priv) {
+		free(priv->cmdline);
+		free(priv->layout);
+	}
+	free(priv);
 	p->private = NULL;
 }
