@@ -23,6 +23,7 @@
 #define EINVAL	  22
 #define EFBIG	  27
 #define ENOSPC	  28
+#define ENOSYS 38
 #define ERANGE	  34
 #define EOVERFLOW 75
 #endif

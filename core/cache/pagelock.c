@@ -72,6 +72,12 @@ void unlock_page(struct quire *q, struct page *page)
 		wake_up_page(q, page);
 }
 
+void wait_on_page_locked(struct quire *q, struct page *page)
+{
+	while (PageLocked(page))
+		wait_on_page_flag(q, page, PG_locked, false);
+}
+
 void wait_on_page_writeback(struct quire *q, struct page *page)
 {
 	while (PageWriteback(page))

@@ -331,6 +331,7 @@ void __delete_from_page_cache(struct quire *q, struct page *page, void *shadow);
 void lock_page(struct quire *q, struct page *page);
 bool trylock_page(struct page *page);
 void unlock_page(struct quire *q, struct page *page);
+void wait_on_page_locked(struct quire *q, struct page *page);
 void wait_on_page_writeback(struct quire *q, struct page *page);
 void end_page_writeback(struct quire *q, struct page *page);
 void set_page_writeback(struct quire *q, struct page *page);

@@ -100,7 +100,15 @@ typedef struct {
 } swp_entry_t;
 
 #define SWP_TYPE_SHIFT 58
-#define MAX_SWAPFILES  32
+/* Types above are no areas: poisoned frames, devices' memory, pages that move. */
+#define MAX_SWAPFILES	    23
+#define SWP_MIGRATION_READ  24
+#define SWP_MIGRATION_WRITE 26
+/* Of a page that moves the offset is its frame, with what the entry knew. */
+#define SWP_MIG_PFN_BITS 40
+#define SWP_MIG_PFN_MASK (BIT(SWP_MIG_PFN_BITS) - 1)
+#define SWP_MIG_YOUNG	 BIT(SWP_MIG_PFN_BITS)
+#define SWP_MIG_DIRTY	 BIT(SWP_MIG_PFN_BITS + 1)
 
 static inline swp_entry_t swp_entry(unsigned int type, unsigned long offset)
 {
@@ -122,6 +130,14 @@ static inline pte_t swp_entry_to_pte(swp_entry_t e)
 static inline swp_entry_t pte_to_swp_entry(pte_t pte)
 {
 	return swp_entry((unsigned int)(pte >> 59), (~pte << 5 >> 14));
+}
+
+/* An entry whose page is on its way to another frame. */
+static inline bool pte_is_migration(pte_t pte)
+{
+	unsigned int type = (unsigned int)(pte >> 59);
+
+	return pte_is_swap(pte) && type >= SWP_MIGRATION_READ && type <= SWP_MIGRATION_WRITE;
 }
 
 static inline unsigned int pt_index(u64 addr, int level)

@@ -199,7 +199,9 @@ static void smaps_pte(struct quire *q, pte_t pte, void *ctx)
 	int mapcount;
 	u64 pss;
 
-	if (pte_is_swap(pte)) {
+	if (unlikely(pte_is_migration(pte))) {
+		page = migration_entry_page(q, pte);
+	} else if (pte_is_swap(pte)) {
 		smaps_swap(q, pte, mss);
 		return;
 	}

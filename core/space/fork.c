@@ -94,6 +94,15 @@ static int copy_pte(struct quire *q, struct pte_copy *c, pte_t *dst, pte_t *src)
 	pte_t pte = *src;
 	struct page *page;
 
+	if (unlikely(pte_is_migration(pte))) {
+		c->rss[mm_counter(migration_entry_page(q, pte))]++;
+		if (!(c->src->vm_flags & VM_SHARED)) {
+			pte = make_readable_migration_pte(pte);
+			set_pte(q, src, pte);
+		}
+		set_pte(q, dst, pte);
+		return 0;
+	}
 	if (unlikely(!pte_present(pte))) {
 		int err = swap_duplicate(q, pte_to_swp_entry(pte));
 

@@ -478,6 +478,10 @@ static unsigned int do_swap_page(struct quire *q, struct vm_fault *vmf)
 	struct page *page;
 	bool cached;
 
+	if (unlikely(pte_is_migration(vmf->orig))) {
+		migration_entry_wait(q, vmf->mm, vmf->ptep);
+		return 0;
+	}
 	/* Its chains come with the entry; only an odd capture lacks them. */
 	if (anon_vma_prepare(q, vmf->vma))
 		return VM_FAULT_OOM;

@@ -165,6 +165,14 @@ int page_referenced(struct quire *q, struct page *page, struct mem_cgroup *memcg
 /* Unmaps a locked page everywhere: anonymous entries become swap entries,
  * dirty bits go to the page.  True if no mapping is left. */
 bool try_to_unmap(struct quire *q, struct page *page);
+/* space/migration.c: entries that stand for a page while it moves. */
+bool try_to_migrate(struct quire *q, struct page *page);
+void remove_migration_ptes(struct quire *q, struct page *old, struct page *new);
+void migration_entry_wait(struct quire *q, struct mm_struct *mm, pte_t *ptep);
+/* The page that such an entry names, where it lay. */
+struct page *migration_entry_page(const struct quire *q, pte_t pte);
+/* The same entry, after which a write must fault. */
+pte_t make_readable_migration_pte(pte_t pte);
 /* mm of a killed task: its private anonymous frames go now (OOM reaper). */
 bool oom_reap_mm(struct quire *q, struct mm_struct *mm);
 

@@ -378,6 +378,8 @@ static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 s
 		for (u64 stop = pmd_addr_end(addr, end); addr < stop; addr += PAGE_SIZE, ptep++)
 			if (!pte_none(*ptep) && pte_present(*ptep))
 				set_pte(q, ptep, (*ptep & keep) | (prot & ~_PAGE_ACCESSED));
+			else if (unlikely(pte_is_migration(*ptep)) && !(vma->vm_flags & VM_WRITE))
+				set_pte(q, ptep, make_readable_migration_pte(*ptep));
 	flush_tlb(q, vma->vm_mm, start, end);
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
 }

@@ -113,6 +113,9 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 		if (likely(pte_present(pte))) {
 			zap->stale = true; /* the zero page's too */
 			zap_present(q, zap, vma, pte);
+		} else if (unlikely(pte_is_migration(pte))) {
+			/* Its reference went when it began to move. */
+			zap->rss[mm_counter(migration_entry_page(q, pte))]--;
 		} else {
 			zap->rss[MM_SWAPENTS]--;
 			free_swap_and_cache(q, pte_to_swp_entry(pte));

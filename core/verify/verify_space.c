@@ -245,6 +245,18 @@ static void check_present(struct walk *w, struct vm_area_struct *vma, u64 addr, 
 		bad_entry(w, addr, "maps a frame that is used for something else");
 }
 
+/* Only while somebody moves the page. */
+static void check_migrating(struct walk *w, u64 addr, pte_t pte)
+{
+	const struct page *page = migration_entry_page(w->v->q, pte);
+
+	if (page_to_pfn(w->v->q, page) >= w->v->q->max_pfn || !PageLocked(page)) {
+		bad_entry(w, addr, "waits for a page that nobody moves");
+		return;
+	}
+	w->rss[mm_counter(page)]++;
+}
+
 static void check_leaf(struct walk *w, u64 addr, pte_t pte)
 {
 	while (w->vma && w->vma->vm_end <= addr)
@@ -255,6 +267,8 @@ static void check_leaf(struct walk *w, u64 addr, pte_t pte)
 	}
 	if (pte_present(pte))
 		check_present(w, w->vma, addr, pte);
+	else if (pte_is_migration(pte))
+		check_migrating(w, addr, pte);
 	else if (w->vma->vm_flags & VM_SHARED)
 		bad_entry(w, addr, "is a swap entry in a shared area");
 	else

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving pages in use to other frames (Linux's migrate.c): compaction's and
+ * isolation's tool.
+ */
+#ifndef QUIRE_RECLAIM_MIGRATE_H
+#define QUIRE_RECLAIM_MIGRATE_H
+
+#include "space/sched.h"
+
+/* How long it may take.  ASYNC never waits; SYNC_LIGHT waits for a page's lock
+ * but not for the device; SYNC for that too. */
+enum migrate_mode { MIGRATE_ASYNC, MIGRATE_SYNC_LIGHT, MIGRATE_SYNC };
+
+/* A frame for a page to move to, with one reference; NULL: no more. */
+typedef struct page *new_page_t(struct quire *q, struct page *page, void *ctx);
+/* It was not needed; NULL: put_page(). */
+typedef void free_page_t(struct quire *q, struct page *page, void *ctx);
+
+/* Takes a page with a reference of the caller's off its LRU list: 0, with one
+ * more reference, in NR_ISOLATED_*; -EBUSY: it is on none. */
+int isolate_lru_page(struct quire *q, struct page *page);
+/* Isolated pages go back to their lists; empties the list. */
+void putback_movable_pages(struct quire *q, struct list_head *list);
+
+/*
+ * Moves isolated pages, up to ten passes.  Those that moved are freed; the
+ * others are left on the list.  0: all moved; their number else, or -ENOMEM
+ * when there was no frame to move to.  *succeeded (NULL: nobody asks) is how
+ * many moved.  May sleep, unless ASYNC.
+ */
+int migrate_pages(struct quire *q, struct list_head *from, new_page_t *get_new_page,
+		  free_page_t *put_new_page, void *ctx, enum migrate_mode mode,
+		  unsigned int *succeeded);
+
+/* A new_page_t that asks the allocator: nearby, movable; ctx: a gfp_t, or NULL. */
+struct page *alloc_migration_target(struct quire *q, struct page *page, void *ctx);
+
+#endif
