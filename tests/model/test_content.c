@@ -36,12 +36,14 @@ static void test_pages_are_a_function_of_the_descriptor(void **state)
 
 	(void)state;
 	for (unsigned int kind = 1; kind < NR_CONTENT_KINDS; kind++) {
-		content_fill(CONTENT(kind, 5), a);
-		content_fill(CONTENT(kind, 5), b);
+		u64 share = kind == CONTENT_KIND_PARTIAL ? 40UL << CONTENT_PARTIAL_SHIFT : 0;
+
+		content_fill(CONTENT(kind, share + 5), a);
+		content_fill(CONTENT(kind, share + 5), b);
 		assert_memory_equal(a, b, PAGE_SIZE);
-		content_fill(CONTENT(kind, 6), b);
+		content_fill(CONTENT(kind, share + 6), b);
 		assert_memory_not_equal(a, b, PAGE_SIZE);
-		content_fill(CONTENT(kind, 5 + CONTENT_VARIANTS), b);
+		content_fill(CONTENT(kind, share + 5 + CONTENT_VARIANTS), b);
 		assert_memory_not_equal(a, b, PAGE_SIZE);
 	}
 	content_fill(0, a);

@@ -34,6 +34,7 @@ static void check_object(struct quire *q, struct zs_pool *pool, const struct obj
 /* The pool of zswap, which the verifier knows. */
 static struct zs_pool *the_pool(struct testbox *t)
 {
+	assert_int_equal(zswap_set_zpool(t->q, "zsmalloc"), 0);
 	return t->q->swap->zswap->pool;
 }
 

@@ -63,6 +63,7 @@ static void zswap(struct testbox *t, void *arg)
 	unsigned long handle;
 
 	(void)arg;
+	assert_int_equal(zswap_set_zpool(t->q, "zsmalloc"), 0);
 	assert_false(IS_ERR(file));
 	for (unsigned long i = 0; i < 4; i++) {
 		shmem_fill(t->q, file->f_inode, i, CONTENT(CONTENT_KIND_TEXT, i + 1));
