@@ -14,9 +14,9 @@
 const char *const oracle_kind_names[ORACLE_NR_KINDS] = {"exact", "deaths", "amounts", "more"};
 const char *const oracle_verdict_names[] = {"agrees", "own range", "DIFFERS", "MISSING", "-"};
 
-void compare_row(struct compare *c, enum oracle_kind kind, const char *quantity, const char *kernel,
-		 const char *model, const char *difference, const char *bar,
-		 enum oracle_verdict verdict)
+struct oracle_row *compare_row(struct compare *c, enum oracle_kind kind, const char *quantity,
+			       const char *kernel, const char *model, const char *difference,
+			       const char *bar, enum oracle_verdict verdict)
 {
 	struct oracle_comparison *r = c->c;
 	struct oracle_row *row;
@@ -25,7 +25,7 @@ void compare_row(struct compare *c, enum oracle_kind kind, const char *quantity,
 		row = realloc(r->rows, (r->nr ? 2 * r->nr : 1) * sizeof(*row));
 		if (!row) {
 			c->no_memory = true;
-			return;
+			return NULL;
 		}
 		r->rows = row;
 	}
@@ -39,10 +39,12 @@ void compare_row(struct compare *c, enum oracle_kind kind, const char *quantity,
 	snprintf(row->bar, sizeof(row->bar), "%s", bar);
 	row->kind = kind;
 	row->verdict = verdict;
+	row->off = verdict == ORACLE_MISSING ? 1e12 : verdict == ORACLE_DIFFERS ? 1e9 : 0;
 	if (verdict == ORACLE_NOT_JUDGED)
-		return;
+		return row;
 	r->judged[kind]++;
 	r->agreed[kind] += verdict == ORACLE_AGREES || verdict == ORACLE_AGREES_RANGE;
+	return row;
 }
 
 void compare_equal(struct compare *c, enum oracle_kind kind, const char *quantity, u64 kernel,

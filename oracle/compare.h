@@ -39,6 +39,7 @@ struct oracle_row {
 	enum oracle_kind kind;
 	enum oracle_verdict verdict;
 	char kernel[56], model[56], difference[32], bar[40];
+	double off; /* the distance in bars: above 1 it differs */
 };
 
 struct oracle_comparison {
@@ -71,10 +72,10 @@ struct compare {
 	bool no_memory;
 };
 
-/* Adds a row with these texts. */
-void compare_row(struct compare *c, enum oracle_kind kind, const char *quantity, const char *kernel,
-		 const char *model, const char *difference, const char *bar,
-		 enum oracle_verdict verdict);
+/* Adds a row with these texts; NULL when there is no memory. */
+struct oracle_row *compare_row(struct compare *c, enum oracle_kind kind, const char *quantity,
+			       const char *kernel, const char *model, const char *difference,
+			       const char *bar, enum oracle_verdict verdict);
 /* An exact row of two numbers. */
 void compare_equal(struct compare *c, enum oracle_kind kind, const char *quantity, u64 kernel,
 		   bool has_model, u64 model);

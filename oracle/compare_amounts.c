@@ -154,6 +154,7 @@ static void compare_number(struct compare *c, const struct amount *a, const char
 	enum oracle_verdict verdict = ORACLE_MISSING;
 	s64 room = distance(k, 0) * a->percent / 100, low, high;
 	bool range = own_range(c, counter, &low, &high);
+	struct oracle_row *row;
 
 	snprintf(kernel, sizeof(kernel), "%lld", (long long)k);
 	room = room > (s64)a->floor ? room : (s64)a->floor;
@@ -175,8 +176,10 @@ static void compare_number(struct compare *c, const struct amount *a, const char
 	if (range && verdict != ORACLE_AGREES)
 		snprintf(bar, sizeof(bar), "%u %% or %lld..%lld", a->percent,
 			 (long long)(low / scale), (long long)(high / scale));
-	compare_row(c, a->judged ? ORACLE_AMOUNTS : ORACLE_MORE, a->name, kernel, text, difference,
-		    bar, a->judged ? verdict : ORACLE_NOT_JUDGED);
+	row = compare_row(c, a->judged ? ORACLE_AMOUNTS : ORACLE_MORE, a->name, kernel, text,
+			  difference, bar, a->judged ? verdict : ORACLE_NOT_JUDGED);
+	if (row && has_model)
+		row->off = (double)distance(model, k) / (double)(room ? room : 1);
 }
 
 static void compare_vmstat(struct compare *c)
@@ -218,6 +221,7 @@ static void compare_share(struct compare *c)
 	double k, m;
 	char kernel[24], model[24], difference[24], bar[40] = "15 points";
 	s64 kl, kh, dl, dh;
+	struct oracle_row *row;
 
 	if (!share(c->ks, c->k0, &k) || !share(c->ms, c->m0, &m))
 		return;
@@ -236,8 +240,10 @@ static void compare_share(struct compare *c)
 	snprintf(kernel, sizeof(kernel), "%.1f %%", k);
 	snprintf(model, sizeof(model), "%.1f %%", m);
 	snprintf(difference, sizeof(difference), "%+.1f points", m - k);
-	compare_row(c, ORACLE_AMOUNTS, "kswapd's share of pgsteal", kernel, model, difference, bar,
-		    verdict);
+	row = compare_row(c, ORACLE_AMOUNTS, "kswapd's share of pgsteal", kernel, model, difference,
+			  bar, verdict);
+	if (row)
+		row->off = (m > k ? m - k : k - m) / 15;
 }
 
 /* ---- processes ---------------------------------------------------------------- */
