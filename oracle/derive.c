@@ -12,7 +12,6 @@
 #define PAGEBLOCK   512
 #define NR_PCPTYPES 3
 #define ZONE_NORMAL 2
-#define MOVABLE	    3
 
 static u64 isqrt(u64 x)
 {
@@ -45,8 +44,9 @@ struct oracle_marks derive_wmarks(const struct oracle_zone *zones, size_t nr, si
 	const struct oracle_zone *z = &zones[zone];
 	u64 low_pages = 0, min, step;
 
+	/* 6.1 counts the movable zone in, later kernels do not */
 	for (size_t i = 0; i < nr; i++)
-		low_pages += zones[i].type < MOVABLE ? zones[i].managed : 0;
+		low_pages += zones[i].managed;
 	if (!low_pages)
 		return (struct oracle_marks){0, 0, 0};
 	min = (u64)((unsigned __int128)(min_free_kbytes >> 2) * z->managed / low_pages);

@@ -157,6 +157,21 @@ static void reserve_ratio(struct derive *d, u64 ratio[ORACLE_NR_ZONES])
 	}
 }
 
+/* The value that the commands before the snapshot wrote last. */
+static bool setting_before(struct derive *d, const char *name, u64 *v)
+{
+	char head[64];
+	size_t n = (size_t)snprintf(head, sizeof(head), "sysctl vm.%s ", name);
+
+	for (size_t i = d->s->nr_steps; i-- > 0;) {
+		const char *p = d->r->steps[i].text + n;
+
+		if (!strncmp(d->r->steps[i].text, head, n))
+			return oracle_number(&p, v);
+	}
+	return false;
+}
+
 static void check_marks(struct derive *d, size_t i, const char *where)
 {
 	const struct oracle_zone *z = &d->zones[i];
@@ -225,6 +240,27 @@ static void check_pcp(struct derive *d, size_t i, const char *where)
 	tell_number(d, "pcp high", where, z->pcp_high, high);
 }
 
+/* The threshold of boot, which is older than the giant pages' being counted. */
+static bool boot_threshold(struct derive *d, size_t i)
+{
+	static const char giant[] = "registered 1.00 GiB page size, pre-allocated ";
+	const char *p = strstr(d->r->log, giant);
+	struct oracle_zone z = d->boot[i];
+	u64 pages = 0;
+
+	if (p) {
+		p += sizeof(giant) - 1;
+		oracle_number(&p, &pages);
+	}
+	for (pages = pages < 1024 ? pages : 1024;; pages--) {
+		if (z.threshold == derive_threshold(&z))
+			return true;
+		if (!pages)
+			return false;
+		take(&z, 1UL << (30 - PAGE_SHIFT));
+	}
+}
+
 static void check_zones(struct derive *d)
 {
 	u64 ratio[ORACLE_NR_ZONES];
@@ -243,10 +279,9 @@ static void check_zones(struct derive *d)
 		if (z->has_threshold) {
 			/* lower while kswapd is awake */
 			u64 t = z->threshold, p = derive_threshold_pressure(z);
-			u64 b = derive_threshold(&d->boot[i]);
 
 			tell_number(d, "vmstat threshold", where, t,
-				    t == p || t == b ? t : derive_threshold(z));
+				    t == p || boot_threshold(d, i) ? t : derive_threshold(z));
 		}
 	}
 }
@@ -286,6 +321,10 @@ static void check_dirty(struct derive *d)
 	bg_ratio = bg_ratio > 100 ? 100 : bg_ratio;
 	th = ratio * PAGE_SIZE / 100 * dirtyable / PAGE_SIZE;
 	bg = bg_ratio * PAGE_SIZE / 100 * dirtyable / PAGE_SIZE;
+	if (!bytes && setting_before(d, "dirty_bytes", &bytes) && ratio)
+		bytes = 0;
+	if (!bg_bytes && setting_before(d, "dirty_background_bytes", &bg_bytes) && bg_ratio)
+		bg_bytes = 0;
 	if (!ratio)
 		th = bytes ? DIV_ROUND_UP(bytes, PAGE_SIZE) : limit;
 	if (!bg_ratio)
@@ -335,8 +374,11 @@ static void check_sums(struct derive *d)
 	    !oracle_meminfo(d->s, "SwapTotal", &swap))
 		return;
 	oracle_meminfo(d->s, "Hugetlb", &huge_kb);
-	vm_setting(d->s, "overcommit_ratio", &ratio);
-	vm_setting(d->s, "overcommit_kbytes", &kbytes);
+	/* the later of the two counts; either takes the other away */
+	if (!vm_setting(d->s, "overcommit_kbytes", &kbytes))
+		setting_before(d, "overcommit_kbytes", &kbytes);
+	if (!vm_setting(d->s, "overcommit_ratio", &ratio))
+		setting_before(d, "overcommit_ratio", &ratio);
 	total = huge_kb < total ? (total - huge_kb) / 4 : 0;
 	pages = kbytes ? kbytes / 4 : (u64)((unsigned __int128)total * ratio / 100);
 	tell_number(d, "CommitLimit", "", limit, (pages + swap / 4) * 4);
@@ -521,7 +563,7 @@ static void check_kills(struct derive *d)
 		const char *victim = "";
 		s64 most = LLONG_MIN;
 
-		if (strcmp(k->constraint, "CONSTRAINT_NONE") || !k->nr_tasks)
+		if (strcmp(k->constraint, "CONSTRAINT_NONE") || !k->nr_tasks || k->allocating)
 			continue;
 		for (size_t i = 0; i < k->nr_tasks; i++) {
 			const struct oracle_task *t = &k->tasks[i];

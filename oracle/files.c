@@ -338,6 +338,7 @@ bool oracle_kill_next(const char **p, struct oracle_kill *k)
 			continue;
 		copy_word(k->victim, sizeof(k->victim), killed + 2, ")\n");
 		k->pid = (int)(pid & INT_MAX);
+		k->allocating = in_line(s, "(oom_kill_allocating_task)") != NULL;
 		k->group = !strncmp(s, "Memory cgroup", 13);
 		*p = oracle_next_line(*p);
 		return true;

@@ -143,7 +143,8 @@ struct oracle_task {
 struct oracle_kill {
 	char victim[ORACLE_NAME_MAX], constraint[32];
 	int pid;
-	bool group; /* of a control group that was full */
+	bool group;	 /* of a control group that was full */
+	bool allocating; /* whoever asked, by vm.oom_kill_allocating_task */
 	u64 total_swap_kb;
 	struct oracle_task tasks[ORACLE_KNOWN_PROC];
 	size_t nr_tasks;
