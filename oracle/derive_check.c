@@ -361,6 +361,27 @@ static void check_available(struct derive *d)
 	tell_number(d, "MemAvailable", "", shown / 4, available > 0 ? (u64)available : 0);
 }
 
+/* vm.overcommit_ratio or overcommit_kbytes: either write takes the other away. */
+static void commit_settings(struct derive *d, u64 *ratio, u64 *kbytes)
+{
+	static const char head[] = "sysctl vm.overcommit_";
+
+	if (vm_setting(d->s, "overcommit_kbytes", kbytes) |
+	    vm_setting(d->s, "overcommit_ratio", ratio))
+		return;
+	for (size_t i = d->s->nr_steps; i-- > 0;) {
+		const char *p = d->r->steps[i].text;
+
+		if (strncmp(p, head, sizeof(head) - 1))
+			continue;
+		p += sizeof(head) - 1;
+		if (!strncmp(p, "kbytes ", 7) && (p += 7, oracle_number(&p, kbytes)))
+			return;
+		if (!strncmp(p, "ratio ", 6) && (p += 6, oracle_number(&p, ratio)))
+			return;
+	}
+}
+
 static void check_sums(struct derive *d)
 {
 	u64 total, swap, limit, huge_kb = 0, ratio = 50, kbytes = 0, pages = 0;
@@ -374,11 +395,7 @@ static void check_sums(struct derive *d)
 	    !oracle_meminfo(d->s, "SwapTotal", &swap))
 		return;
 	oracle_meminfo(d->s, "Hugetlb", &huge_kb);
-	/* the later of the two counts; either takes the other away */
-	if (!vm_setting(d->s, "overcommit_kbytes", &kbytes))
-		setting_before(d, "overcommit_kbytes", &kbytes);
-	if (!vm_setting(d->s, "overcommit_ratio", &ratio))
-		setting_before(d, "overcommit_ratio", &ratio);
+	commit_settings(d, &ratio, &kbytes);
 	total = huge_kb < total ? (total - huge_kb) / 4 : 0;
 	pages = kbytes ? kbytes / 4 : (u64)((unsigned __int128)total * ratio / 100);
 	tell_number(d, "CommitLimit", "", limit, (pages + swap / 4) * 4);
