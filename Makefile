@@ -64,7 +64,7 @@ LIBS_release := -lpthread
 LIBS_debug-host := -lpthread
 LIBS_tsan := -lpthread
 
-.PHONY: all run check check-unit check-host check-tools check-bins bench-bins list-tests list-scripts bench oracle oracle-build freestanding format clean setup compile_commands
+.PHONY: all run check check-unit check-host check-tools check-bins bench-bins list-tests list-scripts bench oracle oracle-build fidelity freestanding format clean setup compile_commands
 .DEFAULT_GOAL := all
 all: $(B)/quire $(B)/release/libquire.a
 
@@ -184,6 +184,9 @@ oracle: oracle-build
 	@oracle/record.sh -j $$(nproc)
 oracle-build:
 	@oracle/guest/build.sh
+# The model beside the recorded results; what agrees exactly must go on so.
+fidelity: $(B)/quire
+	@$(B)/quire oracle fidelity -o docs/fidelity.md --agrees oracle/agrees.txt --update
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

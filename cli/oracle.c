@@ -12,10 +12,15 @@ static const char help[] =
 	"The real kernel as the judge: the same scenario on Linux and on the model.\n\n"
 	"  run FILE [--kernel 6.1] [-o OUT]\n"
 	"      performs a scenario on the model, and writes what the kernel would say at\n"
-	"      each snapshot to OUT (standard output): the same text as the real one's\n\n"
+	"      each snapshot to OUT (standard output): the same text as the real one's\n"
+	"  compare KERNEL-OUT MODEL-OUT | NAME\n"
+	"      what both say side by side, with verdicts\n"
+	"  fidelity [-o FILE]\n"
+	"      how far the model agrees in all recorded scenarios\n\n"
 	"oracle/scenarios/README describes the language of scenarios.\n\n"
 	"Examples:\n"
-	"  quire oracle run oracle/scenarios/b-oom.txt -o b-oom.out\n";
+	"  quire oracle run oracle/scenarios/b-oom.txt -o b-oom.out\n"
+	"  quire oracle compare b-oom\n";
 
 static int run(int argc, char **argv)
 {
@@ -72,7 +77,11 @@ int cmd_oracle(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*main)(int argc, char **argv);
-	} commands[] = {{"run", run}};
+	} commands[] = {
+		{"run", run},
+		{"compare", cmd_oracle_compare},
+		{"fidelity", cmd_oracle_fidelity},
+	};
 
 	if (argc < 2) {
 		fputs(help, stderr);
