@@ -33,10 +33,11 @@ def files_of(data, label):
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
+    files = list(files_of(read(sys.argv[1]), sys.argv[2]))
     records, processes = 0, []
     with open(sys.argv[3], "wb") as out:
         out.write(b"quire-capture 1\n")
-        for path, text in files_of(read(sys.argv[1]), sys.argv[2]):
+        for path, text in files:
             if path.startswith("/cg/"):
                 path = "/sys/fs/cgroup/" + path[4:]
             out.write(b"@@file %s %d\n%s\n" % (path.encode(), len(text), text))
