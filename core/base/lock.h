@@ -35,6 +35,8 @@ enum lock_rank {
 	LOCK_ZSWAP_TREE, /* entries of one area in zswap */
 	LOCK_ZSWAP_LRU,	 /* zswap's order of eviction */
 	LOCK_ZSPOOL,	 /* size classes of zsmalloc */
+	LOCK_THP_SPLIT,	 /* huge pages that are to be split */
+	LOCK_KHUGEPAGED, /* address spaces that khugepaged scans */
 	LOCK_LRU_BATCH,	 /* a CPU's batch of LRU additions */
 	LOCK_LRU,	 /* lists of a node (all its lruvecs) */
 	LOCK_VMALLOC,	 /* vmap areas */

@@ -355,7 +355,21 @@ static inline void set_page_count(struct page *page, int count)
 
 static inline void get_page(struct page *page)
 {
+	page = compound_head(page);
 	(void)HOT_ADD(&page->_refcount, 1);
+}
+
+/* A reference, unless the page is on its way to the allocator. */
+static inline bool get_page_unless_zero(struct page *page)
+{
+	int count = page_ref_count(page);
+
+	while (count) {
+		if (HOT_CMPXCHG(&page->_refcount, count, count + 1))
+			return true;
+		count = page_ref_count(page);
+	}
+	return false;
 }
 
 /* True when the last reference went: the caller frees the frame. */

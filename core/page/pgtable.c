@@ -99,6 +99,11 @@ pte_t *next_pmd(const struct quire *q, u64 root_pfn, u64 *addr, u64 end)
 	return NULL;
 }
 
+void pmd_populate(struct quire *q, pte_t *pmdp, struct page *table)
+{
+	set_pte(q, pmdp, mk_pte(page_to_pfn(q, table), PT_TABLE_PROT));
+}
+
 void pgtable_trans_huge_deposit(struct quire *q, pte_t *pmdp, struct page *table)
 {
 	struct page *pmd_table_page = virt_to_page(q, pmdp);

@@ -173,6 +173,9 @@ static inline pte_t *pte_offset(const struct quire *q, pte_t pmd, u64 addr)
  */
 pte_t *next_pmd(const struct quire *q, u64 root_pfn, u64 *addr, u64 end);
 
+/* A table of level 1 takes the place of what was in an entry of level 2. */
+void pmd_populate(struct quire *q, pte_t *pmdp, struct page *table);
+
 /* Puts a table by for a huge entry pmdp, and takes the one put by last again.
  * Under the lock of the address space. */
 void pgtable_trans_huge_deposit(struct quire *q, pte_t *pmdp, struct page *table);

@@ -72,19 +72,6 @@ bool inactive_is_low(struct quire *q, struct lruvec *lruvec, int inactive_lru)
 	return inactive * ratio < active;
 }
 
-/* A reference, unless the page is on its way to the allocator. */
-static bool get_page_unless_zero(struct page *page)
-{
-	int count = page_ref_count(page);
-
-	while (count) {
-		if (HOT_CMPXCHG(&page->_refcount, count, count + 1))
-			return true;
-		count = page_ref_count(page);
-	}
-	return false;
-}
-
 static bool isolate_page(struct quire *q, struct lruvec *lruvec, struct page *page,
 			 const struct scan_control *sc)
 {

@@ -19,6 +19,7 @@
 #define SLAB_SIZE_fs_cache	    64
 #define SLAB_SIZE_cred_jar	    192
 #define SLAB_SIZE_pid		    128
+#define SLAB_SIZE_mm_slot	    112
 #define SLAB_SIZE_filp		    256
 #define SLAB_SIZE_inode_cache	    640
 #define SLAB_SIZE_dentry	    192

@@ -79,7 +79,9 @@ void mmput(struct quire *q, struct mm_struct *mm)
 {
 	if (HOT_SUB(&mm->mm_users, 1))
 		return;
+	khugepaged_exit(q, mm);
 	exit_mmap(q, mm);
+	mm_put_huge_zero_page(q, mm);
 	mmdrop(q, mm);
 }
 
@@ -160,16 +162,23 @@ static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct v
 
 	if (!src->anon_vma)
 		return 0;
-	while ((from = next_pte_table(q, src->vm_mm->pgd_pfn, &addr, end)) != NULL) {
+	while ((from = next_pmd(q, src->vm_mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
 		unsigned int made = 0;
-		int err;
+		int err = -EAGAIN;
 
-		to = pt_walk_alloc(q, mm->pgd_pfn, addr, 1, GFP_KERNEL, &made);
+		to = pt_walk_alloc(q, mm->pgd_pfn, addr, pmd_leaf(*from) ? 2 : 1, GFP_KERNEL,
+				   &made);
 		mm->pgtables_bytes += (long)made * (long)PAGE_SIZE;
 		if (!to)
 			return -ENOMEM;
-		err = copy_pte_table(q, &c, to, from, (unsigned int)((stop - addr) >> PAGE_SHIFT));
+		if (pmd_leaf(*from))
+			err = copy_huge_pmd(q, dst, src, to, from);
+		else
+			err = copy_pte_table(q, &c, to, pte_offset(q, *from, addr),
+					     (unsigned int)((stop - addr) >> PAGE_SHIFT));
+		if (err == -EAGAIN) /* cut meanwhile */
+			continue;
 		if (err)
 			return err;
 		addr = stop;
@@ -209,6 +218,9 @@ struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old)
 		return NULL;
 	mem_cgroup_get(old->memcg);
 	mm->memcg = old->memcg;
+	mm->flags = old->flags & BIT(MMF_DISABLE_THP);
+	if (old->flags & BIT(MMF_VM_HUGEPAGE))
+		__khugepaged_enter(q, mm);
 	down_write(q, &old->mmap_lock);
 	down_write(q, &mm->mmap_lock);
 	mm->mmap_base = old->mmap_base;

@@ -5,6 +5,7 @@
 #ifndef QUIRE_SPACE_INTERNAL_H
 #define QUIRE_SPACE_INTERNAL_H
 
+#include "space/huge_mm.h"
 #include "space/sched.h"
 
 #define STACK_GUARD_GAP (256UL << PAGE_SHIFT)
@@ -65,6 +66,35 @@ void exit_mmap(struct quire *q, struct mm_struct *mm);
 int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma, u64 addr);
 
 /* memory.c */
+struct vm_fault {
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	struct task *task;
+	u64 addr; /* of the page */
+	bool write;
+	pte_t *ptep; /* its entry; of level 2 while a huge page is tried */
+	pte_t orig;
+	struct file *dirtied; /* the writer pays for it once mmap_lock is dropped */
+};
+
+/* The lock, if the entry is still what it was. */
+static inline bool pte_lock_same(struct quire *q, struct vm_fault *vmf)
+{
+	spin_lock(q, &vmf->mm->page_table_lock);
+	if (likely(HOT_LOAD(vmf->ptep) == vmf->orig))
+		return true;
+	spin_unlock(q, &vmf->mm->page_table_lock);
+	return false;
+}
+
+static inline void pte_unlock(struct quire *q, struct vm_fault *vmf)
+{
+	spin_unlock(q, &vmf->mm->page_table_lock);
+}
+
+bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page);
+/* A swapped page of an area comes back for khugepaged; mmap_lock is held. */
+bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr);
 u64 vm_page_prot(const struct vm_area_struct *vma);
 /* Brings [start, end) in as if touched; stops at the first failure. */
 void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
@@ -75,9 +105,6 @@ void free_pgtables(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
 void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigned long start,
 			 unsigned long nr);
 void free_swap_cache(struct quire *q, struct page *page);
-/* The table of the last level that holds *addr, or of the first address above
- * it below end that has one (*addr moves there); NULL if there is none. */
-pte_t *next_pte_table(const struct quire *q, u64 root_pfn, u64 *addr, u64 end);
 
 static inline u64 pmd_addr_end(u64 addr, u64 end)
 {
@@ -119,10 +146,23 @@ static inline struct anon_vma *page_anon_vma(const struct page *page)
 
 /* rmap.c */
 bool page_mkclean(struct quire *q, struct page *page);
+/* Cuts every entry that maps a huge page whole; its anon_vma is locked. */
+void page_split_pmds(struct quire *q, struct page *head);
+
+/* huge_memory.c */
+void map_new_huge_anon(struct quire *q, struct vm_area_struct *vma, u64 haddr, pte_t *pmdp,
+		       struct page *page, struct page *table);
+static inline bool is_huge_zero_page(const struct quire *q, const struct page *page)
+{
+	return page == q->space->huge->huge_zero_page;
+}
 
 /* mempolicy.c */
 struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
 			     u64 addr, gfp_t gfp);
+/* A compound page of 2 MiB for one; with policy, from the node at hand first. */
+struct page *alloc_huge_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
+				  u64 addr, gfp_t gfp);
 unsigned int mempolicy_node(struct quire *q, const nodemask_t **nodemask);
 
 /* fork.c */

@@ -29,17 +29,6 @@
 #define FAULT_CLEAR_NS	   150 /* clearing or copying a frame */
 #define FAULT_MAP_NS	   30  /* one more entry of a fault-around */
 
-struct vm_fault {
-	struct mm_struct *mm;
-	struct vm_area_struct *vma;
-	struct task *task;
-	u64 addr; /* of the page */
-	bool write;
-	pte_t *ptep;
-	pte_t orig;
-	struct file *dirtied; /* the writer pays for it once mmap_lock is dropped */
-};
-
 u64 vm_page_prot(const struct vm_area_struct *vma)
 {
 	u64 prot = _PAGE_USER | _PAGE_ACCESSED;
@@ -60,21 +49,6 @@ static u64 write_prot(const struct vm_fault *vmf)
 {
 	return vm_page_prot(vmf->vma) | _PAGE_DIRTY |
 	       (vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0);
-}
-
-/* The lock, if the entry is still what it was. */
-static bool pte_lock_same(struct quire *q, struct vm_fault *vmf)
-{
-	spin_lock(q, &vmf->mm->page_table_lock);
-	if (likely(HOT_LOAD(vmf->ptep) == vmf->orig))
-		return true;
-	spin_unlock(q, &vmf->mm->page_table_lock);
-	return false;
-}
-
-static void pte_unlock(struct quire *q, struct vm_fault *vmf)
-{
-	spin_unlock(q, &vmf->mm->page_table_lock);
 }
 
 /* A frame charged to the address space's group, or NULL; zero is __GFP_ZERO or
@@ -106,7 +80,7 @@ static void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *pag
 
 static void mlock_if_wanted(struct quire *q, struct vm_fault *vmf, struct page *page)
 {
-	if (unlikely(vmf->vma->vm_flags & VM_LOCKED))
+	if (unlikely(vmf->vma->vm_flags & VM_LOCKED) && !PageCompound(page))
 		mlock_page(q, page);
 }
 
@@ -355,9 +329,9 @@ static unsigned int wp_page_copy(struct quire *q, struct vm_fault *vmf, struct p
 	pte_unlock(q, vmf);
 	mlock_if_wanted(q, vmf, copy);
 	if (old) {
-		if (vmf->vma->vm_flags & VM_LOCKED && PageMlocked(old))
+		if (vmf->vma->vm_flags & VM_LOCKED && PageMlocked(old) && !PageCompound(old))
 			munlock_page(q, old);
-		free_swap_cache(q, old);
+		free_swap_cache(q, compound_head(old));
 		put_page(q, old); /* the entry's */
 	}
 out:
@@ -368,15 +342,19 @@ out:
 
 /* Nobody but our entry and the swap cache refers to an anonymous page: the
  * cache's part goes, the page moves to our anon_vma. */
-static bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page)
+bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page)
 {
+	int cached;
 	bool ours;
 
-	if (page_ref_count(page) > 3)
+	page = compound_head(page);
+
+	cached = PageSwapCache(page) ? (int)compound_nr(page) : 0;
+	if (page_ref_count(page) > (cached > 3 ? cached + 1 : 3))
 		return false;
 	if (!PageLRU(page))
 		lru_add_drain(q); /* a batch may hold a reference */
-	if (page_ref_count(page) > 1 + PageSwapCache(page) || !trylock_page(page))
+	if (page_ref_count(page) > 1 + cached || !trylock_page(page))
 		return false;
 	if (PageSwapCache(page))
 		(void)try_to_free_swap(q, page);
@@ -515,6 +493,20 @@ out:
 	return ret;
 }
 
+bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr)
+{
+	struct vm_fault vmf = {.mm = vma->vm_mm, .vma = vma, .addr = addr};
+	unsigned int ret = 0;
+
+	vmf.ptep = pt_walk(q, vma->vm_mm->pgd_pfn, addr, 1);
+	if (!vmf.ptep)
+		return false;
+	vmf.orig = HOT_LOAD(vmf.ptep);
+	if (pte_is_swap(vmf.orig))
+		ret = do_swap_page(q, &vmf);
+	return !(ret & (VM_FAULT_OOM | VM_FAULT_SIGBUS));
+}
+
 /* ---- dispatch -------------------------------------------------------------------- */
 
 static unsigned int handle_pte_fault(struct quire *q, struct vm_fault *vmf)
@@ -535,6 +527,24 @@ static unsigned int handle_pte_fault(struct quire *q, struct vm_fault *vmf)
 	return do_wp_page(q, vmf);
 }
 
+/*
+ * Level 2 has no table for the address: a huge page may be there, or come there;
+ * else *ptep becomes the entry of level 1 in a new table, or one of a huge entry
+ * that was cut.  VM_FAULT_FALLBACK: go on with that.
+ */
+static unsigned int handle_pmd_fault(struct quire *q, struct vm_fault *vmf, unsigned int *made)
+{
+	pte_t *pmdp = vmf->ptep;
+	unsigned int ret = do_huge_pmd_fault(q, vmf);
+
+	if (!(ret & VM_FAULT_FALLBACK))
+		return ret;
+	vmf->ptep = pt_walk_alloc(q, vmf->mm->pgd_pfn, vmf->addr, 1, GFP_KERNEL, made);
+	if (unlikely(!vmf->ptep)) /* as we slept another thread put a huge page there */
+		return pmd_leaf(*pmdp) ? 0 : VM_FAULT_OOM;
+	return VM_FAULT_FALLBACK;
+}
+
 /* One page of an area that allows the access.  mmap_lock is held. */
 static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct vm_area_struct *vma,
 				    u64 addr, bool write, struct file **dirtied)
@@ -544,16 +554,25 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 			       .task = task,
 			       .addr = addr & PAGE_MASK,
 			       .write = write};
-	unsigned int made = 0, ret;
+	unsigned int made = 0, ret = VM_FAULT_FALLBACK;
 
 	count_vm_event(q, PGFAULT);
 	count_memcg_events(q, vmf.mm->memcg, PGFAULT, 1);
 	charge_ns(q, FAULT_NS);
-	vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 1, GFP_KERNEL, &made);
-	if (made)
+	vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 2, GFP_KERNEL, &made);
+	if (unlikely(!vmf.ptep)) {
+		ret = VM_FAULT_OOM;
+	} else {
+		vmf.orig = HOT_LOAD(vmf.ptep);
+		if (likely(pmd_table(vmf.orig)))
+			vmf.ptep = pte_offset(q, vmf.orig, vmf.addr);
+		else
+			ret = handle_pmd_fault(q, &vmf, &made);
+	}
+	if (unlikely(made))
 		(void)HOT_ADD(&vmf.mm->pgtables_bytes, (long)made * (long)PAGE_SIZE);
-	if (unlikely(!vmf.ptep))
-		return VM_FAULT_OOM;
+	if (unlikely(ret != VM_FAULT_FALLBACK))
+		return ret;
 	vmf.orig = HOT_LOAD(vmf.ptep);
 	ret = handle_pte_fault(q, &vmf);
 	*dirtied = vmf.dirtied;
@@ -608,6 +627,16 @@ out:
 	return ret;
 }
 
+/* Is a page there for the access, alone or in a huge one? */
+static bool is_populated(struct quire *q, struct mm_struct *mm, u64 addr, bool write)
+{
+	const pte_t *ptep = pt_walk(q, mm->pgd_pfn, addr, 2);
+
+	if (ptep && pmd_table(*ptep))
+		ptep = pte_offset(q, *ptep, addr);
+	return ptep && pte_present(*ptep) && (!write || pte_write(*ptep));
+}
+
 /* MAP_POPULATE and mlock: writable private areas are made writable at once. */
 void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
@@ -622,12 +651,9 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 		down_read(q, &mm->mmap_lock);
 		vma = find_vma(mm, start);
 		if (vma && vma->vm_start < end && (vma->vm_flags & VM_ACCESS_FLAGS)) {
-			pte_t *ptep;
-
 			start = max(start, vma->vm_start);
 			write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-			ptep = pt_walk(q, mm->pgd_pfn, start, 1);
-			if (ptep && pte_present(*ptep) && (!write || pte_write(*ptep)))
+			if (is_populated(q, mm, start, write))
 				ret = 0;
 			else
 				ret = handle_mm_fault(q, task, vma, start, write, &dirtied);

@@ -42,14 +42,43 @@ int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *po
 }
 
 static struct page *alloc_interleaved(struct quire *q, const struct mempolicy *pol,
-				      struct vm_area_struct *vma, u64 addr, gfp_t gfp)
+				      struct vm_area_struct *vma, u64 addr, gfp_t gfp,
+				      unsigned int order)
 {
 	unsigned int weight = nodes_weight(q, &pol->nodes);
-	unsigned int nid = nth_node(q, &pol->nodes, linear_page_index(vma, addr) % weight);
-	struct page *page = __alloc_pages(q, gfp, 0, nid, NULL);
+	unsigned long n = linear_page_index(vma, addr) >> order;
+	unsigned int nid = nth_node(q, &pol->nodes, n % weight);
+	struct page *page = __alloc_pages(q, gfp, order, nid, NULL);
 
 	if (page && page_to_nid(page) == nid)
 		count_numa_interleave(q, page);
+	return page;
+}
+
+/*
+ * A huge page of a far node is worth less than small ones of the near: first
+ * only the near one is asked, without reclaim, and others only for who would
+ * have waited for it.  Linux: vma_alloc_folio().
+ */
+struct page *alloc_huge_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
+				  u64 addr, gfp_t gfp)
+{
+	const struct mempolicy *pol = task ? &task->policy : NULL;
+	unsigned int nid = numa_node_id(q);
+	const nodemask_t *nodes = NULL;
+	struct page *page;
+
+	if (pol && pol->mode == MPOL_INTERLEAVE)
+		return alloc_interleaved(q, pol, vma, addr, gfp, HPAGE_PMD_ORDER);
+	if (pol && pol->mode == MPOL_PREFERRED)
+		nid = pol->preferred;
+	if (pol && pol->mode == MPOL_BIND)
+		nodes = &pol->nodes;
+	if (nodes && !node_isset(nodes, nid))
+		return __alloc_pages(q, gfp, HPAGE_PMD_ORDER, nid, nodes);
+	page = __alloc_pages(q, gfp | __GFP_THISNODE | __GFP_NORETRY, HPAGE_PMD_ORDER, nid, NULL);
+	if (!page && (gfp & __GFP_DIRECT_RECLAIM))
+		page = __alloc_pages(q, gfp, HPAGE_PMD_ORDER, nid, nodes);
 	return page;
 }
 
@@ -62,7 +91,7 @@ struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_
 	if (likely(!pol || pol->mode == MPOL_DEFAULT || pol->mode == MPOL_LOCAL))
 		return __alloc_pages(q, gfp, 0, numa_node_id(q), NULL);
 	if (pol->mode == MPOL_INTERLEAVE)
-		return alloc_interleaved(q, pol, vma, addr, gfp);
+		return alloc_interleaved(q, pol, vma, addr, gfp, 0);
 	if (pol->mode == MPOL_BIND)
 		return __alloc_pages(q, gfp, 0, numa_node_id(q), &pol->nodes);
 	return __alloc_pages(q, gfp, 0, pol->preferred, NULL);

@@ -13,6 +13,7 @@
 #include "swap/swap.h"
 
 struct task;
+struct khugepaged_mm_slot;
 
 #define TASK_SIZE	      0x00007ffffffff000UL
 #define STACK_TOP	      TASK_SIZE
@@ -36,6 +37,10 @@ struct task;
 #define VM_NORESERVE 0x00200000UL
 #define VM_STACK     VM_GROWSDOWN
 
+#define VM_HUGETLB    0x00400000UL
+#define VM_HUGEPAGE   0x20000000UL /* MADV_HUGEPAGE */
+#define VM_NOHUGEPAGE 0x40000000UL
+
 #define PROT_READ     0x1
 #define PROT_WRITE    0x2
 #define PROT_EXEC     0x4
@@ -50,8 +55,11 @@ struct task;
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
+#define MMF_VM_HUGEPAGE	    17 /* khugepaged knows it */
 #define MMF_OOM_SKIP	    21 /* nothing of interest is left: not a victim */
 #define MMF_UNSTABLE	    22 /* the reaper took frames: faults end in SIGBUS */
+#define MMF_HUGE_ZERO_PAGE  23 /* has a reference to the huge zero page */
+#define MMF_DISABLE_THP	    24 /* prctl(PR_SET_THP_DISABLE) */
 #define MMF_OOM_REAP_QUEUED 26
 
 struct anon_vma {
@@ -104,6 +112,7 @@ struct mm_struct {
 	struct mem_cgroup *memcg;
 	u64 context_id; /* for TLBs; never reused */
 	struct task *owner;
+	struct khugepaged_mm_slot *khugepaged_slot; /* while khugepaged knows it */
 };
 
 /* mm life. mm_users are tasks, mm_count also those who only look. */
@@ -143,6 +152,8 @@ int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
 #define VM_FAULT_MAJOR	 0x0004u
 #define VM_FAULT_SIGSEGV 0x0040u
 
+#define VM_FAULT_FALLBACK 0x0800u /* no huge page: a small one, then */
+
 /*
  * The page fault of the running task (or of task, whose turn it is) at addr:
  * finds the VMA, grows the stack, makes tables, brings the page in, counts.
@@ -157,6 +168,8 @@ void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_s
 void page_add_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr);
 void page_add_file_rmap(struct quire *q, struct page *page);
 void page_remove_rmap(struct quire *q, struct page *page);
+/* The same for an entry that mapped a transparent huge page whole. */
+void page_remove_huge_rmap(struct quire *q, struct page *head);
 /* Accessed bits taken from all mappings of a page (and cleared): how many
  * were set; *vm_flags collects the VMAs' flags.  memcg: only its tasks count
  * (NULL: all). */

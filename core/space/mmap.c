@@ -232,8 +232,10 @@ static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 		flags |= VM_ACCOUNT;
 	if (account && vm_enough_memory(q, mm, pages))
 		return -ENOMEM;
-	if (vma_merge_new(q, mm, addr, addr + len, flags, file, pgoff, name)) {
+	vma = vma_merge_new(q, mm, addr, addr + len, flags, file, pgoff, name);
+	if (vma) {
 		vm_stat_account(mm, flags, (long)pages);
+		khugepaged_enter_vma(q, vma, flags);
 		return 0;
 	}
 	if (account) /* counted again below: allocation may sleep */
@@ -257,6 +259,7 @@ static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 		(void)HOT_ADD(&file->f_count, 1);
 	vma_link(q, mm, vma);
 	vm_stat_account(mm, flags, (long)pages);
+	khugepaged_enter_vma(q, vma, flags);
 	return 0;
 }
 
@@ -369,41 +372,65 @@ static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 s
 {
 	u64 prot = vm_page_prot(vma), addr = start;
 	u64 keep = PTE_PFN_MASK | _PAGE_DIRTY | _PAGE_ACCESSED | _PAGE_SPECIAL;
-	pte_t *ptep;
+	pte_t *pmdp;
 
 	spin_lock(q, &vma->vm_mm->page_table_lock);
 	if (vma->vm_flags & VM_WRITE)
 		keep |= _PAGE_RW; /* what could be written still can */
-	while ((ptep = next_pte_table(q, vma->vm_mm->pgd_pfn, &addr, end)) != NULL)
-		for (u64 stop = pmd_addr_end(addr, end); addr < stop; addr += PAGE_SIZE, ptep++)
+	while ((pmdp = next_pmd(q, vma->vm_mm->pgd_pfn, &addr, end)) != NULL) {
+		u64 stop = pmd_addr_end(addr, end);
+		pte_t *ptep;
+
+		if (unlikely(pmd_leaf(*pmdp))) { /* areas end where huge pages do */
+			set_pte(q, pmdp, (*pmdp & (keep | _PAGE_PSE)) | (prot & ~_PAGE_ACCESSED));
+			addr = stop;
+			continue;
+		}
+		for (ptep = pte_offset(q, *pmdp, addr); addr < stop; addr += PAGE_SIZE, ptep++)
 			if (!pte_none(*ptep) && pte_present(*ptep))
 				set_pte(q, ptep, (*ptep & keep) | (prot & ~_PAGE_ACCESSED));
 			else if (unlikely(pte_is_migration(*ptep)) && !(vma->vm_flags & VM_WRITE))
 				set_pte(q, ptep, make_readable_migration_pte(*ptep));
+	}
 	flush_tlb(q, vma->vm_mm, start, end);
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
+}
+
+static void mlock_entry(struct quire *q, pte_t pte, bool lock)
+{
+	struct page *page;
+
+	if (pte_none(pte) || !pte_present(pte) || pte_special(pte))
+		return;
+	page = pfn_to_page(q, pte_pfn(pte));
+	/* A huge page that is mapped page by page is let be. */
+	if (PageCompound(page) && !pmd_leaf(pte))
+		return;
+	if (lock && !PageMlocked(page))
+		mlock_page(q, page);
+	else if (!lock && PageMlocked(page))
+		munlock_page(q, page);
 }
 
 /* mlock: entries that exist now become, or cease to be, unevictable. */
 static void mlock_present(struct quire *q, struct vm_area_struct *vma, bool lock)
 {
 	u64 addr = vma->vm_start;
-	pte_t *ptep;
+	pte_t *pmdp;
 
 	spin_lock(q, &vma->vm_mm->page_table_lock);
-	while ((ptep = next_pte_table(q, vma->vm_mm->pgd_pfn, &addr, vma->vm_end)) != NULL)
-		for (u64 stop = pmd_addr_end(addr, vma->vm_end); addr < stop;
-		     addr += PAGE_SIZE, ptep++) {
-			struct page *page;
+	while ((pmdp = next_pmd(q, vma->vm_mm->pgd_pfn, &addr, vma->vm_end)) != NULL) {
+		u64 stop = pmd_addr_end(addr, vma->vm_end);
+		pte_t *ptep;
 
-			if (pte_none(*ptep) || !pte_present(*ptep) || pte_special(*ptep))
-				continue;
-			page = pfn_to_page(q, pte_pfn(*ptep));
-			if (lock && !PageMlocked(page))
-				mlock_page(q, page);
-			else if (!lock && PageMlocked(page))
-				munlock_page(q, page);
+		if (unlikely(pmd_leaf(*pmdp))) {
+			mlock_entry(q, *pmdp, lock);
+			addr = stop;
+			continue;
 		}
+		for (ptep = pte_offset(q, *pmdp, addr); addr < stop; addr += PAGE_SIZE, ptep++)
+			mlock_entry(q, *ptep & ~_PAGE_PSE, lock);
+	}
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
 }
 

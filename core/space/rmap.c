@@ -21,12 +21,20 @@
 void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma,
 			    u64 addr)
 {
+	long nr = 1;
+
 	VM_BUG_ON(q, !vma->anon_vma || page_mapped(page));
-	page->_mapcount = 0;
+	if (unlikely(PageHead(page))) {
+		nr = HPAGE_PMD_NR;
+		page[1].compound_mapcount = 0;
+		mod_lruvec_page_state(q, page, NR_ANON_THPS, nr);
+	} else {
+		page->_mapcount = 0;
+	}
 	page->mapping = (struct address_space *)((unsigned long)vma->anon_vma | PAGE_MAPPING_ANON);
 	page->index = linear_page_index(vma, addr);
 	page->flags |= BIT(PG_swapbacked);
-	mod_lruvec_page_state(q, page, NR_ANON_MAPPED, 1);
+	mod_lruvec_page_state(q, page, NR_ANON_MAPPED, nr);
 }
 
 /* A page of the swap cache comes back; our own entry has been given up. */
@@ -34,6 +42,7 @@ void page_add_anon_rmap(struct quire *q, struct page *page, struct vm_area_struc
 {
 	if (HOT_ADD(&page->_mapcount, 1))
 		return;
+	page = compound_head(page);
 	if (!PageAnon(page)) {
 		struct anon_vma *av = vma->anon_vma;
 
@@ -57,7 +66,28 @@ void page_remove_rmap(struct quire *q, struct page *page)
 {
 	if (HOT_SUB(&page->_mapcount, 1) >= 0)
 		return;
+	page = compound_head(page);
 	mod_lruvec_page_state(q, page, PageAnon(page) ? NR_ANON_MAPPED : NR_FILE_MAPPED, -1);
+	if (unlikely(PageHead(page)))
+		deferred_split_huge_page(q, page);
+}
+
+void page_remove_huge_rmap(struct quire *q, struct page *head)
+{
+	long nr = HPAGE_PMD_NR;
+
+	if (HOT_SUB(&head[1].compound_mapcount, 1) >= 0)
+		return;
+	mod_lruvec_page_state(q, head, NR_ANON_THPS, -HPAGE_PMD_NR);
+	if (TestClearPageFlag(&head[1], PG_double_map)) {
+		/* Entries of level 1 may map some of its pages still. */
+		nr = 0;
+		for (long i = 0; i < HPAGE_PMD_NR; i++)
+			nr += HOT_SUB(&head[i]._mapcount, 1) < 0;
+		if (nr && nr < HPAGE_PMD_NR)
+			deferred_split_huge_page(q, head);
+	}
+	mod_lruvec_page_state(q, head, NR_ANON_MAPPED, -nr);
 }
 
 /* ---- the walk -------------------------------------------------------------------- */
@@ -68,12 +98,59 @@ struct rmap_walk {
 		    pte_t *ptep, struct rmap_walk *walk);
 	/* Areas to pass over; NULL: none. */
 	bool (*skip)(struct vm_area_struct *vma, struct rmap_walk *walk);
-	int left; /* entries not yet seen */
+	bool split; /* entries that map a huge page whole are cut first */
+	int left;   /* entries not yet seen */
 	struct mem_cgroup *memcg;
 	unsigned long vm_flags;
 	int referenced;
 	bool dirty, failed;
 };
+
+/* The entries of one area in which pages of a huge page are mapped, whole or one
+ * by one: `one` sees the head, or each page.  False ends the walk. */
+static bool rmap_visit_huge(struct quire *q, struct page *head, struct vm_area_struct *vma,
+			    struct rmap_walk *walk)
+{
+	unsigned long first = max(head->index, vma->vm_pgoff);
+	unsigned long last = min(head->index + compound_nr(head), vma->vm_pgoff + vma_pages(vma));
+	u64 addr = vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT);
+	u64 end = vma->vm_start + ((last - vma->vm_pgoff) << PAGE_SHIFT);
+	u64 pfn = page_to_pfn(q, head), nr = compound_nr(head);
+	struct mm_struct *mm = vma->vm_mm;
+	bool go_on = true;
+	pte_t *pmdp;
+
+	if (first >= last || (walk->skip && walk->skip(vma, walk)))
+		return true;
+	spin_lock(q, &mm->page_table_lock);
+	while (go_on && walk->left > 0 && (pmdp = next_pmd(q, mm->pgd_pfn, &addr, end)) != NULL) {
+		u64 stop = pmd_addr_end(addr, end);
+		pte_t *ptep;
+
+		if (pmd_leaf(*pmdp) && pte_pfn(*pmdp) == pfn) {
+			if (walk->split) {
+				__split_huge_pmd_locked(q, vma, pmdp, addr & PMD_MASK);
+				walk->left += (int)HPAGE_PMD_NR - 1;
+			} else {
+				walk->left--;
+				go_on = walk->one(q, head, vma, addr, pmdp, walk);
+			}
+		}
+		if (pmd_leaf(*pmdp)) {
+			addr = stop;
+			continue;
+		}
+		for (ptep = pte_offset(q, *pmdp, addr); addr < stop && go_on && walk->left > 0;
+		     addr += PAGE_SIZE, ptep++) {
+			if (!pte_present(*ptep) || pte_special(*ptep) || pte_pfn(*ptep) - pfn >= nr)
+				continue;
+			walk->left--;
+			go_on = walk->one(q, head + (pte_pfn(*ptep) - pfn), vma, addr, ptep, walk);
+		}
+	}
+	spin_unlock(q, &mm->page_table_lock);
+	return go_on && walk->left > 0;
+}
 
 /* False ends the walk. */
 static bool rmap_visit(struct quire *q, struct page *page, struct vm_area_struct *vma,
@@ -84,6 +161,8 @@ static bool rmap_visit(struct quire *q, struct page *page, struct vm_area_struct
 	bool go_on = true;
 	pte_t *ptep;
 
+	if (unlikely(PageHead(page)))
+		return rmap_visit_huge(q, page, vma, walk);
 	if (page->index < vma->vm_pgoff || addr >= vma->vm_end)
 		return true;
 	if (walk->skip && walk->skip(vma, walk))
@@ -99,20 +178,28 @@ static bool rmap_visit(struct quire *q, struct page *page, struct vm_area_struct
 	return go_on && walk->left > 0;
 }
 
+/* The walk of an anonymous page whose root is locked. */
+static void rmap_walk_anon(struct quire *q, struct page *page, struct rmap_walk *walk)
+{
+	struct anon_vma_chain *avc;
+
+	walk->left = total_mapcount(page);
+	list_for_each_entry (avc, &page_anon_vma(page)->chains, same_anon_vma)
+		if (!rmap_visit(q, page, avc->vma, walk))
+			break;
+}
+
 static void rmap_walk(struct quire *q, struct page *page, struct rmap_walk *walk)
 {
-	walk->left = page_mapcount(page);
+	walk->left = total_mapcount(page);
 	if (walk->left <= 0)
 		return;
 	if (PageAnon(page)) {
 		struct anon_vma *av = page_anon_vma(page);
-		struct anon_vma_chain *avc;
 
 		/* Mapped, so an area is chained to it: it can't go. */
 		spin_lock(q, &av->root->lock);
-		list_for_each_entry (avc, &av->chains, same_anon_vma)
-			if (!rmap_visit(q, page, avc->vma, walk))
-				break;
+		rmap_walk_anon(q, page, walk);
 		spin_unlock(q, &av->root->lock);
 	} else if (page->mapping) {
 		struct address_space *mapping = page->mapping;
@@ -176,16 +263,17 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 		      pte_t *ptep, struct rmap_walk *walk)
 {
 	struct mm_struct *mm = vma->vm_mm;
+	struct page *head = compound_head(page);
 	pte_t pte = *ptep, left = 0;
 
 	if (vma->vm_flags & VM_LOCKED) {
 		walk->failed = true;
 		return false;
 	}
-	if (PageAnon(page)) {
+	if (PageAnon(head)) {
 		swp_entry_t entry = {page->private};
 
-		if (!PageSwapCache(page) || swap_duplicate(q, entry) < 0) {
+		if (!PageSwapCache(head) || swap_duplicate(q, entry) < 0) {
 			walk->failed = true;
 			return false;
 		}
@@ -195,7 +283,7 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 	set_pte(q, ptep, left);
 	flush_tlb(q, mm, addr, addr + PAGE_SIZE);
 	walk->dirty |= pte_dirty(pte);
-	add_mm_counter(mm, mm_counter(page), -1);
+	add_mm_counter(mm, mm_counter(head), -1);
 	if (left)
 		add_mm_counter(mm, MM_SWAPENTS, 1);
 	page_remove_rmap(q, page);
@@ -205,7 +293,7 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 
 bool try_to_unmap(struct quire *q, struct page *page)
 {
-	struct rmap_walk walk = {.one = unmap_one};
+	struct rmap_walk walk = {.one = unmap_one, .split = true};
 
 	rmap_walk(q, page, &walk);
 	if (walk.dirty) {
@@ -215,6 +303,28 @@ bool try_to_unmap(struct quire *q, struct page *page)
 			(void)set_page_dirty(q, page);
 	}
 	return !walk.failed && !page_mapped(page);
+}
+
+/* ---- splitting ------------------------------------------------------------------- */
+
+static bool pass_one(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr,
+		     pte_t *ptep, struct rmap_walk *walk)
+{
+	(void)q;
+	(void)page;
+	(void)vma;
+	(void)addr;
+	(void)ptep;
+	(void)walk;
+	return true;
+}
+
+void page_split_pmds(struct quire *q, struct page *head)
+{
+	struct rmap_walk walk = {.one = pass_one, .split = true};
+
+	if (compound_mapcount(head))
+		rmap_walk_anon(q, head, &walk);
 }
 
 /* ---- page_mkclean ---------------------------------------------------------------- */

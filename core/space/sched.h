@@ -100,6 +100,7 @@ struct space_floor {
 		*anon_vma_chain_cachep, *signal_cachep, *sighand_cachep, *files_cachep, *fs_cachep,
 		*cred_cachep, *pid_cachep;
 	struct page *zero_page;
+	struct huge_floor *huge; /* transparent huge pages: huge_mm.h */
 	/* /proc/sys/vm */
 	int overcommit_memory, overcommit_ratio;
 	unsigned long overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;

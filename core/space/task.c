@@ -290,5 +290,11 @@ int space_init(struct quire *q)
 	hot_clear_page(q->hot, page_to_pfn(q, sp->zero_page));
 	SetPageReserved(sp->zero_page);
 	register_ops(q);
-	return make_first_tasks(q);
+	err = hugepage_init(q);
+	if (err)
+		return err;
+	err = make_first_tasks(q);
+	if (!err && hugepage_flags_enabled(sp->huge))
+		err = start_stop_khugepaged(q);
+	return err;
 }

@@ -323,6 +323,7 @@ int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 		vm_area_free(q, new);
 		return err;
 	}
+	split_huge_pmd_if_needed(q, vma, addr);
 	if (new_below) {
 		new->vm_end = addr;
 		vma_set_range(q, vma, addr, vma->vm_end, pgoff);

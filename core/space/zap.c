@@ -89,7 +89,8 @@ static void zap_present(struct quire *q, struct zap *zap, struct vm_area_struct 
 	}
 	zap->rss[mm_counter(page)]--;
 	page_remove_rmap(q, page);
-	if (unlikely(vma->vm_flags & VM_LOCKED) && PageMlocked(page))
+	page = compound_head(page);
+	if (unlikely(vma->vm_flags & VM_LOCKED) && PageMlocked(page) && !PageHead(page))
 		munlock_page(q, page);
 	zap->pages[zap->nr++] = (unsigned long)page | bits;
 }
@@ -127,36 +128,54 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 	spin_unlock(q, &zap->mm->page_table_lock);
 }
 
-pte_t *next_pte_table(const struct quire *q, u64 root_pfn, u64 *addr, u64 end)
+/*
+ * An entry that maps a huge page: goes as a whole, with the table that was put by
+ * for it.  False: only a part is to go, and the entry has been cut for that.
+ */
+static bool zap_huge_pmd(struct quire *q, struct zap *zap, struct vm_area_struct *vma, pte_t *pmdp,
+			 u64 *addr, u64 stop)
 {
-	while (*addr < end) {
-		u64 table = root_pfn;
-		int level = PT_LEVELS;
+	struct page *table, *page;
+	pte_t pmd;
 
-		for (; level > 1; level--) {
-			pte_t entry = pt_entries(q, table)[pt_index(*addr, level)];
-
-			if (pte_none(entry))
-				break;
-			table = pte_pfn(entry);
-		}
-		if (level == 1)
-			return pt_entries(q, table) + pt_index(*addr, 1);
-		*addr = (*addr & ~(BIT(PT_SHIFT(level)) - 1)) + BIT(PT_SHIFT(level));
+	spin_lock(q, &zap->mm->page_table_lock);
+	pmd = *pmdp;
+	if (!pmd_leaf(pmd) || stop - *addr != PMD_SIZE) {
+		if (pmd_leaf(pmd))
+			__split_huge_pmd_locked(q, vma, pmdp, *addr & PMD_MASK);
+		spin_unlock(q, &zap->mm->page_table_lock);
+		return false;
 	}
-	return NULL;
+	table = pgtable_trans_huge_withdraw(q, pmdp);
+	set_pte(q, pmdp, 0);
+	zap->stale = true;
+	if (!pte_special(pmd)) {
+		page = pfn_to_page(q, pte_pfn(pmd));
+		zap->rss[MM_ANONPAGES] -= HPAGE_PMD_NR;
+		page_remove_huge_rmap(q, page);
+		if (unlikely(vma->vm_flags & VM_LOCKED) && PageMlocked(page))
+			munlock_page(q, page);
+		zap->pages[zap->nr++] = (unsigned long)page;
+	}
+	zap->end = *addr = stop;
+	zap_sync_rss(zap);
+	(void)HOT_SUB(&zap->mm->pgtables_bytes, (long)PAGE_SIZE);
+	spin_unlock(q, &zap->mm->page_table_lock);
+	pt_free(q, table);
+	return true;
 }
 
 static void zap_range(struct quire *q, struct zap *zap, struct vm_area_struct *vma, u64 addr,
 		      u64 end, bool may_yield)
 {
-	pte_t *table;
+	pte_t *pmdp;
 
 	zap->start = zap->end = addr;
-	while ((table = next_pte_table(q, zap->mm->pgd_pfn, &addr, end)) != NULL) {
+	while ((pmdp = next_pmd(q, zap->mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
 
-		zap_pte_table(q, zap, vma, table, &addr, stop);
+		if (likely(!pmd_leaf(*pmdp)) || !zap_huge_pmd(q, zap, vma, pmdp, &addr, stop))
+			zap_pte_table(q, zap, vma, pte_offset(q, *pmdp, addr), &addr, stop);
 		if (zap->nr == ZAP_BATCH)
 			zap_flush(q, zap);
 		if (may_yield && addr == stop)

@@ -14,6 +14,10 @@
  * memory map (free blocks are passed over).  When they differ, the range of
  * frames is halved until the frame is found.
  *
+ * An entry of level 2 that maps a huge page whole enters the sums with a hash of
+ * its own, and the page's compound_mapcount likewise; PG_double_map's part of
+ * the map counts is taken off.
+ *
  * That the reverse map finds an entry follows from two facts checked at each:
  * page->index leads back to its address, and its area is chained to the page's
  * anon_vma, or linked to its mapping.
@@ -34,6 +38,8 @@ static inline void add_hash(struct sums *s, u64 pfn, u64 times)
 	s->a += prng_splitmix64(&a) * times;
 	s->b += prng_splitmix64(&b) * times;
 }
+
+#define WHOLE (1UL << 62) /* in place of a frame number: the huge page there */
 
 /* ---- areas ----------------------------------------------------------------------- */
 
@@ -217,7 +223,7 @@ static bool chained(const struct vm_area_struct *vma, const struct anon_vma *av)
 static void check_present(struct walk *w, struct vm_area_struct *vma, u64 addr, pte_t pte)
 {
 	const struct quire *q = w->v->q;
-	struct page *page;
+	struct page *page, *head;
 
 	if (pte_special(pte)) {
 		if (pte_pfn(pte) != page_to_pfn(q, q->space->zero_page) || pte_write(pte))
@@ -233,15 +239,16 @@ static void check_present(struct walk *w, struct vm_area_struct *vma, u64 addr, 
 	w->rss[mm_counter(page)]++;
 	if (pte_write(pte) && !(vma->vm_flags & VM_WRITE))
 		bad_entry(w, addr, "may be written, its area may not");
-	if (page->index != linear_page_index(vma, addr))
+	head = compound_head(page);
+	if (head->index + (unsigned long)(page - head) != linear_page_index(vma, addr))
 		bad_entry(w, addr, "maps a page whose index leads elsewhere");
-	if (PageAnon(page)) {
-		if ((vma->vm_flags & VM_SHARED) || !chained(vma, page_anon_vma(page)))
+	if (PageAnon(head)) {
+		if ((vma->vm_flags & VM_SHARED) || !chained(vma, page_anon_vma(head)))
 			bad_entry(w, addr, "maps an anonymous page that can't find it");
 	} else if (!vma->vm_file || page->mapping != vma_mapping(vma)) {
 		bad_entry(w, addr, "maps a page of another file");
 	}
-	if (unlikely(page_ref_count(page) < 1 || page_has_type(page) || PageSlab(page)))
+	if (unlikely(page_ref_count(head) < 1 || page_has_type(page) || PageSlab(head)))
 		bad_entry(w, addr, "maps a frame that is used for something else");
 }
 
@@ -257,14 +264,75 @@ static void check_migrating(struct walk *w, u64 addr, pte_t pte)
 	w->rss[mm_counter(page)]++;
 }
 
-static void check_leaf(struct walk *w, u64 addr, pte_t pte)
+/* An entry of level 2 that maps a transparent huge page. */
+static void check_huge(struct walk *w, struct vm_area_struct *vma, u64 addr, pte_t pmd)
+{
+	const struct quire *q = w->v->q;
+	struct page *page;
+
+	if (!transhuge_vma_suitable(vma, addr)) {
+		bad_entry(w, addr, "maps a huge page that its area can't hold");
+		return;
+	}
+	if (pte_pfn(pmd) + (u64)HPAGE_PMD_NR > q->max_pfn) {
+		bad_entry(w, addr, "maps a frame that does not exist");
+		return;
+	}
+	page = pfn_to_page(q, pte_pfn(pmd));
+	if (pte_special(pmd)) {
+		if (!is_huge_zero_page(q, page) || pte_write(pmd) ||
+		    !(w->mm->flags & BIT(MMF_HUGE_ZERO_PAGE)))
+			bad_entry(w, addr, "is special and not the huge zero page, read-only");
+		return;
+	}
+	if (!PageTransHuge(page)) {
+		bad_entry(w, addr, "maps a huge page that is none");
+		return;
+	}
+	add_hash(w->entries, WHOLE | pte_pfn(pmd), 1);
+	w->rss[MM_ANONPAGES] += HPAGE_PMD_NR;
+	if (pte_write(pmd) && !(vma->vm_flags & VM_WRITE))
+		bad_entry(w, addr, "may be written, its area may not");
+	if (page->index != linear_page_index(vma, addr))
+		bad_entry(w, addr, "maps a page whose index leads elsewhere");
+	if (!PageAnon(page) || !chained(vma, page_anon_vma(page)))
+		bad_entry(w, addr, "maps an anonymous page that can't find it");
+}
+
+static bool find_area(struct walk *w, u64 addr)
 {
 	while (w->vma && w->vma->vm_end <= addr)
 		w->vma = w->vma->vm_next;
-	if (unlikely(!w->vma || w->vma->vm_start > addr)) {
-		bad_entry(w, addr, "lies in no area");
-		return;
+	if (likely(w->vma && w->vma->vm_start <= addr))
+		return true;
+	bad_entry(w, addr, "lies in no area");
+	return false;
+}
+
+/* The tables put by for the huge entries of a table of level 2: one for each. */
+static void check_deposited(struct walk *w, const struct page *table, u64 addr, unsigned int huge)
+{
+	struct page *first = table->pmd_huge_pte, *t = first;
+	unsigned int n = 0;
+
+	while (t && n <= huge) {
+		if (!PageTable(t) || t->private)
+			bad_entry(w, addr, "has a table put by that is none, or not empty");
+		n++;
+		t = list_next_entry(t, lru);
+		if (t == first)
+			break;
 	}
+	if (n != huge)
+		broken(w->v, "space: mm %lu: a table has %u huge entries, %u tables put by for it",
+		       w->mm->context_id, huge, n);
+	w->tables += n;
+}
+
+static void check_leaf(struct walk *w, u64 addr, pte_t pte)
+{
+	if (!find_area(w, addr))
+		return;
 	if (pte_present(pte))
 		check_present(w, w->vma, addr, pte);
 	else if (pte_is_migration(pte))
@@ -281,6 +349,7 @@ static void check_table(struct walk *w, u64 table_pfn, int level, u64 addr)
 	const struct page *table = pfn_to_page(q, table_pfn);
 	const pte_t *entries = pt_entries(q, table_pfn);
 	unsigned long used = 0;
+	unsigned int huge = 0;
 
 	if (!PageTable(table)) {
 		bad_entry(w, addr, "leads to a table that is none");
@@ -291,11 +360,18 @@ static void check_table(struct walk *w, u64 table_pfn, int level, u64 addr)
 		if (pte_none(entries[i]))
 			continue;
 		used++;
-		if (level == 1)
+		if (level == 1) {
 			check_leaf(w, addr, entries[i]);
-		else
+		} else if (unlikely(level == 2 && pmd_leaf(entries[i]))) {
+			huge++;
+			if (find_area(w, addr))
+				check_huge(w, w->vma, addr, entries[i]);
+		} else {
 			check_table(w, pte_pfn(entries[i]), level - 1, addr);
+		}
 	}
+	if (level == 2)
+		check_deposited(w, table, addr, huge);
 	if (used != table->private)
 		broken(w->v, "space: mm %lu: a table of level %d counts %lu entries, has %lu",
 		       w->mm->context_id, level, table->private, used);
@@ -320,27 +396,52 @@ static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *en
 
 /* ---- the memory map -------------------------------------------------------------- */
 
+/* Frames that are mapped, a node: anonymous, of files; and in huge entries. */
+enum { MAPPED_ANON, MAPPED_FILE, MAPPED_THP, NR_MAPPED };
+
+/* Entries of level 1 that map a frame, by its own count. */
+static int small_mapcount(const struct page *page)
+{
+	const struct page *head = compound_head(page);
+
+	if (head->_refcount <= 0 || PageSlab(head) || page_has_type(page))
+		return 0;
+	if (likely(!PageHead(head)))
+		return page->_mapcount + 1;
+	if (!PageTransHuge(head))
+		return 0;
+	return page->_mapcount + 1 - (PageDoubleMap(head) ? 1 : 0);
+}
+
 /* Sums of mapcount * H over frames [first, last]; counts mapped ones a node. */
 static void sum_mapcounts(const struct quire *q, u64 first, u64 last, struct sums *s,
-			  u64 (*mapped)[2])
+			  u64 (*mapped)[NR_MAPPED])
 {
 	u64 pfn = first;
 
 	while ((pfn = next_touched_pfn(q, pfn)) <= last) {
 		const struct page *page = pfn_to_page(q, pfn);
-		int count;
+		const struct page *head;
+		int count, whole = 0;
 
 		if (PageBuddy(page)) {
 			pfn += 1UL << page->private;
 			continue;
 		}
 		/* Descriptors that were never written read as zero. */
-		count = page->_refcount > 0 && !PageSlab(page) ? page_mapcount(page) : 0;
-		if (count) {
+		count = small_mapcount(page);
+		if (count)
 			add_hash(s, pfn, (u64)(s64)count);
-			if (mapped)
-				mapped[page_to_nid(page)][!PageAnon(page)]++;
+		head = compound_head(page);
+		if (unlikely(PageTransHuge(head))) {
+			whole = compound_mapcount(head);
+			if (whole && head == page)
+				add_hash(s, WHOLE | pfn, (u64)(s64)whole);
 		}
+		if (mapped && (count || whole))
+			mapped[page_to_nid(page)][PageAnon(page) ? MAPPED_ANON : MAPPED_FILE]++;
+		if (mapped && whole)
+			mapped[page_to_nid(page)][MAPPED_THP]++;
 		pfn++;
 	}
 }
@@ -354,7 +455,12 @@ static void sum_table(const struct quire *q, u64 table_pfn, int level, u64 first
 	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
 		if (pte_none(entries[i]))
 			continue;
-		if (level > 1)
+		if (level > 1 && pmd_leaf(entries[i])) {
+			if (level == 2 && !pte_special(entries[i]) &&
+			    pte_pfn(entries[i]) >= first && pte_pfn(entries[i]) <= last &&
+			    PageTransHuge(pfn_to_page(q, pte_pfn(entries[i]))))
+				add_hash(s, WHOLE | pte_pfn(entries[i]), 1);
+		} else if (level > 1)
 			sum_table(q, pte_pfn(entries[i]), level - 1, first, last, s);
 		else if (pte_present(entries[i]) && !pte_special(entries[i]) &&
 			 pte_pfn(entries[i]) >= first && pte_pfn(entries[i]) <= last)
@@ -389,7 +495,7 @@ static void report_frame(struct verify *v, u64 first, u64 last)
 
 static void check_mapcounts(struct verify *v, const struct sums *entries)
 {
-	u64 mapped[QUIRE_MAX_NODES][2] = {0};
+	u64 mapped[QUIRE_MAX_NODES][NR_MAPPED] = {0};
 	struct sums s = {0};
 	struct quire *q = v->q;
 
@@ -400,12 +506,84 @@ static void check_mapcounts(struct verify *v, const struct sums *entries)
 		u64 anon = node_page_state(NODE_DATA(q, nid), NR_ANON_MAPPED);
 		u64 file = node_page_state(NODE_DATA(q, nid), NR_FILE_MAPPED);
 
-		if (anon != mapped[nid][0] || file != mapped[nid][1])
+		u64 huge = node_page_state(NODE_DATA(q, nid), NR_ANON_THPS);
+
+		if (anon != mapped[nid][MAPPED_ANON] || file != mapped[nid][MAPPED_FILE])
 			broken(v,
 			       "space: node %u counts %lu anonymous and %lu file frames mapped, "
 			       "has %lu and %lu",
-			       nid, anon, file, mapped[nid][0], mapped[nid][1]);
+			       nid, anon, file, mapped[nid][MAPPED_ANON], mapped[nid][MAPPED_FILE]);
+		if (huge != mapped[nid][MAPPED_THP])
+			broken(v,
+			       "space: node %u counts %lu frames mapped by huge entries, has %lu",
+			       nid, huge, mapped[nid][MAPPED_THP]);
 	}
+}
+
+/* ---- huge pages ------------------------------------------------------------------ */
+
+static void check_split_queue(struct verify *v, unsigned int nid)
+{
+	struct deferred_split *ds = &v->q->space->huge->split[nid];
+	struct page *tail;
+	unsigned long n = 0;
+
+	if (!list_validate(&ds->queue)) {
+		broken(v, "thp: the pages of node %u to be split are not a list", nid);
+		return;
+	}
+	list_for_each_entry (tail, &ds->queue, deferred_list) {
+		struct page *head = tail - 2;
+
+		n++;
+		if (!PageTransHuge(head) || compound_head(tail) != head || head->_refcount <= 0 ||
+		    page_to_nid(head) != nid)
+			broken(v, "thp: frame 0x%lx is to be split and is no huge page of node %u",
+			       page_to_pfn(v->q, head), nid);
+	}
+	if (n != ds->len)
+		broken(v, "thp: node %u counts %lu pages to be split, has %lu", nid, ds->len, n);
+}
+
+static void check_khugepaged(struct verify *v)
+{
+	struct khugepaged *k = &v->q->space->huge->khugepaged;
+	struct khugepaged_mm_slot *slot;
+	unsigned long slots = 0, known = 0;
+	bool found = !k->mm_slot;
+	struct mm_struct *mm;
+
+	if (!list_validate(&k->mm_head)) {
+		broken(v, "thp: khugepaged's spaces are not a list");
+		return;
+	}
+	list_for_each_entry (slot, &k->mm_head, mm_node) {
+		slots++;
+		found |= slot == k->mm_slot;
+		if (slot->mm->khugepaged_slot != slot || !(slot->mm->flags & BIT(MMF_VM_HUGEPAGE)))
+			broken(v, "thp: khugepaged's slot of mm %lu is not that space's",
+			       slot->mm->context_id);
+	}
+	list_for_each_entry (mm, &v->q->space->mms, mm_list)
+		known += (mm->flags & BIT(MMF_VM_HUGEPAGE)) != 0;
+	if (!found || known != slots)
+		broken(v, "thp: khugepaged has %lu spaces, %lu say it knows them", slots, known);
+}
+
+static void check_thp(struct verify *v)
+{
+	const struct huge_floor *h = v->q->space->huge;
+	struct mm_struct *mm;
+	int refs = h->huge_zero_page ? 1 : 0;
+
+	for_each_node (v->q, nid)
+		check_split_queue(v, nid);
+	check_khugepaged(v);
+	list_for_each_entry (mm, &v->q->space->mms, mm_list)
+		refs += mm->mm_users && (mm->flags & BIT(MMF_HUGE_ZERO_PAGE));
+	if (refs != h->huge_zero_refcount)
+		broken(v, "thp: the huge zero page counts %d users, has %d", h->huge_zero_refcount,
+		       refs);
 }
 
 void verify_space(struct verify *v)
@@ -422,6 +600,7 @@ void verify_space(struct verify *v)
 		if (check_areas(v, mm, &t))
 			check_tables(v, mm, &t.entries);
 	check_mapcounts(v, &t.entries);
+	check_thp(v);
 	if (t.file_vmas != t.listed_vmas)
 		broken(v, "space: %lu areas map files, files list %lu", t.file_vmas, t.listed_vmas);
 	if ((long)t.account != sp->vm_committed_as)

@@ -100,6 +100,9 @@ struct quire_config {
 	const struct quire_slab_layout
 		*slabs; /* NULL: by the rules; read at any kmem_cache_create() */
 	uint32_t nr_slabs;
+	/* Transparent huge pages at boot: sysfs changes it later.  Machines of
+	 * less than 512 MiB start without, as Linux's do. */
+	enum { QUIRE_THP_NEVER, QUIRE_THP_MADVISE, QUIRE_THP_ALWAYS } transparent_hugepage;
 	uint64_t seed;	      /* all randomness of the instance */
 	int64_t boot_time;    /* wall clock at boot, seconds since 1970 (UTC) */
 	const char *version;  /* "6.1.0-quire"; NULL: that */
