@@ -5,6 +5,7 @@
  *   run.c         the script: loops, processes as the guest's process 1 sees them
  *   run_worker.c  what a process does when it is told
  *   run_system.c  commands to the machine
+ *   image.c       the guest program's own memory
  *   run_files.c   names: mounts, directories, files
  *   snap.c        files of /proc and /sys, processes, snapshots
  *   snap_capture.c captures, the physical layout
@@ -54,7 +55,9 @@ struct worker {
 	struct oracle_cmd cmd;
 	int slot; /* of cmd.map */
 	bool told, answered, exited;
-	int signal; /* that it ended by */
+	bool forked; /* by another worker */
+	bool begun;
+	int signal;  /* that it ended by */
 	struct reply reply;
 	struct worker *child; /* of a fork */
 };

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oracle/image.h"
 #include "oracle/internal.h"
 
 #define SIGTERM_NUMBER 15
@@ -208,6 +209,7 @@ static void spawn(struct run *r, const struct oracle_cmd *c)
 	w->pid = task->pid;
 	set_score(r, w, c);
 	(void)enlist(r, w, task);
+	image_forked(r);
 	born(r, w);
 }
 
@@ -236,8 +238,11 @@ static void fork_worker(struct run *r, struct worker *w, const struct oracle_cmd
 	}
 	w->answered = false;
 	memcpy(child->map, w->map, sizeof(child->map));
+	child->forked = true;
 	(void)enlist(r, child, child->task);
 	set_score(r, child, c);
+	/* The parent's answer wakes process 1 after the child has begun. */
+	wait_event(r->q, &r->driver, child->begun || child->exited);
 	born(r, child);
 }
 
@@ -387,7 +392,7 @@ static void driver_main(void *run)
 {
 	struct run *r = run;
 
-	if (system_disks(r) || profile_boot(&r->profile, r->m) || files_init(r)) {
+	if (system_disks(r) || profile_boot(&r->profile, r->m) || files_init(r) || image_exec(r)) {
 		r->failed = true;
 		return;
 	}

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oracle/internal.h"
-#include "port/model/content.h"
+#include "oracle/image.h"
 
 #define HUGE_ALIGN (2UL << 20)
 #define SEED_MASK  ((1UL << 46) - 1)
@@ -293,6 +292,7 @@ static int work_fork(struct worker *w, struct reply *reply)
 	task_set_parent(w->run->q, task, w->run->q->space->init_task);
 	task->node = w->task->node;
 	w->child->task = task;
+	image_fork(w);
 	reply->val = (u64)task->pid;
 	return 0;
 }
@@ -347,12 +347,16 @@ void worker_main(void *worker)
 	struct run *r = w->run;
 	struct task *task = w->task;
 
+	image_begin(w, w->forked);
+	w->begun = true;
+	wake_up(r->q, &r->driver);
 	while (take_command(w)) {
 		struct reply reply = {0};
 		u64 start = model_now(r->m);
 
 		reply.minflt = -(long)task->min_flt;
 		reply.majflt = -(long)task->maj_flt;
+		image_command(w, &w->cmd);
 		reply.err = do_command(w, &w->cmd, &reply);
 		if (fatal_signal_pending(task))
 			break;

@@ -134,6 +134,8 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct address_space *mapping = vma_mapping(vma);
+	struct page *locked[FAULT_AROUND_PAGES]; /* to be mlocked */
+	unsigned int nr_locked = 0;
 	u64 window = FAULT_AROUND_PAGES << PAGE_SHIFT, prot = vm_page_prot(vma);
 	u64 from = max(ALIGN_DOWN(vmf->addr, window), vma->vm_start);
 	u64 to = min(ALIGN_DOWN(vmf->addr, window) + window, vma->vm_end);
@@ -160,6 +162,10 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 		get_page(page);
 		page_add_file_rmap(q, page);
 		set_pte(q, ptep, mk_pte(page_to_pfn(q, page), prot));
+		if (unlikely(vma->vm_flags & VM_LOCKED)) {
+			get_page(page);
+			locked[nr_locked++] = page;
+		}
 		mapped++;
 		hit |= addr == vmf->addr;
 	}
@@ -168,6 +174,10 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 		add_mm_counter(vmf->mm, mapping->swap_backed ? MM_SHMEMPAGES : MM_FILEPAGES,
 			       (long)mapped);
 	spin_unlock(q, &vmf->mm->page_table_lock);
+	while (unlikely(nr_locked)) {
+		mlock_page(q, locked[--nr_locked]);
+		put_page(q, locked[nr_locked]);
+	}
 	charge_ns(q, mapped * FAULT_MAP_NS);
 	return hit;
 }
