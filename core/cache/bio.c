@@ -86,6 +86,9 @@ void submit_bio(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio)
 	unsigned long sectors = (unsigned long)bio->nr_pages * SECTORS_PER_PAGE;
 
 	bio->dev = bdi->dev;
+	/* A page that the processor copies (Linux's rw_page) is no block I/O. */
+	if (bio->flags & BIO_RW_PAGE)
+		sectors = 0;
 	if (bio->op == QUIRE_BIO_READ) {
 		count_vm_events(q, PGPGIN, sectors);
 		(void)HOT_ADD(&bdi->ios_read, 1);

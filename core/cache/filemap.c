@@ -63,8 +63,9 @@ void workingset_update_node(struct quire *q, struct address_space *m, unsigned l
 	struct xa_node *leaf;
 	bool only_shadows;
 
-	/* Entries of shmem's trees lead to swap: they are no shadows. */
-	if (m->swap_backed && m->host)
+	/* Entries of shmem's trees lead to swap: they are no shadows; those of
+	 * the swap cache go with their slots. */
+	if (m->swap_backed)
 		return;
 	leaf = xa_leaf(&m->i_pages, index);
 	if (!leaf)

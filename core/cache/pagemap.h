@@ -357,6 +357,9 @@ struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long 
 unsigned long invalidate_mapping_pages(struct quire *q, struct address_space *m,
 				       unsigned long start, unsigned long end);
 
+/* quire_bio.flags: one page to or from a synchronous device, for swap. */
+#define BIO_RW_PAGE 0x1u
+
 /* A bio from the floor's cache, for swap too.  Never NULL if gfp lets it sleep. */
 struct quire_bio *bio_alloc(struct quire *q, gfp_t gfp);
 void bio_put(struct quire *q, struct quire_bio *bio);

@@ -19,8 +19,9 @@
 
 /* CPU time of a scanned page, for ports that charge it. */
 #define ISOLATE_PAGE_NS 25
-#define SHRINK_PAGE_NS	200
-#define AGE_PAGE_NS	100
+#define SHRINK_PAGE_NS	80  /* looked at, its references counted */
+#define STEAL_PAGE_NS	150 /* unmapped, off its tree, freed */
+#define AGE_PAGE_NS	80
 
 /* What shrink_page_list() saw, for throttling and balance. */
 struct reclaim_stat {

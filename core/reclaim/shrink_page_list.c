@@ -306,6 +306,7 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 		case PAGE_FREE:
 			unlock_page(q, page);
 			release_frozen(q, page);
+			charge_ns(q, STEAL_PAGE_NS);
 			list_add(&page->lru, &free_pages);
 			nr_reclaimed++;
 			continue;

@@ -49,7 +49,9 @@ unsigned long zone_reclaimable_pages(const struct quire *q, const struct zone *z
 	if (can_reclaim_anon_pages(q, NULL))
 		nr += zone_page_state(zone, NR_ZONE_INACTIVE_ANON) +
 		      zone_page_state(zone, NR_ZONE_ACTIVE_ANON);
-	return nr;
+	/* Nothing to reclaim, but what is free counts: such a zone must not be
+	 * passed over where requests wait for it (Linux 6.1.124). */
+	return nr ? nr : zone_page_state(zone, NR_FREE_PAGES);
 }
 
 bool pgdat_all_unreclaimable(const struct pglist_data *pgdat)

@@ -71,6 +71,7 @@ static struct quire_bio *swap_bio(struct quire *q, const struct page *page, enum
 	bio->op = (uint16_t)op;
 	bio->nr_pages = 1;
 	bio->error = 0;
+	bio->flags = si->bdi->synchronous ? BIO_RW_PAGE : 0;
 	bio->page_offset = si->dev_start + swp_offset((swp_entry_t){page->private});
 	bio->end_io = end_io;
 	bio->private = si->bdi;
@@ -143,8 +144,8 @@ int swap_readpage(struct quire *q, struct page *page, struct swap_plug *plug)
 		unlock_page(q, page);
 		return 0;
 	}
-	if (bio && (bio->nr_pages == QUIRE_BIO_MAX_PAGES || bio->private != si->bdi ||
-		    bio->page_offset + bio->nr_pages != block)) {
+	if (bio && (bio->nr_pages == QUIRE_BIO_MAX_PAGES || (bio->flags & BIO_RW_PAGE) ||
+		    bio->private != si->bdi || bio->page_offset + bio->nr_pages != block)) {
 		swap_unplug(q, plug);
 		bio = NULL;
 	}

@@ -64,8 +64,6 @@ static int __add_to_swap_cache(struct quire *q, struct address_space *m, struct 
 		m->nrexceptional--;
 		*shadow = old;
 	}
-	if (old || m->nrexceptional)
-		workingset_update_node(q, m, swp_offset(entry));
 	get_page(page);
 	SetPageSwapCache(page);
 	page->private = entry.val;
@@ -130,8 +128,6 @@ void __delete_from_swap_cache(struct quire *q, struct page *page, swp_entry_t en
 	m->nrpages--;
 	if (shadow)
 		m->nrexceptional++;
-	if (m->nrexceptional)
-		workingset_update_node(q, m, offset);
 	mod_lruvec_page_state(q, page, NR_FILE_PAGES, -1);
 	mod_lruvec_page_state(q, page, NR_SWAPCACHE, -1);
 }
@@ -160,7 +156,6 @@ void clear_shadow_from_swap_cache(struct quire *q, struct swap_info_struct *si,
 	/* By now the slot may have a new page. */
 	if (xa_is_value(xa_load(&m->i_pages, offset))) {
 		(void)xa_erase(&m->i_pages, offset);
-		workingset_update_node(q, m, offset);
 		m->nrexceptional--;
 	}
 	spin_unlock(q, &m->i_pages_lock);

@@ -11,11 +11,11 @@
 
 enum content_kind {
 	CONTENT_KIND_ZERO,
-	CONTENT_KIND_SAME,   /* one word, 512 times; the seed is the word */
-	CONTENT_KIND_TEXT,   /* words and numbers: logs, JSON, SQL */
-	CONTENT_KIND_HEAP,   /* pointers, small integers, short strings */
-	CONTENT_KIND_CODE,   /* machine code and tables */
-	CONTENT_KIND_RANDOM, /* compressed or encrypted: no gain */
+	CONTENT_KIND_SAME,    /* one word, 512 times; the seed is the word */
+	CONTENT_KIND_TEXT,    /* words and numbers: logs, JSON, SQL */
+	CONTENT_KIND_HEAP,    /* pointers, small integers, short strings */
+	CONTENT_KIND_CODE,    /* machine code and tables */
+	CONTENT_KIND_RANDOM,  /* compressed or encrypted: no gain */
 	CONTENT_KIND_PARTIAL, /* random bytes, then zeros: bits 48 to 54 say how many per cent */
 	NR_CONTENT_KINDS,
 };

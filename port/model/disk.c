@@ -184,7 +184,7 @@ void model_submit(struct model *m, struct quire_bio *bio)
 		wait_for_request(m, d);
 		d->in_flight++;
 	}
-	now = m->now + m->hot.charged_ns;
+	now = m->now + work_to_time(m, m->hot.charged_ns);
 	cpu = m->hot.current->cpu;
 	bio->error = 0;
 	if (bad || (m->fail_io && m->fail_io(m->fail_io_ctx, bio))) {

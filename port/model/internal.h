@@ -162,7 +162,9 @@ struct model {
 	unsigned int next_home;
 	unsigned int nr_active, nr_busy_tails, nr_uninterruptible;
 	unsigned int free_yields;
-	u64 slice_ns; /* the running fiber yields when it has been charged so much */
+	u64 slice_ns;	/* the running fiber yields when it has been charged so much */
+	u64 quantum_ns; /* real time of a slice */
+	u64 slowness;	/* real time of charged work, x 256 */
 	u64 avenrun[3], next_load;
 	bool finishing, booted;
 
@@ -182,6 +184,16 @@ struct model {
 	void *fail_compress_ctx;
 	struct prefault *prefault; /* prefault.c; NULL: none */
 };
+
+/* Real time of work, and the work that takes such a time. */
+static inline u64 work_to_time(const struct model *m, u64 charged_ns)
+{
+	return charged_ns * m->slowness >> 8;
+}
+static inline u64 time_to_work(const struct model *m, u64 ns)
+{
+	return (ns << 8) / m->slowness;
+}
 
 bool sched_init(struct model *m, const struct quire_config *cfg);
 void sched_destroy(struct model *m);

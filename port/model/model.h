@@ -41,6 +41,13 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap);
 void model_destroy(struct model *m);
 struct quire *model_quire(struct model *m);
 
+/*
+ * Another processor than a server's of today: its work takes slowness_percent of
+ * the usual time, and who runs while others wait gives way after quantum_ns (1 ms;
+ * Linux on one CPU: a tick of 4 ms).
+ */
+void model_set_processor(struct model *m, unsigned int slowness_percent, u64 quantum_ns);
+
 /* A block device; its number is the bdi's dev. */
 unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);
 /* From now on its transfers take so long; it is synchronous no more. */

@@ -19,9 +19,9 @@ struct quire_context;
  * CONTENT_SAME a page filled with one word (the low 56 bits).  See
  * port/model/content.h for the kinds and the bytes they stand for.
  */
-#define CONTENT_KIND(c)	   ((unsigned int)((c) >> 56))
+#define CONTENT_KIND(c)	    ((unsigned int)((c) >> 56))
 #define CONTENT(kind, seed) (((uint64_t)(kind) << 56) | ((uint64_t)(seed) & ((1UL << 56) - 1)))
-#define CONTENT_SAME	   1u
+#define CONTENT_SAME	    1u
 
 struct quire_hot {
 	struct quire_context *current;
@@ -42,7 +42,10 @@ static inline void hot_charge(struct quire_hot *hot, uint64_t ns)
 struct hot_lock {
 	uint32_t held;
 };
-#define HOT_LOCK_INIT {0}
+#define HOT_LOCK_INIT \
+	{             \
+		0     \
+	}
 
 static inline bool hot_trylock(struct hot_lock *lock)
 {
@@ -73,24 +76,24 @@ static inline bool hot_is_locked(struct hot_lock *lock)
 #define HOT_STORE(p, v) ((void)(*(p) = (v)))
 #define HOT_ADD(p, v)	(*(p) += (v))
 #define HOT_SUB(p, v)	(*(p) -= (v))
-#define HOT_OR(p, v)                                                                     \
-	({                                                                               \
-		__typeof__(*(p)) __hot_old = *(p);                                       \
-		*(p) |= (v);                                                             \
-		__hot_old;                                                               \
+#define HOT_OR(p, v)                               \
+	({                                         \
+		__typeof__(*(p)) __hot_old = *(p); \
+		*(p) |= (v);                       \
+		__hot_old;                         \
 	})
-#define HOT_AND(p, v)                                                                    \
-	({                                                                               \
-		__typeof__(*(p)) __hot_old = *(p);                                       \
-		*(p) &= (v);                                                             \
-		__hot_old;                                                               \
+#define HOT_AND(p, v)                              \
+	({                                         \
+		__typeof__(*(p)) __hot_old = *(p); \
+		*(p) &= (v);                       \
+		__hot_old;                         \
 	})
-#define HOT_CMPXCHG(p, old, new)                                                         \
-	({                                                                               \
-		bool __hot_ok = *(p) == (old);                                           \
-		if (__hot_ok)                                                            \
-			*(p) = (new);                                                    \
-		__hot_ok;                                                                \
+#define HOT_CMPXCHG(p, old, new)               \
+	({                                     \
+		bool __hot_ok = *(p) == (old); \
+		if (__hot_ok)                  \
+			*(p) = (new);          \
+		__hot_ok;                      \
 	})
 
 static inline void hot_clear_page(struct quire_hot *hot, uint64_t pfn)

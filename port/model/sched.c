@@ -16,7 +16,8 @@
  * members with one key are ever looked at, in order of arrival).
  *
  * Locks: none, there is one host thread.  Differs from Linux: no preemption,
- * no priorities; a quantum is 1 ms.
+ * no priorities; a quantum is 1 ms unless
+ * model_set_processor() says otherwise.
  */
 #include "port/model/internal.h"
 #include "base/string.h"
@@ -99,7 +100,7 @@ static void heap_remove(struct model *m, size_t i)
 
 static u64 work_clock(const struct model *m)
 {
-	return m->now + m->hot.charged_ns;
+	return m->now + work_to_time(m, m->hot.charged_ns);
 }
 
 u64 sched_clock(struct model *m)
@@ -246,12 +247,12 @@ static void tell_psi(struct model *m, struct fiber *f, bool running)
 static void account(struct model *m, struct fiber *f)
 {
 	struct task *task = f->ctx.task;
-	u64 charged = m->hot.charged_ns;
+	u64 charged = work_to_time(m, m->hot.charged_ns);
+	u64 user = min(work_to_time(m, m->user_ns), charged);
 
 	m->cpu[f->ctx.cpu].busy_ns += charged;
-	m->cpu[f->ctx.cpu].user_ns += min(m->user_ns, charged);
+	m->cpu[f->ctx.cpu].user_ns += user;
 	if (task) {
-		u64 user = min(m->user_ns, charged);
 
 		task->utime += user;
 		task->stime += charged - user;
@@ -285,7 +286,7 @@ static void run_fiber(struct model *m, unsigned int cpu, struct fiber *f)
 	m->hot.charged_ns = 0;
 	m->user_ns = 0;
 	m->free_yields = 0;
-	m->slice_ns = MODEL_QUANTUM_NS;
+	m->slice_ns = time_to_work(m, m->quantum_ns);
 	coro_switch(&m->main, &f->coro, false);
 	m->running = NULL;
 	m->hot.current = &m->irq_ctx;
@@ -387,7 +388,7 @@ static void end_wait(struct model *m, struct fiber *f)
 	tell_psi(m, f, true);
 	f->state = FIBER_PENDING;
 	if (m->running)
-		m->slice_ns = min(m->slice_ns, m->hot.charged_ns + MODEL_WAKE_NS);
+		m->slice_ns = min(m->slice_ns, m->hot.charged_ns + time_to_work(m, MODEL_WAKE_NS));
 	sched_push(m, max(work_clock(m), f->ready_at), MEV_READY, 0, f);
 }
 
@@ -480,6 +481,12 @@ void sched_yield_cpu(struct model *m)
 	switch_out(m, f);
 }
 
+void model_set_processor(struct model *m, unsigned int slowness_percent, u64 quantum_ns)
+{
+	m->slowness = max((u64)slowness_percent * 256 / 100, 1UL);
+	m->quantum_ns = quantum_ns;
+}
+
 void model_sleep(struct model *m, u64 ns)
 {
 	struct quire_wait_queue never = {0};
@@ -502,6 +509,7 @@ void model_wait(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeo
 
 void model_compute(struct model *m, u64 ns)
 {
+	ns = time_to_work(m, ns);
 	while (ns) {
 		u64 used = m->hot.charged_ns;
 		u64 slice = used < m->slice_ns ? min(ns, m->slice_ns - used) : 0;
@@ -654,6 +662,8 @@ bool sched_init(struct model *m, const struct quire_config *cfg)
 {
 	unsigned int cpu = 0;
 
+	m->slowness = 256;
+	m->quantum_ns = MODEL_QUANTUM_NS;
 	INIT_LIST_HEAD(&m->fibers);
 	for (unsigned int i = 0; i < WAIT_BUCKETS; i++)
 		INIT_LIST_HEAD(&m->wait[i]);
