@@ -308,8 +308,8 @@ bool zswap_store(struct quire *q, struct page *page)
 	zswap_invalidate(q, si, swp_offset(swpentry));
 	if (!z->params.enabled || !si->zswap || !(z->pool || z->zbud) || !pool_accepts(q))
 		return false;
-	entry = kmem_cache_alloc(q, q->swap->zswap_entry_cachep,
-				 GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN);
+	/* Reclaim may use the reserves for it: the page it stands for goes. */
+	entry = kmem_cache_alloc(q, q->swap->zswap_entry_cachep, GFP_KERNEL);
 	if (!entry) {
 		(void)HOT_ADD(&z->stats.reject_kmemcache_fail, 1);
 		return false;
