@@ -12,6 +12,7 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_oracle(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_who(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_boot(int argc, char **argv); /* or the status of the command it ran */
 

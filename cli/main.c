@@ -13,6 +13,7 @@ static const struct command {
 	{"run", cmd_run, "run a scenario to its end and tell the story"},
 	{"boot", cmd_boot, "run a command where /proc, /sys and /dev/kmsg are a model's"},
 	{"explain", cmd_explain, "say what an OOM report in a kernel log means"},
+	{"who", cmd_who, "the order in which processes would be killed"},
 	{"check", cmd_check, "check a scenario file and say what is wrong with it"},
 	{"oracle", cmd_oracle, "run a scenario of the real kernel on the model, and compare"},
 	{"capture", cmd_capture, "read this machine's memory into a file that can be booted"},
