@@ -339,7 +339,7 @@ void compare_exact_run(struct compare *c)
 			continue;
 		snprintf(kernel, sizeof(kernel), "%.*s", (int)(n - 19 < 55 ? n - 19 : 55), p + 19);
 		if (m)
-			snprintf(model, sizeof(model), "%.*s", (int)(strcspn(m, "\n") & 31),
+			snprintf(model, sizeof(model), "%.*s", (int)strcspn(m + 19, "\n") & 63,
 				 m + 19);
 	}
 	if (!wrong)

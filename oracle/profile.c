@@ -98,6 +98,11 @@ int profile_build(const struct oracle_vm *vm, const char *kernel, struct profile
 	}
 	cfg->layout = &p->layout->layout;
 	memcpy(cfg->distance, vm->distance, sizeof(cfg->distance));
+	/* QEMU takes a distance that is given one way for both */
+	for (u32 a = 0; a < vm->nr_nodes; a++)
+		for (u32 b = 0; b < vm->nr_nodes; b++)
+			if (vm->distance[a][b] && !vm->distance[b][a])
+				cfg->distance[b][a] = vm->distance[a][b];
 	cfg->seed = 1;
 	cfg->boot_time = 1704067200; /* 2024-01-01, as the rig's clock */
 	out->start_ns = 1100000000;

@@ -26,7 +26,7 @@
  */
 #include "space/internal.h"
 
-_Static_assert(sizeof(struct anon_vma) <= SLAB_SIZE_anon_vma, "fits Linux's size");
+_Static_assert(sizeof(struct anon_vma) <= SLAB_SIZE_anon_vma - sizeof(void *), "fits Linux's size");
 _Static_assert(sizeof(struct anon_vma_chain) <= SLAB_SIZE_anon_vma_chain, "fits Linux's size");
 
 static struct anon_vma *anon_vma_alloc(struct quire *q)

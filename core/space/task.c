@@ -178,7 +178,8 @@ static int create_caches(struct quire *q)
 		{&sp->task_cachep, "task_struct", SLAB_SIZE_task_struct, SLAB_ACCOUNT},
 		{&sp->mm_cachep, "mm_struct", SLAB_SIZE_mm_struct, SLAB_ACCOUNT},
 		{&sp->vma_cachep, "vm_area_struct", SLAB_SIZE_vm_area_struct, SLAB_ACCOUNT},
-		{&sp->anon_vma_cachep, "anon_vma", SLAB_SIZE_anon_vma,
+		/* the size that slabinfo shows has the free pointer behind the object */
+		{&sp->anon_vma_cachep, "anon_vma", SLAB_SIZE_anon_vma - sizeof(void *),
 		 SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU},
 		{&sp->anon_vma_chain_cachep, "anon_vma_chain", SLAB_SIZE_anon_vma_chain,
 		 SLAB_ACCOUNT},
