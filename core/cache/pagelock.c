@@ -87,11 +87,12 @@ void wait_on_page_writeback(struct quire *q, struct page *page)
 void set_page_writeback(struct quire *q, struct page *page)
 {
 	struct address_space *m = page_file_mapping(page);
+	long nr = (long)compound_nr(page);
 
 	if (TestSetPageWriteback(page))
 		return;
-	mod_lruvec_page_state(q, page, NR_WRITEBACK, 1);
-	mod_zone_page_state(page_zone(q, page), NR_ZONE_WRITE_PENDING, 1);
+	mod_lruvec_page_state(q, page, NR_WRITEBACK, nr);
+	mod_zone_page_state(page_zone(q, page), NR_ZONE_WRITE_PENDING, nr);
 	if (!m)
 		return;
 	spin_lock(q, &m->i_pages_lock);
@@ -112,7 +113,7 @@ static void acct_reclaim_writeback(struct quire *q, struct page *page)
 
 	if (likely(!nr_throttled))
 		return;
-	mod_node_page_state(pgdat, NR_THROTTLED_WRITTEN, 1);
+	mod_node_page_state(pgdat, NR_THROTTLED_WRITTEN, (long)compound_nr(page));
 	if (node_page_state(pgdat, NR_THROTTLED_WRITTEN) - HOT_LOAD(&pgdat->nr_reclaim_start) >
 	    SWAP_CLUSTER_MAX * nr_throttled)
 		wake_up(q, wq);
@@ -121,6 +122,7 @@ static void acct_reclaim_writeback(struct quire *q, struct page *page)
 void end_page_writeback(struct quire *q, struct page *page)
 {
 	struct address_space *m = page_file_mapping(page);
+	long nr = (long)compound_nr(page);
 	unsigned long old;
 
 	/* Waiters may free the page as soon as the bit is clear. */
@@ -134,9 +136,9 @@ void end_page_writeback(struct quire *q, struct page *page)
 		xa_clear_mark(&m->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 		spin_unlock(q, &m->i_pages_lock);
 	}
-	mod_lruvec_page_state(q, page, NR_WRITEBACK, -1);
-	mod_zone_page_state(page_zone(q, page), NR_ZONE_WRITE_PENDING, -1);
-	mod_lruvec_page_state(q, page, NR_WRITTEN, 1);
+	mod_lruvec_page_state(q, page, NR_WRITEBACK, -nr);
+	mod_zone_page_state(page_zone(q, page), NR_ZONE_WRITE_PENDING, -nr);
+	mod_lruvec_page_state(q, page, NR_WRITTEN, nr);
 	old = HOT_AND(&page->flags, ~BIT(PG_writeback));
 	VM_BUG_ON(q, !(old & BIT(PG_writeback)));
 	if (old & BIT(PG_waiters))

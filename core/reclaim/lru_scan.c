@@ -77,8 +77,7 @@ static bool isolate_page(struct quire *q, struct lruvec *lruvec, struct page *pa
 {
 	if (!sc->may_unmap && page_mapped(page))
 		return false;
-	/* Huge pages stay until there is someone to split them. */
-	if (PageHead(page) || !get_page_unless_zero(page))
+	if (!get_page_unless_zero(page))
 		return false;
 	del_page_from_lru_list(q, lruvec, page);
 	ClearPageLRU(page);
@@ -87,7 +86,8 @@ static bool isolate_page(struct quire *q, struct lruvec *lruvec, struct page *pa
 }
 
 /*
- * Takes up to nr_to_scan pages off the tail of a list, oldest last on dst.
+ * Takes up to nr_to_scan pages off the tail of a list, oldest last on dst; a
+ * huge page counts as 512, and is taken as a whole.
  * Pages of zones above reclaim_idx do not count: they are passed over, and go
  * to the list's head so that the next scan need not pass them again.
  */
@@ -103,20 +103,21 @@ static unsigned long isolate_lru_pages(struct quire *q, unsigned long nr_to_scan
 
 	while (scan < nr_to_scan && !list_empty(src)) {
 		struct page *page = lru_to_page(src);
+		unsigned long nr = compound_nr(page);
 		int zid = (int)page_zonenum(page);
 
 		/* The next one is a cache miss away: begin it now. */
 		__builtin_prefetch(list_entry(page->lru.prev, struct page, lru), 1);
-		total++;
+		total += nr;
 		if (zid > sc->reclaim_idx) {
 			list_move(&page->lru, &pages_skipped);
-			skipped[zid]++;
+			skipped[zid] += nr;
 			continue;
 		}
-		scan++;
+		scan += nr;
 		if (isolate_page(q, lruvec, page, sc)) {
 			list_add(&page->lru, dst);
-			nr_taken++;
+			nr_taken += nr;
 		} else {
 			list_move(&page->lru, src);
 		}
@@ -165,9 +166,9 @@ static unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgda
 			continue;
 		}
 		add_page_to_lru_list(q, lruvec, page);
-		nr_moved++;
+		nr_moved += compound_nr(page);
 		if (PageActive(page))
-			workingset_age_nonresident(q, lruvec, 1);
+			workingset_age_nonresident(q, lruvec, compound_nr(page));
 	}
 	list_splice(&to_free, list);
 	return nr_moved;

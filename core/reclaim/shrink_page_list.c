@@ -11,23 +11,25 @@
  *			brings it to the list's tail		activate
  *	references	used since it was last looked at	activate or keep
  *	swap		an anonymous page gets a slot		no slot: activate
+ *			(a huge page 512; if there are none it is split, and its
+ *			pages join the list)
  *	unmap		all page-table entries go		still mapped: activate
  *	dirty		file pages are the flushers', but when the tail is
  *			full of them kswapd writes; swap pages are written here
  *	buffers		buffer_heads go				activate
+ *	lazily freed	(MADV_FREE) and not written since: gone	written: activate
  *	removal		off its tree, a shadow in its place	someone has it: keep
  *
  * "Activate" for a page under writeback is no reward: it gets it out of the
  * way until PG_reclaim brings it back.
  *
  * Invariant: a page is freed only after its reference count was frozen from
- * exactly two, ours and the tree's, to zero, under the tree's lock: nobody can
+ * exactly two, ours and the tree's (512 for a huge page), to zero, under the tree's lock: nobody can
  * find it any more.
  *
  * Locks: PG_locked for each page in turn (only tried), then i_pages_lock.
  *
- * Differs from Linux's: no lazily freed pages, no huge pages, no demotion; and
- * only groups whose dirty pages have a throttle (cgroup v2), so no reclaimer
+ * Differs from Linux's: no demotion; and only groups whose dirty pages have a throttle (cgroup v2), so no reclaimer
  * waits for one page's writeback.
  */
 #include "reclaim/internal.h"
@@ -76,10 +78,23 @@ static enum page_references page_check_references(struct quire *q, struct page *
 	return PAGEREF_RECLAIM;
 }
 
+/* A page in a tree that nobody else has: our reference and the tree's. */
+static int freeable_refs(const struct page *page)
+{
+	return 1 + (int)compound_nr(page);
+}
+
 /* References beyond ours, the tree's and the buffers'? */
 static bool is_page_cache_freeable(const struct page *page)
 {
-	return page_ref_count(page) - (PagePrivate(page) && !PageSwapCache(page)) == 2;
+	return page_ref_count(page) - (PagePrivate(page) && !PageSwapCache(page)) ==
+	       freeable_refs(page);
+}
+
+/* MADV_FREE: content that nobody asked to keep. */
+static bool page_is_lazyfree(const struct page *page)
+{
+	return PageAnon(page) && !PageSwapBacked(page);
 }
 
 static bool may_enter_fs(const struct page *page, gfp_t gfp)
@@ -112,7 +127,7 @@ static enum pageout_result pageout(struct quire *q, struct page *page,
 	return PAGE_SUCCESS;
 }
 
-/* 2 -> 0 in one step, or nothing: from then on the page is ours alone. */
+/* To 0 in one step, or nothing: from then on the page is ours alone. */
 static bool page_ref_freeze(struct page *page, int count)
 {
 	return HOT_CMPXCHG(&page->_refcount, count, 0);
@@ -128,13 +143,13 @@ static bool __remove_mapping(struct quire *q, struct address_space *mapping, str
 	void *shadow;
 
 	spin_lock(q, &mapping->i_pages_lock);
-	if (!page_ref_freeze(page, 2)) {
+	if (!page_ref_freeze(page, freeable_refs(page))) {
 		spin_unlock(q, &mapping->i_pages_lock);
 		return false;
 	}
 	/* In this order: a reader who dropped its reference dirtied first. */
 	if (PageDirty(page)) {
-		set_page_count(page, 2);
+		set_page_count(page, freeable_refs(page));
 		spin_unlock(q, &mapping->i_pages_lock);
 		return false;
 	}
@@ -144,7 +159,7 @@ static bool __remove_mapping(struct quire *q, struct address_space *mapping, str
 		shadow = workingset_eviction(q, page, target);
 		__delete_from_swap_cache(q, page, entry, shadow);
 		spin_unlock(q, &mapping->i_pages_lock);
-		put_swap_page(q, entry);
+		put_swap_pages(q, entry, compound_nr(page));
 		return true;
 	}
 	/* A shmem page that has no slot leaves nothing to come back to. */
@@ -174,8 +189,8 @@ static bool handle_writeback(struct quire *q, struct page *page, struct reclaim_
 static void count_dirty(const struct page *page, struct reclaim_stat *stat)
 {
 	/* Anonymous pages are not the flushers': no reason to wait for them. */
-	bool dirty = page_is_file_lru(page) && PageDirty(page);
-	bool writeback = page_is_file_lru(page) && PageWriteback(page);
+	bool file = page_is_file_lru(page) && !PageAnon(page);
+	bool dirty = file && PageDirty(page), writeback = file && PageWriteback(page);
 
 	stat->nr_dirty += dirty || writeback;
 	stat->nr_unqueued_dirty += dirty && !writeback;
@@ -221,9 +236,41 @@ static enum verdict shrink_dirty_page(struct quire *q, struct page *page,
 	return PAGE_FREE;
 }
 
+/*
+ * Slots for an anonymous page; a huge one that finds no free cluster, or that
+ * is mapped in parts only, is split: its other pages go on page_list.  False:
+ * no slot, or it can't be split.
+ */
+static bool give_slots(struct quire *q, struct page *page, struct list_head *page_list)
+{
+	if (likely(!PageHead(page)))
+		return add_to_swap(q, page);
+	if (!can_split_huge_page(page))
+		return false;
+	/* Parts may be nobody's, and come free without I/O. */
+	if (!compound_mapcount(page) && split_huge_page_to_list(q, page, page_list))
+		return false;
+	if (add_to_swap(q, page))
+		return true;
+	if (!PageHead(page) || split_huge_page_to_list(q, page, page_list))
+		return false;
+	count_vm_event(q, THP_SWPOUT_FALLBACK);
+	return add_to_swap(q, page);
+}
+
+/* A lazily freed page that nobody maps any more and has not been written. */
+static enum verdict discard_lazyfree(struct quire *q, struct page *page)
+{
+	if (!page_ref_freeze(page, 1))
+		return PAGE_PUT_BACK;
+	count_vm_events(q, PGLAZYFREED, compound_nr(page));
+	count_memcg_events(q, page->memcg, PGLAZYFREED, compound_nr(page));
+	return PAGE_FREE;
+}
+
 /* One isolated page, locked by the caller: through the gates. */
 static enum verdict shrink_one_page(struct quire *q, struct page *page, struct scan_control *sc,
-				    struct reclaim_stat *stat)
+				    struct reclaim_stat *stat, struct list_head *page_list)
 {
 	enum page_references references;
 	struct address_space *mapping;
@@ -236,19 +283,21 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 	count_dirty(page, stat);
 	if (handle_writeback(q, page, stat))
 		return PAGE_TO_ACTIVE;
-	references = page_check_references(q, page, sc);
+	references = sc->ignore_references ? PAGEREF_RECLAIM : page_check_references(q, page, sc);
 	if (references == PAGEREF_ACTIVATE)
 		return PAGE_TO_ACTIVE;
 	if (references == PAGEREF_KEEP)
 		return PAGE_PUT_BACK;
-	if (PageAnon(page) && !PageSwapCache(page)) {
+	if (PageAnon(page) && PageSwapBacked(page) && !PageSwapCache(page)) {
 		if (!(sc->gfp_mask & __GFP_IO))
 			return PAGE_PUT_BACK;
-		if (!add_to_swap(q, page))
+		if (!give_slots(q, page, page_list))
 			return PAGE_TO_ACTIVE;
 	}
 	if (page_mapped(page) && !try_to_unmap(q, page))
 		return PAGE_TO_ACTIVE;
+	if (page_is_lazyfree(page))
+		return discard_lazyfree(q, page);
 	mapping = page_mapping(q, page);
 	if (PageDirty(page)) {
 		verdict = shrink_dirty_page(q, page, mapping, references, sc, stat);
@@ -271,13 +320,19 @@ static void activate_isolated(struct quire *q, struct page *page, struct reclaim
 	if (PageMlocked(page))
 		return;
 	SetPageActive(page);
-	stat->nr_activate[page_is_file_lru(page)]++;
-	count_memcg_events(q, page->memcg, PGACTIVATE, 1);
+	stat->nr_activate[page_is_file_lru(page)] += (unsigned int)compound_nr(page);
+	count_memcg_events(q, page->memcg, PGACTIVATE, compound_nr(page));
 }
 
 /* A page that nobody can find: everything that its use left goes. */
 static void release_frozen(struct quire *q, struct page *page)
 {
+	unlock_page(q, page);
+	if (unlikely(PageHead(page))) {
+		ClearPageIsolated(page);
+		free_unreferenced_page(q, page);
+		return;
+	}
 	if (page->memcg)
 		mem_cgroup_uncharge(q, page);
 	page->mapping = NULL;
@@ -293,6 +348,8 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 
 	while (!list_empty(page_list)) {
 		struct page *page = lru_to_page(page_list);
+		unsigned long nr = compound_nr(page);
+		enum verdict verdict;
 
 		cond_resched(q);
 		list_del(&page->lru);
@@ -301,14 +358,18 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 			list_add(&page->lru, &ret_pages);
 			continue;
 		}
-		sc->nr_scanned++;
-		switch (shrink_one_page(q, page, sc, stat)) {
+		verdict = shrink_one_page(q, page, sc, stat, page_list);
+		/* Split: its other pages are counted when their turn comes. */
+		if (!PageHead(page))
+			nr = 1;
+		sc->nr_scanned += nr;
+		switch (verdict) {
 		case PAGE_FREE:
-			unlock_page(q, page);
+			nr_reclaimed += nr;
 			release_frozen(q, page);
 			charge_ns(q, STEAL_PAGE_NS);
-			list_add(&page->lru, &free_pages);
-			nr_reclaimed++;
+			if (nr == 1)
+				list_add(&page->lru, &free_pages);
 			continue;
 		case PAGE_TO_ACTIVE:
 			activate_isolated(q, page, stat);

@@ -443,14 +443,15 @@ static void map_swapped_page(struct quire *q, struct vm_fault *vmf, struct page 
 			     swp_entry_t entry)
 {
 	bool exclusive = swap_count(q, entry) == 1 && !page_mapped(page);
+	struct page *head = compound_head(page);
 	u64 prot = vm_page_prot(vmf->vma);
 
 	swap_free(q, entry);
-	if (should_try_to_free_swap(q, vmf, page))
-		(void)try_to_free_swap(q, page);
+	if (should_try_to_free_swap(q, vmf, head))
+		(void)try_to_free_swap(q, head);
 	add_mm_counter(vmf->mm, MM_ANONPAGES, 1);
 	add_mm_counter(vmf->mm, MM_SWAPENTS, -1);
-	if (vmf->write && (exclusive || page_ref_count(page) == 1)) {
+	if (vmf->write && (exclusive || page_ref_count(head) == 1)) {
 		prot = write_prot(vmf);
 		vmf->write = false;
 	}
@@ -463,7 +464,7 @@ static unsigned int do_swap_page(struct quire *q, struct vm_fault *vmf)
 {
 	swp_entry_t entry = pte_to_swp_entry(vmf->orig);
 	unsigned int ret = 0;
-	struct page *page;
+	struct page *page, *head;
 	bool cached;
 
 	if (unlikely(pte_is_migration(vmf->orig))) {
@@ -476,29 +477,33 @@ static unsigned int do_swap_page(struct quire *q, struct vm_fault *vmf)
 	page = swapin_page(q, vmf, entry, &cached, &ret);
 	if (!page) /* gone meanwhile, or no memory */
 		return HOT_LOAD(vmf->ptep) == vmf->orig ? VM_FAULT_OOM : 0;
-	lock_page(q, page);
-	if (cached && (!PageSwapCache(page) || page->private != entry.val))
+	/* It may be one of a huge page that was to be swapped out whole. */
+	head = compound_head(page);
+	lock_page(q, head);
+	if (unlikely(head != compound_head(page)))
+		goto out; /* split meanwhile: again */
+	if (cached && (!PageSwapCache(head) || page->private != entry.val))
 		goto out; /* it was freed or moved on: again */
-	if (!PageUptodate(page)) {
+	if (!PageUptodate(head)) {
 		ret |= VM_FAULT_SIGBUS;
 		goto out;
 	}
 	/* A batch's reference would make the page look shared. */
-	if (cached && vmf->write && !PageLRU(page))
+	if (cached && vmf->write && !PageLRU(head))
 		lru_add_drain(q);
 	if (!pte_lock_same(q, vmf))
 		goto out;
 	map_swapped_page(q, vmf, page, entry);
 	pte_unlock(q, vmf);
 	mlock_if_wanted(q, vmf, page);
-	unlock_page(q, page);
+	unlock_page(q, head);
 	if (vmf->write) { /* others may see it: now as any write to a shared page */
 		if (pte_lock_same(q, vmf))
 			ret |= do_wp_page(q, vmf);
 	}
 	return ret;
 out:
-	unlock_page(q, page);
+	unlock_page(q, head);
 	put_page(q, page);
 	return ret;
 }

@@ -270,7 +270,16 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 		walk->failed = true;
 		return false;
 	}
-	if (PageAnon(head)) {
+	if (PageAnon(head) && !PageSwapBacked(head)) {
+		/* Lazily freed: goes, unless it was written, or is being used. */
+		if (pte_dirty(pte))
+			SetPageDirty(head);
+		if (PageDirty(head) || page_ref_count(head) != 1 + total_mapcount(head)) {
+			SetPageSwapBacked(head);
+			walk->failed = true;
+			return false;
+		}
+	} else if (PageAnon(head)) {
 		swp_entry_t entry = {page->private};
 
 		if (!PageSwapCache(head) || swap_duplicate(q, entry) < 0) {

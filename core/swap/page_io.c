@@ -79,12 +79,57 @@ static struct quire_bio *swap_bio(struct quire *q, const struct page *page, enum
 	return bio;
 }
 
+/*
+ * A huge page goes in pieces of QUIRE_BIO_MAX_PAGES; how many are under way is in
+ * the third tail's index, which nothing else uses.
+ */
+static void end_swap_bio_write_huge(struct quire *q, struct quire_bio *bio)
+{
+	struct page *head = pfn_to_page(q, bio->pfn[0]);
+
+	head = compound_head(head);
+	if (bio->error) {
+		SetPageError(head);
+		SetPageDirty(head);
+		ClearPageReclaim(head);
+		report_error(q, "Write", bio);
+	}
+	bio_put(q, bio);
+	if (HOT_SUB(&head[3].index, 1UL) == 0)
+		end_page_writeback(q, head);
+}
+
+static int swap_write_huge(struct quire *q, struct page *head)
+{
+	unsigned long nr = compound_nr(head);
+
+	count_vm_event(q, THP_SWPOUT);
+	count_vm_events(q, PSWPOUT, nr);
+	set_page_writeback(q, head);
+	HOT_STORE(&head[3].index, DIV_ROUND_UP(nr, QUIRE_BIO_MAX_PAGES));
+	unlock_page(q, head);
+	for (unsigned long i = 0; i < nr; i += QUIRE_BIO_MAX_PAGES) {
+		/* The reserve sees to it that one comes. */
+		struct quire_bio *bio =
+			swap_bio(q, head + i, QUIRE_BIO_WRITE, end_swap_bio_write_huge);
+
+		BUG_ON(q, !bio);
+		bio->nr_pages = (uint16_t)min(nr - i, (unsigned long)QUIRE_BIO_MAX_PAGES);
+		for (unsigned int j = 0; j < bio->nr_pages; j++)
+			bio->pfn[j] = page_to_pfn(q, head + i + j);
+		submit_bio(q, bio->private, bio);
+	}
+	return 0;
+}
+
 int __swap_writepage(struct quire *q, struct page *page)
 {
 	struct quire_bio *bio;
 
 	if (!q->port->submit)
 		return -EIO;
+	if (unlikely(PageHead(page)))
+		return swap_write_huge(q, page);
 	bio = swap_bio(q, page, QUIRE_BIO_WRITE, end_swap_bio_write);
 	if (!bio)
 		return -ENOMEM;
@@ -102,7 +147,8 @@ int swap_writepage(struct quire *q, struct page *page)
 		return 0;
 	}
 	ClearPageDirty(page);
-	if (zswap_store(q, page)) {
+	/* zswap takes no huge pages: they go past it. */
+	if (!PageHead(page) && zswap_store(q, page)) {
 		set_page_writeback(q, page);
 		unlock_page(q, page);
 		end_page_writeback(q, page);

@@ -5,7 +5,9 @@
  * A page enters it on its way out, before it is unmapped, and on its way in,
  * before it is read; so all who know the entry meet at one page.  It is an
  * address_space an area, indexed by slot.  A cached page has PG_swapcache, its
- * entry in page->private, and the cache holds one reference.  Where reclaim
+ * entry in page->private, and the cache holds one reference.  A huge page has
+ * 512 slots in a row, each of which leads to its head, and each of its pages
+ * its own entry in private; the cache holds 512 references.  Where reclaim
  * took a page out, a shadow (a value) stays for as long as the slot is in use.
  *
  * Readahead: a fault reads the pages around its own.  On devices that do not
@@ -91,21 +93,67 @@ int add_to_swap_cache(struct quire *q, struct page *page, swp_entry_t entry, voi
 	}
 }
 
+/*
+ * The same for a huge page, 512 slots from entry on; nobody knows them yet.
+ * -ENOMEM leaves none in the tree.
+ */
+static int add_huge_to_swap_cache(struct quire *q, struct page *head, swp_entry_t entry)
+{
+	struct address_space *m = swap_address_space(q, entry);
+	unsigned long nr = compound_nr(head), i = 0, tried = nr;
+	int err = 0;
+
+	spin_lock(q, &m->i_pages_lock);
+	while (i < nr && !err) {
+		void *old = xa_store(&m->i_pages, swp_offset(entry) + i, head);
+
+		if (!IS_ERR(old)) {
+			m->nrexceptional -= old != NULL;
+			head[i].private = entry.val + i;
+			i++;
+			continue;
+		}
+		spin_unlock(q, &m->i_pages_lock);
+		err = tried == i ? -ENOMEM : 0;
+		tried = i;
+		if (!err && radix_tree_preload(q, __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN))
+			err = -ENOMEM;
+		spin_lock(q, &m->i_pages_lock);
+	}
+	if (err) {
+		while (i--) {
+			(void)xa_erase(&m->i_pages, swp_offset(entry) + i);
+			head[i].private = 0;
+		}
+	} else {
+		(void)HOT_ADD(&head->_refcount, (int)nr);
+		SetPageSwapCache(head);
+		m->nrpages += nr;
+		mod_lruvec_page_state(q, head, NR_FILE_PAGES, (long)nr);
+		mod_lruvec_page_state(q, head, NR_SWAPCACHE, (long)nr);
+	}
+	spin_unlock(q, &m->i_pages_lock);
+	return err;
+}
+
 bool add_to_swap(struct quire *q, struct page *page)
 {
 	swp_entry_t entry;
 	void *shadow;
+	int err;
 
 	BUG_ON(q, !PageLocked(page));
 	if (PageSwapCache(page))
 		return true;
-	if (PageHead(page))
-		return false;
 	entry = get_swap_page(q, page);
 	if (!entry.val)
 		return false;
-	if (add_to_swap_cache(q, page, entry, &shadow)) {
-		put_swap_page(q, entry);
+	if (unlikely(PageHead(page)))
+		err = add_huge_to_swap_cache(q, page, entry);
+	else
+		err = add_to_swap_cache(q, page, entry, &shadow);
+	if (err) {
+		put_swap_pages(q, entry, compound_nr(page));
 		return false;
 	}
 	/* Its content is nowhere else yet. */
@@ -116,20 +164,23 @@ bool add_to_swap(struct quire *q, struct page *page)
 void __delete_from_swap_cache(struct quire *q, struct page *page, swp_entry_t entry, void *shadow)
 {
 	struct address_space *m = swap_address_space(q, entry);
-	unsigned long offset = swp_offset(entry);
+	unsigned long offset = swp_offset(entry), nr = compound_nr(page);
 	void *old;
 
 	BUG_ON(q, !PageSwapCache(page) || PageWriteback(page) || page->private != entry.val);
-	/* In place of another entry, so no node is needed. */
-	old = shadow ? xa_store(&m->i_pages, offset, shadow) : xa_erase(&m->i_pages, offset);
-	BUG_ON(q, old != page);
+	for (unsigned long i = 0; i < nr; i++) {
+		/* In place of another entry, so no node is needed. */
+		old = shadow ? xa_store(&m->i_pages, offset + i, shadow)
+			     : xa_erase(&m->i_pages, offset + i);
+		BUG_ON(q, old != page);
+		page[i].private = 0;
+	}
 	ClearPageSwapCache(page);
-	page->private = 0;
-	m->nrpages--;
+	m->nrpages -= nr;
 	if (shadow)
-		m->nrexceptional++;
-	mod_lruvec_page_state(q, page, NR_FILE_PAGES, -1);
-	mod_lruvec_page_state(q, page, NR_SWAPCACHE, -1);
+		m->nrexceptional += nr;
+	mod_lruvec_page_state(q, page, NR_FILE_PAGES, -(long)nr);
+	mod_lruvec_page_state(q, page, NR_SWAPCACHE, -(long)nr);
 }
 
 void delete_from_swap_cache(struct quire *q, struct page *page)
@@ -141,8 +192,8 @@ void delete_from_swap_cache(struct quire *q, struct page *page)
 	spin_lock(q, &m->i_pages_lock);
 	__delete_from_swap_cache(q, page, entry, NULL);
 	spin_unlock(q, &m->i_pages_lock);
-	put_swap_page(q, entry);
-	BUG_ON(q, put_page_testzero(page));
+	put_swap_pages(q, entry, compound_nr(page));
+	BUG_ON(q, HOT_SUB(&page->_refcount, (int)compound_nr(page)) <= 0);
 }
 
 void clear_shadow_from_swap_cache(struct quire *q, struct swap_info_struct *si,
@@ -165,12 +216,21 @@ bool try_to_free_swap(struct quire *q, struct page *page)
 {
 	if (!PageSwapCache(page) || PageWriteback(page))
 		return false;
-	if (swap_count(q, (swp_entry_t){page->private}))
-		return false;
+	for (unsigned long i = 0; i < compound_nr(page); i++)
+		if (swap_count(q, (swp_entry_t){page->private + i}))
+			return false;
 	delete_from_swap_cache(q, page);
 	/* The copy in the slot is gone: this one must not be dropped. */
 	SetPageDirty(page);
 	return true;
+}
+
+/* The page of a slot, of a huge page one of the 512. */
+static struct page *slot_page(struct page *page, unsigned long offset)
+{
+	if (likely(!PageHead(page)))
+		return page;
+	return page + (offset - swp_offset((swp_entry_t){page->private}));
 }
 
 /* The cached page with a reference, or NULL. */
@@ -183,25 +243,28 @@ static struct page *swap_cache_get(struct quire *q, swp_entry_t entry)
 	page = xa_load(&m->i_pages, swp_offset(entry));
 	if (xa_is_value(page))
 		page = NULL;
-	if (page)
+	if (page) {
 		get_page(page);
+		page = slot_page(page, swp_offset(entry));
+	}
 	spin_unlock(q, &m->i_pages_lock);
 	return page;
 }
 
 bool try_to_reclaim_swap(struct quire *q, swp_entry_t entry)
 {
-	struct page *page = swap_cache_get(q, entry);
+	struct page *page = swap_cache_get(q, entry), *head;
 	bool freed = false;
 
 	if (!page)
 		return false;
 	/* A page that is busy keeps its slot; reclaim takes it later. */
-	if (trylock_page(page)) {
-		if (PageSwapCache(page) && page->private == entry.val &&
-		    (!page_mapped(page) || vm_swap_full(q)))
-			freed = try_to_free_swap(q, page);
-		unlock_page(q, page);
+	head = compound_head(page);
+	if (trylock_page(head)) {
+		if (PageSwapCache(head) && page->private == entry.val &&
+		    (!page_mapped(head) || vm_swap_full(q)))
+			freed = try_to_free_swap(q, head);
+		unlock_page(q, head);
 	}
 	put_page(q, page);
 	return freed;
@@ -319,6 +382,7 @@ retry:
 	if (cached && !xa_is_value(cached)) {
 		/* Someone else was faster. */
 		get_page(cached);
+		cached = slot_page(cached, swp_offset(entry));
 		spin_unlock(q, &m->i_pages_lock);
 		discard_page(q, page);
 		return cached;

@@ -252,6 +252,38 @@ unsigned int get_swap_pages(struct quire *q, unsigned int nr, swp_entry_t *entri
 }
 
 /*
+ * All 512 slots of a free cluster, for a huge page: the first slot, 0 if there
+ * is none.  Not in files and on disks that seek.  Linux: swap_alloc_cluster().
+ */
+static swp_entry_t alloc_swap_cluster(struct quire *q)
+{
+	for (unsigned int tries = 0; tries < max(q->swap->nr_swapfiles, 1u); tries++) {
+		struct swap_info_struct *si = pick_area(q);
+		struct swap_cluster_info *ci;
+		unsigned long first = 0;
+
+		if (!si || si->is_file || si->bdi->rotational)
+			continue;
+		spin_lock(q, &si->lock);
+		if (!list_empty(&si->free_clusters)) {
+			ci = list_first_entry(&si->free_clusters, struct swap_cluster_info, list);
+			first = (unsigned long)(ci - si->cluster_info) * SWAPFILE_CLUSTER;
+			for (unsigned long i = first; i < first + SWAPFILE_CLUSTER; i++) {
+				set_slot(si, i, swap_map_byte(si, i), SWAP_HAS_CACHE);
+				cluster_inc(si, ci);
+			}
+			si->inuse_pages += SWAPFILE_CLUSTER;
+		}
+		spin_unlock(q, &si->lock);
+		if (first) {
+			(void)HOT_SUB(&q->swap->nr_swap_pages, (long)SWAPFILE_CLUSTER);
+			return swp_entry(si->type, first);
+		}
+	}
+	return (swp_entry_t){0};
+}
+
+/*
  * All slots are taken: some may be held by the cache alone, for pages that came
  * back and were not written since.  Looks at a few clusters of an area, going on
  * where the last search ended; how many slots it freed.
@@ -278,9 +310,10 @@ static unsigned int reclaim_cached_slots(struct quire *q, struct swap_info_struc
 swp_entry_t get_swap_page(struct quire *q, struct page *page)
 {
 	struct mem_cgroup *memcg = page->memcg;
-	swp_entry_t entry = folio_alloc_swap(q);
+	unsigned long nr = compound_nr(page);
+	swp_entry_t entry = nr > 1 ? alloc_swap_cluster(q) : folio_alloc_swap(q);
 
-	for (unsigned int i = 0; !entry.val && i < q->swap->nr_swapfiles; i++)
+	for (unsigned int i = 0; !entry.val && nr == 1 && i < q->swap->nr_swapfiles; i++)
 		if (reclaim_cached_slots(q, q->swap->info[i]))
 			entry = folio_alloc_swap(q);
 	if (!memcg)
@@ -289,11 +322,13 @@ swp_entry_t get_swap_page(struct quire *q, struct page *page)
 		memcg_memory_event(memcg, MEMCG_SWAP_FAIL);
 		return entry;
 	}
-	if (mem_cgroup_try_charge_swap(q, memcg, 1)) {
-		put_swap_page(q, entry);
+	if (mem_cgroup_try_charge_swap(q, memcg, nr)) {
+		put_swap_pages(q, entry, nr);
 		return (swp_entry_t){0};
 	}
-	*swap_memcg_id(q->swap->info[swp_type(entry)], swp_offset(entry)) = (u16)memcg->id;
+	for (unsigned long i = 0; i < nr; i++)
+		*swap_memcg_id(q->swap->info[swp_type(entry)], swp_offset(entry) + i) =
+			(u16)memcg->id;
 	return entry;
 }
 
@@ -416,6 +451,12 @@ void swap_free(struct quire *q, swp_entry_t entry)
 void put_swap_page(struct quire *q, swp_entry_t entry)
 {
 	(void)swap_entry_free(q, entry, true);
+}
+
+void put_swap_pages(struct quire *q, swp_entry_t entry, unsigned long nr)
+{
+	for (unsigned long i = 0; i < nr; i++)
+		put_swap_page(q, (swp_entry_t){entry.val + i});
 }
 
 void free_swap_and_cache(struct quire *q, swp_entry_t entry)

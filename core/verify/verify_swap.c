@@ -163,6 +163,7 @@ static void verify_slot(struct verify *v, struct swap_info_struct *si, unsigned 
 	const struct page *page = xa_load(&si->cache.i_pages, offset);
 	unsigned long more = xa_to_value(xa_load(&si->continuation, offset));
 	u8 byte = *swap_map_byte(si, offset);
+	const struct page *head;
 	u16 id = *swap_memcg_id(si, offset);
 
 	if (!byte) {
@@ -196,12 +197,15 @@ static void verify_slot(struct verify *v, struct swap_info_struct *si, unsigned 
 	if (!page)
 		return;
 	t->in_cache++;
-	if (!PageSwapCache(page) || page->private != swp_entry(si->type, offset).val)
+	if (unlikely(PageHead(page))) /* each of its slots leads to the head */
+		page += offset - swp_offset((swp_entry_t){page->private});
+	head = compound_head(page);
+	if (!PageSwapCache(head) || page->private != swp_entry(si->type, offset).val)
 		broken(v, "swap: area %u slot %lu: the cached page's flag or entry is wrong",
 		       si->type, offset);
-	if (page_ref_count(page) < 1 + page_mapcount(page))
+	if (page_ref_count(head) < (int)compound_nr(head) + page_mapcount(page))
 		broken(v, "swap: area %u slot %lu: page mapped %d times has %d references",
-		       si->type, offset, page_mapcount(page), page_ref_count(page));
+		       si->type, offset, page_mapcount(page), page_ref_count(head));
 }
 
 static void verify_clusters(struct verify *v, struct swap_info_struct *si)
