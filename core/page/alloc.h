@@ -87,7 +87,7 @@ struct page_floor {
 	 * not to be freed. */
 	bool (*compound_dtor[NR_COMPOUND_DTORS])(struct quire *q, struct page *head);
 	unsigned long min_free_kbytes;
-	long user_min_free_kbytes; /* what was last written there; -1: nothing yet */
+	long user_min_free_kbytes;	     /* what was last written there; -1: nothing yet */
 	unsigned int watermark_scale_factor; /* 10 = 0.1 % */
 	unsigned int watermark_boost_factor;
 	unsigned int extfrag_threshold; /* compact where the index of fragmentation is above */
@@ -161,6 +161,8 @@ void free_unref_page_list(struct quire *q, struct list_head *list);
 
 /* Gives the per-CPU lists back: of one zone, or of all (NULL). */
 void drain_all_pages(struct quire *q, struct zone *zone);
+/* This CPU's, of one zone. */
+void drain_local_pages(struct quire *q, struct zone *zone);
 
 /* Recomputes watermarks, reserves and pcp sizes from min_free_kbytes, the
  * scale factor and lowmem_reserve_ratio; called by sysctls. */

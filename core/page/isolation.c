@@ -95,25 +95,24 @@ int start_isolate_page_range(struct quire *q, struct zone *zone, u64 start, u64 
 		return -EINVAL;
 	if (end > zone->first_deferred_pfn)
 		return -EBUSY;
-	/* A block's first pageblock takes both halves along: see below. */
 	zone_write_virgin_heads(q, zone);
-	for (u64 pfn = start; pfn < end; pfn += MAX_ORDER_NR_PAGES) {
-		struct page *page = pfn_to_page(q, pfn);
-		bool whole = PageBuddy(page) && buddy_order(page) == MAX_ORDER - 1;
-		int err = isolate_pageblock(q, zone, pfn);
+	for (u64 pfn = start; pfn < end; pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_page(q, ALIGN_DOWN(pfn, MAX_ORDER_NR_PAGES));
+		/* The second half of a free block of both: nothing to move. */
+		bool half = !IS_ALIGNED(pfn, MAX_ORDER_NR_PAGES) && PageBuddy(page) &&
+			    buddy_order(page) == MAX_ORDER - 1;
+		int err = 0;
 
-		/* The other half of a whole free block has nothing to move. */
-		if (!err && whole) {
+		if (half) {
 			spin_lock(q, &zone->lock);
-			set_pfnblock_migratetype(zone, pfn + pageblock_nr_pages, MIGRATE_ISOLATE);
+			set_pfnblock_migratetype(zone, pfn, MIGRATE_ISOLATE);
 			zone->nr_isolate_pageblock++;
 			spin_unlock(q, &zone->lock);
-		} else if (!err) {
-			err = isolate_pageblock(q, zone, pfn + pageblock_nr_pages);
+		} else {
+			err = isolate_pageblock(q, zone, pfn);
 		}
 		if (err) {
-			undo_isolate_page_range(q, zone, start, pfn + MAX_ORDER_NR_PAGES,
-						MIGRATE_MOVABLE);
+			undo_isolate_page_range(q, zone, start, pfn, MIGRATE_MOVABLE);
 			return err;
 		}
 	}

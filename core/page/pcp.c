@@ -362,6 +362,17 @@ void __free_pages(struct quire *q, struct page *page, unsigned int order)
 	}
 }
 
+void drain_local_pages(struct quire *q, struct zone *zone)
+{
+	struct per_cpu_pages *pcp = &zone->pageset[smp_processor_id(q)];
+
+	if (!HOT_LOAD(&pcp->count))
+		return;
+	spin_lock(q, &pcp->lock);
+	free_pcppages_bulk(q, zone, pcp->count, pcp, 0);
+	spin_unlock(q, &pcp->lock);
+}
+
 void drain_all_pages(struct quire *q, struct zone *only)
 {
 	for_each_node (q, nid) {

@@ -154,10 +154,7 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {
 	MISC_COMPACT_MEMORY,
-	MISC_COMPACT_UNEVICTABLE,
-	MISC_COMPACTION_PROACTIVENESS,
 	MISC_DIRTYTIME_EXPIRE,
-	MISC_EXTFRAG_THRESHOLD,
 	MISC_HUGETLB_SHM_GROUP,
 	MISC_LEGACY_VA_LAYOUT,
 	MISC_MEMORY_FAILURE_EARLY_KILL,

@@ -4,6 +4,7 @@
  * their topology.  One socket a node, one thread a core; all CPUs are online.
  */
 #include "proc/internal.h"
+#include "reclaim/compaction.h"
 
 /* ---- nodes ------------------------------------------------------------------ */
 
@@ -65,11 +66,11 @@ static int show_node_cpus(struct quire *q, const struct proc_entry *e, const str
 	return 0;
 }
 
-static s64 store_compact(struct quire *q, __unused const struct proc_entry *e,
+static s64 store_compact(struct quire *q, const struct proc_entry *e,
 			 __unused const struct proc_def *def, const struct proc_input *in)
 {
 	lru_add_drain_all(q);
-	drain_all_pages(q, NULL);
+	compact_node(q, e->arg);
 	return (s64)in->len;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "base/printk.h"
 #include "proc/internal.h"
+#include "reclaim/compaction.h"
 
 enum sysctl_type { SYSCTL_INT, SYSCTL_UINT, SYSCTL_ULONG };
 
@@ -182,8 +183,13 @@ static int overcommit_kbytes_changed(struct quire *q)
 
 static int compact_memory(struct quire *q)
 {
-	lru_add_drain_all(q);
-	drain_all_pages(q, NULL);
+	compact_nodes(q);
+	return 0;
+}
+
+static int proactiveness_changed(struct quire *q)
+{
+	compaction_proactiveness_changed(q);
 	return 0;
 }
 
@@ -293,8 +299,9 @@ static const struct proc_def vm_defs[] = {
 	 .store = store_sysctl,
 	 .data = IN_FLOOR(proc, misc[MISC_COMPACT_MEMORY], SYSCTL_INT, INT_MIN, INT_MAX,
 			  compact_memory)},
-	S_MISC("compact_unevictable_allowed", 0644, MISC_COMPACT_UNEVICTABLE, 0, 1),
-	S_MISC("compaction_proactiveness", 0644, MISC_COMPACTION_PROACTIVENESS, 0, 100),
+	S_UINT("compact_unevictable_allowed", reclaim, compact_unevictable_allowed, 0, 1, NULL),
+	S_UINT("compaction_proactiveness", reclaim, compaction_proactiveness, 0, 100,
+	       proactiveness_changed),
 	S_ULONG("dirty_background_bytes", cache, dirty_background_bytes, 1,
 		dirty_background_bytes_changed),
 	S_UINT("dirty_background_ratio", cache, dirty_background_ratio, 0, 100,
@@ -306,7 +313,7 @@ static const struct proc_def vm_defs[] = {
 	       flusher_interval_changed),
 	S_MISC("dirtytime_expire_seconds", 0644, MISC_DIRTYTIME_EXPIRE, 0, INT_MAX),
 	DEF_RW("drop_caches", 0200, NULL, store_drop_caches),
-	S_MISC("extfrag_threshold", 0644, MISC_EXTFRAG_THRESHOLD, 0, 1000),
+	S_UINT("extfrag_threshold", page, extfrag_threshold, 0, 1000, NULL),
 	DEF_TEXT("hugetlb_optimize_vmemmap", 0644, "0\n"),
 	S_MISC("hugetlb_shm_group", 0644, MISC_HUGETLB_SHM_GROUP, INT_MIN, INT_MAX),
 	S_UINT("laptop_mode", reclaim, laptop_mode, 0, INT_MAX, NULL),

@@ -297,10 +297,7 @@ static void render_mems_allowed(struct quire *q, struct text *t)
 int proc_init(struct quire *q)
 {
 	static const int misc[NR_PROC_MISC] = {
-		[MISC_COMPACT_UNEVICTABLE] = 1,
-		[MISC_COMPACTION_PROACTIVENESS] = 20,
 		[MISC_DIRTYTIME_EXPIRE] = 43200,
-		[MISC_EXTFRAG_THRESHOLD] = 500,
 		[MISC_MIN_SLAB_RATIO] = 5,
 		[MISC_MIN_UNMAPPED_RATIO] = 1,
 		[MISC_MMAP_RND_BITS] = 28,

@@ -17,10 +17,11 @@
  * awake, and the event count is read before that; so a request is either seen
  * or wakes it.
  *
- * Differs from Linux's: no compaction yet, so a high-order request is only
- * served by freeing pages (docs/differences.md).
+ * For a block of high order it frees twice that much and then no more: what is
+ * free but in pieces kcompactd puts together.
  */
 #include "base/text.h"
+#include "reclaim/compaction.h"
 #include "reclaim/internal.h"
 
 static bool managed_zone(const struct zone *zone)
@@ -61,7 +62,6 @@ void wakeup_kswapd(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int o
 	struct pglist_data *pgdat = zone->zone_pgdat;
 	int idx = HOT_LOAD(&pgdat->kswapd_highest_zoneidx);
 
-	(void)gfp;
 	if (!managed_zone(zone) || !pgdat->has_kswapd)
 		return;
 	if (idx == MAX_NR_ZONES || idx < highest_zoneidx)
@@ -71,8 +71,13 @@ void wakeup_kswapd(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int o
 	if (!HOT_LOAD(&pgdat->kswapd_asleep))
 		return;
 	if (pgdat_all_unreclaimable(pgdat) || (pgdat_balanced(pgdat, (int)order, highest_zoneidx) &&
-					       !pgdat_watermark_boosted(pgdat, highest_zoneidx)))
+					       !pgdat_watermark_boosted(pgdat, highest_zoneidx))) {
+		/* Enough is free, but in pieces: not for kswapd to mend, and who
+		 * can't wait will not do it either. */
+		if (!(gfp & __GFP_DIRECT_RECLAIM))
+			wakeup_kcompactd(q, pgdat, (int)order, highest_zoneidx);
 		return;
+	}
 	wake_up(q, &pgdat->kswapd_wait);
 }
 
@@ -215,8 +220,11 @@ static int balance_pgdat(struct quire *q, struct pglist_data *pgdat, int order, 
 	set_reclaim_active(pgdat, highest_zoneidx, true);
 	balance_runs(q, pgdat, &sc, &boost);
 	set_reclaim_active(pgdat, highest_zoneidx, false);
-	if (boosted)
+	if (boosted) {
 		drop_boosts(q, pgdat, highest_zoneidx, boosts);
+		/* There is room now: whole pageblocks, please. */
+		wakeup_kcompactd(q, pgdat, pageblock_order, highest_zoneidx);
+	}
 	snapshot_refaults(q, NULL, pgdat);
 	psi_stall_leave(q, PSI_MEM);
 	return sc.order;
@@ -244,8 +252,8 @@ static bool prepare_kswapd_sleep(struct quire *q, struct pglist_data *pgdat, int
 	return true;
 }
 
-static void kswapd_try_to_sleep(struct quire *q, struct pglist_data *pgdat, int reclaim_order,
-				int highest_zoneidx)
+static void kswapd_try_to_sleep(struct quire *q, struct pglist_data *pgdat, int alloc_order,
+				int reclaim_order, int highest_zoneidx)
 {
 	bool woken = false;
 	u32 seq;
@@ -254,6 +262,11 @@ static void kswapd_try_to_sleep(struct quire *q, struct pglist_data *pgdat, int 
 	seq = HOT_LOAD(&pgdat->kswapd_wait.seq);
 	if (!q->stopping && prepare_kswapd_sleep(q, pgdat, reclaim_order, highest_zoneidx)) {
 		u64 until = quire_clock(q) + NSEC_PER_SEC / 10;
+
+		/* Pageblocks that were of no use may be now; and what was freed
+		 * for a block of high order is to be put together. */
+		reset_isolation_suitable(q, pgdat);
+		wakeup_kcompactd(q, pgdat, alloc_order, highest_zoneidx);
 
 		do {
 			u64 now = quire_clock(q);
@@ -298,17 +311,20 @@ static void kswapd(struct quire *q, void *arg)
 	if (pgdat->kswapd)
 		pgdat->kswapd->flags |= PF_MEMALLOC | PF_KSWAPD;
 	while (!q->stopping) {
-		kswapd_try_to_sleep(q, pgdat, reclaim_order, highest_zoneidx);
+		kswapd_try_to_sleep(q, pgdat, alloc_order, reclaim_order, highest_zoneidx);
 		alloc_order = HOT_LOAD(&pgdat->kswapd_order);
 		highest_zoneidx = kswapd_highest_zoneidx(pgdat, highest_zoneidx);
 		HOT_STORE(&pgdat->kswapd_order, 0);
 		HOT_STORE(&pgdat->kswapd_highest_zoneidx, MAX_NR_ZONES);
 		if (q->stopping)
 			break;
-		/* A high order was given up: sleep in balance for order 0. */
+		/* A high order was given up: it may sleep in balance for order 0,
+		 * and kcompactd goes on with the order that was asked for. */
 		reclaim_order = balance_pgdat(q, pgdat, alloc_order, highest_zoneidx);
-		if (reclaim_order >= alloc_order)
-			reclaim_order = HOT_LOAD(&pgdat->kswapd_order);
+		if (reclaim_order < alloc_order)
+			continue;
+		alloc_order = reclaim_order = HOT_LOAD(&pgdat->kswapd_order);
+		highest_zoneidx = kswapd_highest_zoneidx(pgdat, highest_zoneidx);
 	}
 	pgdat->kswapd = NULL;
 	pgdat->has_kswapd = false;

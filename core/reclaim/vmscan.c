@@ -21,6 +21,7 @@
  * Locks: none here.  Costs are read without; a stale value is as good.
  */
 #include "base/math.h"
+#include "reclaim/compaction.h"
 #include "reclaim/internal.h"
 
 enum scan_balance { SCAN_EQUAL, SCAN_FRACT, SCAN_ANON, SCAN_FILE };
@@ -353,9 +354,12 @@ int reclaim_init(struct quire *q)
 	if (!reclaim)
 		return -ENOMEM;
 	reclaim->swappiness = 60;
+	reclaim->compaction_proactiveness = 20;
+	reclaim->compact_unevictable_allowed = 1;
 	q->reclaim = reclaim;
 	q->page->ops.wakeup_kswapd = wakeup_kswapd;
 	q->page->ops.try_to_free_pages = try_to_free_pages;
+	q->page->ops.try_to_compact_pages = try_to_compact_pages;
 	q->page->ops.zone_reclaimable_pages = reclaimable_pages;
 	q->group->ops.try_to_free_mem_cgroup_pages = try_to_free_mem_cgroup_pages;
 	q->cache->ops.workingset_refault = workingset_refault;
@@ -363,6 +367,8 @@ int reclaim_init(struct quire *q)
 	for_each_node (q, nid) {
 		if (!err && NODE_DATA(q, nid) && NODE_DATA(q, nid)->node_present_pages)
 			err = kswapd_run(q, nid);
+		if (!err && NODE_DATA(q, nid) && NODE_DATA(q, nid)->node_present_pages)
+			err = kcompactd_run(q, nid);
 	}
 	return err;
 }

@@ -37,6 +37,7 @@ struct scan_control {
 struct reclaim_floor {
 	int swappiness;
 	unsigned int laptop_mode, zone_reclaim_mode;
+	unsigned int compaction_proactiveness, compact_unevictable_allowed;
 	u64 stall_ns; /* time tasks spent in direct reclaim */
 	unsigned long nr_direct_stalls;
 };
