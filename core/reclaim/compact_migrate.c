@@ -83,15 +83,6 @@ static void unlock_scan(struct quire *q, struct migrate_scan *s)
 	s->locked = false;
 }
 
-static bool get_page_unless_zero(struct page *page)
-{
-	int count = page_ref_count(page);
-
-	while (count && !HOT_CMPXCHG(&page->_refcount, count, count + 1))
-		count = page_ref_count(page);
-	return count != 0;
-}
-
 /* Could the page be moved?  We have a reference. */
 static bool worth_isolating(const struct compact_control *cc, const struct page *page)
 {
