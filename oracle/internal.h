@@ -57,7 +57,7 @@ struct worker {
 	bool told, answered, exited;
 	bool forked; /* by another worker */
 	bool begun;
-	int signal;  /* that it ended by */
+	int signal; /* that it ended by */
 	struct reply reply;
 	struct worker *child; /* of a fork */
 };
@@ -87,6 +87,7 @@ struct run {
 	int line_base;
 	struct worker *workers[ORACLE_MAX_PROCS];
 	u32 nr_workers;
+	struct worker *newborn;		/* not yet among them; NULL */
 	u32 nr_dead;			/* by SIGKILL */
 	struct quire_wait_queue driver; /* woken by answers and deaths */
 	char groups[ORACLE_MAX_GROUPS][32];
@@ -97,7 +98,7 @@ struct run {
 	u32 nr_mounts;
 	u32 nr_delays;
 	bool later; /* a snapshot was taken already */
-	bool failed;
+	bool failed, panicked;
 	struct text scratch; /* a file's text; grows */
 };
 

@@ -118,7 +118,14 @@ static struct worker *new_worker(struct run *r, const char *name)
 		return NULL;
 	w->run = r;
 	strncpy(w->name, name, sizeof(w->name) - 1);
+	r->newborn = w;
 	return w;
+}
+
+static void drop_newborn(struct run *r)
+{
+	free(r->newborn);
+	r->newborn = NULL;
 }
 
 /* The task that was made for it gets its fiber; false: no memory. */
@@ -129,6 +136,7 @@ static bool enlist(struct run *r, struct worker *w, struct task *task)
 	set_task_comm(task, w->name);
 	get_task(task);
 	w->alive = true;
+	r->newborn = NULL;
 	r->workers[r->nr_workers++] = w;
 	if (model_spawn(r->m, w->name, worker_main, w, task, task->node))
 		return true;
@@ -193,7 +201,7 @@ static void spawn(struct run *r, const struct oracle_cmd *c)
 	char path[64];
 
 	if (IS_ERR_OR_NULL(task)) {
-		free(w);
+		drop_newborn(r);
 		born(r, NULL);
 		return;
 	}
@@ -220,7 +228,7 @@ static void fork_worker(struct run *r, struct worker *w, const struct oracle_cmd
 
 	collect(r, w);
 	if (!child || !w->alive) {
-		free(child);
+		drop_newborn(r);
 		born(r, NULL);
 		return;
 	}
@@ -232,7 +240,7 @@ static void fork_worker(struct run *r, struct worker *w, const struct oracle_cmd
 	w->child = NULL;
 	if (!w->answered || w->reply.err || !child->task) {
 		w->answered = false;
-		free(child);
+		drop_newborn(r);
 		born(r, NULL);
 		return;
 	}
@@ -406,12 +414,23 @@ static void driver_main(void *run)
 	outf(r, "@@finish ns=%llu\n", now(r));
 }
 
+/* The real guest writes no more either: there is no @@finish. */
+static void panicked(void *run, const char *message)
+{
+	struct run *r = run;
+
+	outf(r, "@@panic ns=%llu %s\n", now(r), message);
+	dump_dmesg(r);
+	r->panicked = true;
+}
+
 static void free_run(struct run *r)
 {
 	if (r->m)
 		model_destroy(r->m);
 	for (u32 i = 0; i < r->nr_workers; i++)
 		free(r->workers[i]);
+	drop_newborn(r);
 	profile_free(&r->profile);
 	free(r->scratch.buf);
 	free(r);
@@ -439,10 +458,13 @@ int oracle_run(const struct oracle_script *s, const char *kernel, FILE *out, FIL
 	 * fault with its page's filling takes 9.6 us there, 0.74 us in the model
 	 * (scenario b-oom, before memory is short); and ticks are 4 ms. */
 	model_set_processor(r->m, 1300, 4 * NSEC_PER_MSEC);
+	model_on_panic(r->m, panicked, r);
 	model_call(r->m, NULL, driver_main, r);
-	status = r->failed;
+	status = r->failed || r->panicked;
 	if (r->failed)
 		fprintf(err, "%s: the machine is too small for what it starts with\n", s->path);
+	if (r->panicked)
+		fprintf(err, "%s: the machine panicked: the log at the end says why\n", s->path);
 out:
 	free_run(r);
 	if (fflush(out) || ferror(out)) {

@@ -166,7 +166,7 @@ struct model {
 	u64 quantum_ns; /* real time of a slice */
 	u64 slowness;	/* real time of charged work, x 256 */
 	u64 avenrun[3], next_load;
-	bool finishing, booted;
+	bool finishing, booted, panicked;
 
 	struct disk *disk[MODEL_MAX_DISKS];
 	unsigned int nr_disks;
@@ -178,6 +178,8 @@ struct model {
 
 	void (*on_log)(void *ctx, int level, u64 time_ns, const char *text, size_t len);
 	void *on_log_ctx;
+	void (*on_panic)(void *ctx, const char *message);
+	void *on_panic_ctx;
 	bool (*fail_io)(void *ctx, const struct quire_bio *bio);
 	void *fail_io_ctx;
 	bool (*fail_compress)(void *ctx, u64 pfn);
@@ -205,6 +207,8 @@ void sched_wake(struct model *m, struct quire_wait_queue *wq);
 /* Ends a fiber's wait, if it waits, as if it had been woken. */
 void sched_interrupt(struct fiber *f);
 void sched_yield_cpu(struct model *m);
+/* The running fiber stops for good. */
+__attribute__((noreturn)) void sched_stop(struct model *m);
 struct fiber *sched_spawn(struct model *m, const char *name, void (*fn)(void *), void *arg,
 			  struct task *task, int node, bool kthread);
 /* Zeroed address space that costs nothing until touched; NULL. */

@@ -178,7 +178,7 @@ void model_destroy(struct model *m)
 	/* Processes stop where they are; kernel threads end in order. */
 	m->finishing = true;
 	m->on_log = NULL;
-	f = sched_spawn(m, "finish", finish, m->q, NULL, -1, false);
+	f = m->panicked ? NULL : sched_spawn(m, "finish", finish, m->q, NULL, -1, false);
 	if (f) {
 		f->call = true;
 		f->done = &done;
@@ -233,8 +233,8 @@ void model_call(struct model *m, struct task *task, void (*fn)(void *arg), void 
 		model_panic(m, "the host has no memory for a stack");
 	f->call = true;
 	f->done = &done;
-	while (!done)
-		if (!model_step(m))
+	while (!done && !m->panicked)
+		if (!model_step(m) && !m->panicked)
 			model_panic(m, "deadlock: a call waits, and nothing is left to run");
 	/* init has no fiber of its own: it waits for its children again. */
 	if (task && task == m->q->space->init_task)
@@ -247,6 +247,12 @@ void model_on_log(struct model *m,
 {
 	m->on_log = fn;
 	m->on_log_ctx = ctx;
+}
+
+void model_on_panic(struct model *m, void (*fn)(void *ctx, const char *message), void *ctx)
+{
+	m->on_panic = fn;
+	m->on_panic_ctx = ctx;
 }
 
 void model_fail_io(struct model *m, bool (*fn)(void *ctx, const struct quire_bio *bio), void *ctx)

@@ -98,6 +98,14 @@ void model_fail_compress(struct model *m, bool (*fn)(void *ctx, u64 pfn), void *
 /* What a read of a device's page would give now. */
 u64 model_disk_content(struct model *m, unsigned int dev, u64 page);
 
+/*
+ * A panic (the kernel finds nobody to kill, an invariant is broken) stops the
+ * machine, not the program: fn is told, and nothing runs any more: model_step()
+ * says false, and model_call() returns when its fiber can't go on.  Without it
+ * the program aborts, as it does for a panic outside of every fiber.
+ */
+void model_on_panic(struct model *m, void (*fn)(void *ctx, const char *message), void *ctx);
+
 /* ---- the MMU (port/model/mmu.c) -------------------------------------------- */
 
 /* What a write leaves in a page. */

@@ -142,7 +142,11 @@ void model_panic(struct model *m, const char *message)
 	fprintf(stderr, "[%5lu.%06lu] Kernel panic - not syncing: %s (in %s)\n",
 		(unsigned long)(us / 1000000), (unsigned long)(us % 1000000), message,
 		m->running ? m->running->name : "no fiber");
-	abort();
+	if (!m->on_panic || !m->running || m->panicked)
+		abort();
+	m->panicked = true;
+	m->on_panic(m->on_panic_ctx, message);
+	sched_stop(m);
 }
 
 const struct quire_port_ops model_port_ops = {

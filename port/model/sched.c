@@ -317,6 +317,15 @@ static void park(struct model *m, struct fiber *f)
 	tell_psi(m, f, false);
 }
 
+void sched_stop(struct model *m)
+{
+	struct fiber *f = m->running;
+
+	f->state = FIBER_PARKED;
+	for (;;)
+		coro_switch(&f->coro, &m->main, false);
+}
+
 static void cpu_free(struct model *m, unsigned int cpu)
 {
 	struct vcpu *c = &m->cpu[cpu];
@@ -614,7 +623,7 @@ bool model_step(struct model *m)
 
 	if (m->running)
 		model_panic(m, "model_step() from inside a fiber");
-	if (!m->heap_len)
+	if (!m->heap_len || m->panicked)
 		return false;
 	e = m->heap[0];
 	heap_remove(m, 0);
@@ -643,7 +652,7 @@ bool model_step(struct model *m)
 
 void model_run_until(struct model *m, u64 t_ns)
 {
-	while (m->heap_len && m->heap[0].time <= t_ns)
+	while (m->heap_len && m->heap[0].time <= t_ns && !m->panicked)
 		model_step(m);
 	advance(m, t_ns);
 }
