@@ -11,6 +11,11 @@ for c in run boot check capture; do
 		grep -q -- "$option" "$dir/quire.1" || fail "quire(1) lacks $option of $c"
 	done
 done
+for c in compare fidelity; do
+	for option in $("$quire" oracle $c --help | grep -Eo -- '--[a-z-]+' | sort -u); do
+		grep -q -- "$option" "$dir/quire.1" || fail "quire(1) lacks $option of oracle $c"
+	done
+done
 for key in $(grep -Eo '(STRING|VALUE|NEEDED_VALUE|CYAML_FIELD_[A-Z_]+)\("[a-z_]+"' "$top/machine/scenario_schema.c" | sed 's/.*"\(.*\)"/\1/'); do
 	grep -qw -- "$key" "$dir/quire-scenario.5" || fail "quire-scenario(5) lacks $key"
 done

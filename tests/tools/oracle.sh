@@ -2,27 +2,21 @@
 # The model on recorded scenarios: what agreed with the kernel exactly
 # (oracle/agrees.txt: derived numbers, victims in their order) still does; and
 # the commands' own errors.  No QEMU is needed.
-set -u
-quire=${QUIRE:-build/quire}
-[ -d oracle/results ] || { echo "no recorded results in oracle/results"; exit 77; }
-[ -x "$quire" ] || { echo "$quire is not built"; exit 77; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-failed=0
-fail() { echo "FAIL: $*"; failed=1; }
+. "$(dirname "$0")/lib"
+[ -d "$top/oracle/results" ] || skip "no recorded results in oracle/results"
+cd "$top" || exit 1
 expect() { # STATUS TEXT COMMAND...
-	want=$1 text=$2
+	status=$1 text=$2
 	shift 2
 	"$@" >"$dir/out" 2>&1
-	got=$?
-	[ "$got" -eq "$want" ] || fail "$*: status $got instead of $want"
-	grep -q -- "$text" "$dir/out" || { fail "$*: does not say \"$text\""; cat "$dir/out"; }
+	same "status of $*" "$status" $?
+	grep -q -- "$text" "$dir/out" || fail "$* does not say \"$text\": $(cat "$dir/out")"
 }
 
 # What is on the list; TMPDIR holds the model's outputs for a moment.
 TMPDIR=$dir timeout 280 "$quire" oracle fidelity --agrees oracle/agrees.txt >/dev/null 2>"$dir/err"
 rc=$?
-[ "$rc" -eq 0 ] || { fail "oracle/agrees.txt: status $rc"; grep -v ' of ' "$dir/err"; }
+[ "$rc" -eq 0 ] || fail "oracle/agrees.txt: status $rc: $(grep -v ' of ' "$dir/err")"
 [ "$(grep -c ' of ' "$dir/err")" -ge 30 ] || fail "fewer than thirty recorded scenarios"
 grep -q . oracle/agrees.txt || fail "oracle/agrees.txt is empty"
 
@@ -52,5 +46,3 @@ for i in 1 2; do
 done
 cmp "$dir/1/f.md" "$dir/2/f.md" || fail "two documents differ"
 cmp "$dir/1/f.tsv.gz" "$dir/2/f.tsv.gz" || fail "two tables differ"
-[ "$failed" -eq 0 ] && echo "oracle: what agreed still agrees"
-exit $failed
