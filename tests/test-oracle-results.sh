@@ -29,7 +29,11 @@ for scenario in oracle/scenarios/*.txt; do
 		grep -q "\"text\": \"$sum\"" "$result/run.json" ||
 			fail "$result: recorded from another text of the scenario"
 	done
-	[ $found = 1 ] || fail "$scenario: no result; oracle/record.sh $name"
+	# A scenario may wait for its recording, but not one of each floor's first.
+	[ $found = 1 ] || case $name in
+	*-2) echo "note $name is not recorded yet: oracle/record.sh $name" ;;
+	*) fail "$scenario: no result; oracle/record.sh $name" ;;
+	esac
 done
 for result in oracle/results/*/; do
 	name=$(basename "$result")
