@@ -80,6 +80,10 @@ struct fiber {
 	bool psi; /* counted as running in its task's group */
 	struct quire_wait_queue *wq;
 	u64 ready_at; /* when the work that it was charged for is done */
+	/* Of a fair scheduler: its share so far, since it got the CPU, and that
+	 * somebody who has had less waits. */
+	u64 vruntime, ran;
+	bool resched;
 	size_t timer; /* its timeout's place in the heap */
 	bool *done;   /* set when it ends */
 	char name[TASK_COMM_LEN];
@@ -99,6 +103,7 @@ struct vcpu {
 	unsigned int node;
 	bool busy;
 	struct fiber *yielded; /* queues again when the CPU is free */
+	u64 tick_at;	       /* fair: the next tick */
 	u64 busy_ns;
 	u64 user_ns; /* of busy_ns: in user mode */
 };
@@ -107,6 +112,7 @@ struct run_queue {
 	struct list_head list;
 	unsigned int nr, nr_unpinned;
 	unsigned int first_cpu, nr_cpus;
+	u64 min_vruntime; /* fair: of those who run or wait; never goes back */
 };
 
 #define WAIT_BUCKETS 4096
@@ -165,6 +171,7 @@ struct model {
 	u64 slice_ns;	/* the running fiber yields when it has been charged so much */
 	u64 quantum_ns; /* real time of a slice */
 	u64 slowness;	/* real time of charged work, x 256 */
+	bool fair;	/* queues by vruntime, as CFS, with ticks of quantum_ns */
 	u64 avenrun[3], next_load;
 	bool finishing, booted, panicked;
 

@@ -43,10 +43,10 @@ struct quire *model_quire(struct model *m);
 
 /*
  * Another processor than a server's of today: its work takes slowness_percent of
- * the usual time, and who runs while others wait gives way after quantum_ns (1 ms;
- * Linux on one CPU: a tick of 4 ms).
+ * the usual time, and its time is shared as Linux's fair scheduler does, with ticks
+ * every tick_ns (HZ=250: 4 ms), not in turns of 1 ms.
  */
-void model_set_processor(struct model *m, unsigned int slowness_percent, u64 quantum_ns);
+void model_set_processor(struct model *m, unsigned int slowness_percent, u64 tick_ns);
 
 /* A block device; its number is the bdi's dev. */
 unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);

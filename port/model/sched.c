@@ -16,8 +16,7 @@
  * members with one key are ever looked at, in order of arrival).
  *
  * Locks: none, there is one host thread.  Differs from Linux: no preemption,
- * no priorities; a quantum is 1 ms unless
- * model_set_processor() says otherwise.
+ * no priorities; a quantum is 1 ms (but see model_set_processor()).
  */
 #include "port/model/internal.h"
 #include "base/string.h"
@@ -188,6 +187,76 @@ static int choose_cpu(const struct model *m, const struct fiber *f)
 	return cpu;
 }
 
+/* ---- fairness ----------------------------------------------------------------------
+ *
+ * CFS of Linux 6.1 with all of one weight: who has had the least of the CPU is
+ * next.  A sleeper comes back with at most half a latency less than the others, and
+ * takes the CPU at once if it has had a ms less than who runs.  At a tick, who has
+ * had its slice gives way.  One CPU's constants; several have the same here.
+ */
+#define SCHED_LATENCY	      (6 * NSEC_PER_MSEC)
+#define SCHED_MIN_GRANULARITY (750 * NSEC_PER_USEC)
+#define SCHED_WAKEUP_GRAN     NSEC_PER_MSEC
+#define SCHED_NR_LATENCY      8
+
+static u64 sched_slice(unsigned int nr_running)
+{
+	return nr_running > SCHED_NR_LATENCY ? SCHED_MIN_GRANULARITY : SCHED_LATENCY / nr_running;
+}
+
+static struct fiber *leftmost(struct run_queue *rq)
+{
+	return list_first_entry_or_null(&rq->list, struct fiber, link);
+}
+
+/* The least of a fiber on a CPU and those who wait. */
+static void update_min_vruntime(struct run_queue *rq, const struct fiber *f)
+{
+	const struct fiber *first = leftmost(rq);
+	u64 least = first ? min(f->vruntime, first->vruntime) : f->vruntime;
+
+	rq->min_vruntime = max(rq->min_vruntime, least);
+}
+
+static void place_sleeper(struct model *m, struct fiber *f)
+{
+	u64 least = m->rq[f->home].min_vruntime;
+
+	f->vruntime = max(f->vruntime, least > SCHED_LATENCY / 2 ? least - SCHED_LATENCY / 2 : 0);
+}
+
+/* Must f, who still has work, leave its CPU for those who wait? */
+static bool must_give_way(const struct model *m, const struct fiber *f, u64 tick_at)
+{
+	struct run_queue *rq = &m->rq[f->home];
+	const struct fiber *first = leftmost(rq);
+	u64 slice = sched_slice(rq->nr + 1);
+
+	if (!first)
+		return false;
+	if (f->resched)
+		return true;
+	if (m->now < tick_at)
+		return false;
+	return f->ran > slice ||
+	       (f->ran >= SCHED_MIN_GRANULARITY && f->vruntime > first->vruntime &&
+		f->vruntime - first->vruntime > slice);
+}
+
+/* Before the first who has had more; sleepers stand near the front. */
+static void insert_by_vruntime(struct run_queue *rq, struct fiber *f)
+{
+	struct fiber *other;
+
+	list_for_each_entry (other, &rq->list, link) {
+		if (other->vruntime > f->vruntime) {
+			list_add_tail(&f->link, &other->link);
+			return;
+		}
+	}
+	list_add_tail(&f->link, &rq->list);
+}
+
 static void enqueue(struct model *m, struct fiber *f)
 {
 	struct run_queue *rq = &m->rq[f->home];
@@ -195,7 +264,10 @@ static void enqueue(struct model *m, struct fiber *f)
 	f->state = FIBER_QUEUED;
 	if (f->psi)
 		psi_queued(m->q, f->ctx.task->memcg, &f->ctx.task->psi, 1);
-	list_add_tail(&f->link, &rq->list);
+	if (m->fair)
+		insert_by_vruntime(rq, f);
+	else
+		list_add_tail(&f->link, &rq->list);
 	rq->nr++;
 	rq->nr_unpinned += f->pinned < 0;
 }
@@ -258,6 +330,8 @@ static void account(struct model *m, struct fiber *f)
 		task->stime += charged - user;
 	}
 	f->ready_at = m->now + charged;
+	f->vruntime += charged;
+	f->ran += charged;
 	m->user_ns = 0;
 }
 
@@ -286,7 +360,10 @@ static void run_fiber(struct model *m, unsigned int cpu, struct fiber *f)
 	m->hot.charged_ns = 0;
 	m->user_ns = 0;
 	m->free_yields = 0;
-	m->slice_ns = time_to_work(m, m->quantum_ns);
+	c->tick_at = (m->now / m->quantum_ns + 1) * m->quantum_ns;
+	m->slice_ns = time_to_work(m, m->fair ? c->tick_at - m->now : m->quantum_ns) + m->fair;
+	if (m->fair)
+		update_min_vruntime(&m->rq[f->home], f);
 	coro_switch(&m->main, &f->coro, false);
 	m->running = NULL;
 	m->hot.current = &m->irq_ctx;
@@ -336,16 +413,34 @@ static void cpu_free(struct model *m, unsigned int cpu)
 	set_idle(m, cpu, true);
 	if (!f)
 		m->nr_busy_tails--;
-	else if (may_run(m, f))
-		enqueue(m, f);
-	else
+	else if (!may_run(m, f))
 		park(m, f);
+	else if (m->fair && !must_give_way(m, f, c->tick_at)) {
+		run_fiber(m, cpu, f);
+		return;
+	} else
+		enqueue(m, f);
 	while ((f = pick_next(m, cpu))) {
 		if (may_run(m, f)) {
+			f->ran = 0;
+			f->resched = false;
 			run_fiber(m, cpu, f);
 			break;
 		}
 		park(m, f);
+	}
+}
+
+/* Those on the CPUs of its queue who have had enough more than f are to give way. */
+static void preempt_check(struct model *m, const struct fiber *f)
+{
+	const struct run_queue *rq = &m->rq[f->home];
+
+	for (unsigned int i = 0; m->fair && i < rq->nr_cpus; i++) {
+		struct fiber *other = m->cpu[rq->first_cpu + i].yielded;
+
+		if (other && other->vruntime > f->vruntime + SCHED_WAKEUP_GRAN)
+			other->resched = true;
 	}
 }
 
@@ -358,10 +453,14 @@ static void fiber_ready(struct model *m, struct fiber *f)
 		return;
 	}
 	cpu = choose_cpu(m, f);
+	place_sleeper(m, f);
 	if (cpu < 0) {
+		preempt_check(m, f);
 		enqueue(m, f);
 		return;
 	}
+	f->ran = 0;
+	f->resched = false;
 	f->home = m->cpu[cpu].node;
 	run_fiber(m, (unsigned int)cpu, f);
 }
@@ -490,10 +589,11 @@ void sched_yield_cpu(struct model *m)
 	switch_out(m, f);
 }
 
-void model_set_processor(struct model *m, unsigned int slowness_percent, u64 quantum_ns)
+void model_set_processor(struct model *m, unsigned int slowness_percent, u64 tick_ns)
 {
+	m->fair = true;
 	m->slowness = max((u64)slowness_percent * 256 / 100, 1UL);
-	m->quantum_ns = quantum_ns;
+	m->quantum_ns = tick_ns;
 }
 
 void model_sleep(struct model *m, u64 ns)

@@ -273,8 +273,7 @@ static void test_destroy_with_sleepers(void **state)
 	(void)state;
 	trace_init(&t, b);
 	for (int i = 0; i < 200; i++)
-		assert_non_null(
-			model_spawn(b->m, "ever", for_ever, &t, init_task(b), -1));
+		assert_non_null(model_spawn(b->m, "ever", for_ever, &t, init_task(b), -1));
 	testbox_pass(b, 1000000);
 	assert_int_equal(t.turn, 200);
 	testbox_free(b);
@@ -325,6 +324,58 @@ static void test_load_average(void **state)
 	testbox_free(b);
 }
 
+/* ---- fair shares ------------------------------------------------------------- */
+
+struct sharer {
+	struct model *m;
+	u64 work_until; /* 0: sleeps and works in turns */
+	u64 worked, longest_wait;
+};
+
+static void share(void *arg)
+{
+	struct sharer *s = arg;
+
+	for (;;) {
+		u64 before = model_now(s->m), now;
+
+		if (s->work_until && quire_clock(model_quire(s->m)) >= s->work_until)
+			return;
+		if (!s->work_until && before > 2 * NSEC_PER_SEC)
+			return;
+		if (!s->work_until) {
+			u64 until = quire_clock(model_quire(s->m)) + 20 * NSEC_PER_MSEC;
+
+			model_sleep(s->m, 20 * NSEC_PER_MSEC);
+			now = quire_clock(model_quire(s->m));
+			s->longest_wait = max(s->longest_wait, now - until);
+		}
+		model_compute(s->m, NSEC_PER_MSEC);
+		s->worked += NSEC_PER_MSEC;
+	}
+}
+
+/* Two who work share one CPU half and half; who sleeps most of the time gets it
+ * when it wakes, within a tick.  And all takes 13 times as long. */
+static void test_fair(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){.cpus = 1});
+	u64 start = model_now(t->m);
+	struct sharer s[3] = {{.m = t->m, .work_until = start + NSEC_PER_SEC},
+			      {.m = t->m, .work_until = start + NSEC_PER_SEC},
+			      {.m = t->m}};
+
+	(void)state;
+	model_set_processor(t->m, 1300, 4 * NSEC_PER_MSEC);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_non_null(model_spawn(t->m, "share", share, &s[i], NULL, -1));
+	model_run_until(t->m, start + 3 * NSEC_PER_SEC);
+	assert_in_range(s[0].worked + s[1].worked, 850 * NSEC_PER_MSEC, 1010 * NSEC_PER_MSEC);
+	assert_in_range(s[0].worked * 100 / s[1].worked, 95, 105);
+	assert_in_range(s[2].longest_wait, 0, 5 * NSEC_PER_MSEC);
+	testbox_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_destroy_with_sleepers),
 		cmocka_unit_test(test_many_short_fibers),
 		cmocka_unit_test(test_load_average),
+		cmocka_unit_test(test_fair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
