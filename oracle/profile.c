@@ -8,10 +8,9 @@
  * then they are given back.
  */
 #include "oracle/profile.h"
-#include "oracle/profile_layout.h"
+#include "oracle/profile_boot.h"
 
 #include <quire/proc.h>
-#include "page/alloc.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,28 +102,26 @@ int profile_build(const struct oracle_vm *vm, const char *kernel, struct profile
 		for (u32 b = 0; b < vm->nr_nodes; b++)
 			if (vm->distance[a][b] && !vm->distance[b][a])
 				cfg->distance[b][a] = vm->distance[a][b];
+	cfg->transparent_hugepage = strstr(p->cmdline, "transparent_hugepage=never")
+					    ? QUIRE_THP_NEVER
+				    : strstr(p->cmdline, "transparent_hugepage=madvise")
+					    ? QUIRE_THP_MADVISE
+					    : QUIRE_THP_ALWAYS; /* Debian's */
 	cfg->seed = 1;
 	cfg->boot_time = 1704067200; /* 2024-01-01, as the rig's clock */
 	out->start_ns = 1100000000;
 	return 0;
 }
 
-/* hugepage_init(): huge pages on demand from 512 MiB of memory on. */
-#define THP_MIN_PAGES (512UL << (20 - PAGE_SHIFT))
-
 int profile_boot(struct profile *p, struct model *m)
 {
 	static const char enabled[] = "/sys/module/zswap/parameters/enabled";
-	const struct profile_layout *l = ((struct private *)p->private)->layout;
 	struct quire *q = model_quire(m);
+	int err = boot_kernel(q, ((struct private *)p->private)->layout);
 
-	if (q->node->totalram_pages >= THP_MIN_PAGES)
-		set_recommended_min_free_kbytes(q);
-	for (u32 i = 0; i < l->nr_late; i++)
-		free_reserved_area(q, l->late[i].start_pfn, l->late[i].nr_pages);
-	if (strstr(p->cmdline, "zswap.enabled=1"))
+	if (!err && strstr(p->cmdline, "zswap.enabled=1"))
 		(void)quire_proc_write(q, enabled, "Y", 1);
-	return 0;
+	return err;
 }
 
 void profile_free(struct profile *p)

@@ -153,6 +153,18 @@ void memblock_free_all(struct quire *q)
 
 /* ---- late ------------------------------------------------------------------- */
 
+/* One by one, as Linux does: the CPU's lists have their share of it then. */
+static void free_reserved_pages(struct quire *q, struct zone *zone, u64 start, u64 end)
+{
+	for (u64 pfn = start; pfn < end; pfn++) {
+		struct page *page = pfn_to_page(q, pfn);
+
+		init_single_page(page, page_place(zone));
+		page->_refcount = 1;
+		__free_pages(q, page, 0);
+	}
+}
+
 void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages)
 {
 	u64 end = pfn + nr_pages;
@@ -169,9 +181,9 @@ void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages)
 			/* Blocks that boot gave are told from these by their place. */
 			write_virgin_blocks(q, zone, ALIGN(hi, MAX_ORDER_NR_PAGES));
 			zone->managed_pages += hi - lo;
-			free_edge(q, zone, lo, hi);
 			spin_unlock(q, &zone->lock);
 			q->node->totalram_pages += hi - lo;
+			free_reserved_pages(q, zone, lo, hi);
 		}
 	}
 }

@@ -15,7 +15,11 @@
 /* An entry that points to a table: rights are decided at the leaf. */
 #define PT_TABLE_PROT (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
 
-struct page *pt_alloc(struct quire *q, gfp_t gfp)
+/* Bits of a table's descriptor's index. */
+#define PT_COUNTED     0x1UL /* in NR_PAGETABLE */
+#define PT_KERNEL_ROOT 0x2UL
+
+static struct page *alloc_table(struct quire *q, gfp_t gfp, bool counted)
 {
 	struct page *table = alloc_pages(q, gfp & ~__GFP_ZERO, 0);
 
@@ -25,15 +29,40 @@ struct page *pt_alloc(struct quire *q, gfp_t gfp)
 	table->private = 0;
 	table->pmd_huge_pte = NULL;
 	__SetPageType(table, PG_table);
-	mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, 1);
+	table->index = counted ? PT_COUNTED : 0;
+	if (counted)
+		mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, 1);
 	return table;
+}
+
+struct page *pt_alloc(struct quire *q, gfp_t gfp)
+{
+	return alloc_table(q, gfp, true);
+}
+
+struct page *pt_alloc_root(struct quire *q, gfp_t gfp, bool kernel)
+{
+	struct page *root = alloc_table(q, gfp, false);
+
+	if (root && kernel)
+		root->index |= PT_KERNEL_ROOT;
+	return root;
+}
+
+/* Linux counts tables that have a constructor: those of level 2, and a
+ * process's of level 1. */
+static bool is_counted(const struct quire *q, u64 root_pfn, int level)
+{
+	return level == 2 || (level == 1 && !(pfn_to_page(q, root_pfn)->index & PT_KERNEL_ROOT));
 }
 
 void pt_free(struct quire *q, struct page *table)
 {
 	VM_BUG_ON(q, !PageTable(table) || table->private || table->pmd_huge_pte);
 	__ClearPageType(table, PG_table);
-	mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, -1);
+	if (table->index & PT_COUNTED)
+		mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, -1);
+	table->index = 0;
 	__free_pages(q, table, 0);
 }
 
@@ -60,7 +89,7 @@ pte_t *pt_walk_alloc(struct quire *q, u64 root_pfn, u64 addr, int level, gfp_t g
 		pte_t *entry = &pt_entries(q, table)[pt_index(addr, l)];
 
 		if (pte_none(HOT_LOAD(entry))) {
-			struct page *page = pt_alloc(q, gfp);
+			struct page *page = alloc_table(q, gfp, is_counted(q, root_pfn, l - 1));
 
 			if (!page)
 				return NULL;

@@ -155,6 +155,9 @@ static inline pte_t *pt_entries(const struct quire *q, u64 table_pfn)
  * May sleep if gfp may.  pt_free() takes it back.
  */
 struct page *pt_alloc(struct quire *q, gfp_t gfp);
+/* The table of level 4 of a process or of the kernel: NR_PAGETABLE counts the
+ * levels 2 and 1 only, and of the kernel's own only level 2, as Linux does. */
+struct page *pt_alloc_root(struct quire *q, gfp_t gfp, bool kernel);
 void pt_free(struct quire *q, struct page *table);
 
 /* The entry of level `level` for addr, or NULL if a table above is missing or

@@ -34,7 +34,7 @@ struct mm_struct *mm_alloc(struct quire *q)
 
 	if (!mm)
 		return NULL;
-	pgd = pt_alloc(q, GFP_KERNEL);
+	pgd = pt_alloc_root(q, GFP_KERNEL, false);
 	if (!pgd) {
 		kmem_cache_free(q, q->space->mm_cachep, mm);
 		return NULL;

@@ -378,7 +378,7 @@ int vmalloc_init(struct quire *q)
 		kmem_cache_create(q, "vmap_area", SLAB_SIZE_vmap_area, 0, SLAB_PANIC, NULL);
 	if (!v->vmap_area_cachep)
 		return -ENOMEM;
-	root = pt_alloc(q, GFP_KERNEL);
+	root = pt_alloc_root(q, GFP_KERNEL, true);
 	all = kmem_cache_zalloc(q, v->vmap_area_cachep, GFP_KERNEL);
 	if (!root || !all)
 		return -ENOMEM;

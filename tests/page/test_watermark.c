@@ -118,17 +118,19 @@ static void test_free_reserved(void **state)
 	struct quire *q = l->q;
 	struct zone *zone = &NODE_DATA(q, 0)->node_zones[ZONE_DMA32];
 	unsigned long managed = zone->managed_pages, total = q->node->totalram_pages;
-	unsigned long free = zone_page_state(zone, NR_FREE_PAGES), low = low_wmark_pages(zone);
-	unsigned long nr = 0;
+	unsigned long free, low = low_wmark_pages(zone), nr = 0;
 	struct page *page;
 
 	(void)state;
+	drain_all_pages(q, NULL);
+	free = zone_page_state(zone, NR_FREE_PAGES);
 	/* The image's 24 MiB lie at 16 MiB: a part with whole blocks in it, two odd
 	 * ends, one page by itself. */
 	free_reserved_area(q, 0x1003, 0x13f9);
 	free_reserved_area(q, 0x2700, 0x100);
 	free_reserved_area(q, 0x2600, 1);
 	nr = 0x13f9 + 0x100 + 1;
+	drain_all_pages(q, NULL);
 	assert_int_equal(zone->managed_pages, managed + nr);
 	assert_int_equal(q->node->totalram_pages, total + nr);
 	assert_int_equal(zone_page_state(zone, NR_FREE_PAGES), free + nr);
