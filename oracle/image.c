@@ -23,7 +23,10 @@
 #define HEAP_END      0x547000UL
 #define VVAR_START    0x7ffff7ff9000UL
 #define VDSO_START    0x7ffff7ffd000UL
-#define STACK_HOT     (STACK_TOP - 0x2000UL)
+/* The device that takes the results, 64 MiB; its tables are of process 1 alone. */
+#define DEVICE_START 0x10100000UL
+#define DEVICE_BYTES (64UL << 20)
+#define STACK_HOT    (STACK_TOP - 0x2000UL)
 
 /* Segments of the file: read-only, text, constants, relocated, data. */
 static const struct segment {
@@ -156,6 +159,23 @@ static int lock_all(struct run *r, struct mm_struct *mm)
 	return err;
 }
 
+/* Its pages are no memory of the machine's, the tables that map them are: the
+ * page of zeros stands for them. */
+static int map_device(struct run *r, struct task *init)
+{
+	struct mm_struct *mm = init->mm;
+	int err = map(r, mm, DEVICE_START, DEVICE_BYTES >> PAGE_SHIFT, PROT_READ, NULL, 0);
+
+	if (err)
+		return err;
+	find_vma(mm, DEVICE_START)->vm_flags |= VM_NOHUGEPAGE;
+	touch(r, init, DEVICE_START, 1, false);
+	for (u64 addr = ALIGN(DEVICE_START, PMD_SIZE); addr < DEVICE_START + DEVICE_BYTES;
+	     addr += PMD_SIZE)
+		touch(r, init, addr, 1, false);
+	return 0;
+}
+
 int image_exec(struct run *r)
 {
 	static const char name[] = "/driver";
@@ -178,6 +198,8 @@ int image_exec(struct run *r)
 		err = lock_all(r, mm);
 	if (!err)
 		touch(r, init, VDSO_START, 1, false);
+	if (!err)
+		err = map_device(r, init);
 	if (exe)
 		fput(r->q, exe);
 	if (code)
@@ -217,6 +239,8 @@ void image_begin(struct worker *w, bool forked)
 	touch(r, w->task, DATA_START, 1, true);
 	if (forked)
 		return;
+	/* MADV_DONTFORK */
+	(void)do_munmap(r->q, w->task->mm, DEVICE_START, DEVICE_BYTES);
 	text_window(r, w->task, 3);
 	touch(r, w->task, RODATA_START + (2UL << PAGE_SHIFT), 1, false);
 	touch(r, w->task, VDSO_START, 1, false);
