@@ -131,9 +131,10 @@ static void __oom_kill_process(struct quire *q, struct task *p, const struct oom
 	       get_mm_counter(mm, MM_ANONPAGES) << 2, get_mm_counter(mm, MM_FILEPAGES) << 2,
 	       get_mm_counter(mm, MM_SHMEMPAGES) << 2, victim->uid,
 	       (unsigned long)mm->pgtables_bytes >> 10, victim->signal->oom_score_adj);
-	mark_oom_victim(victim);
-	if (q->oom->on_kill)
+	/* The victim of a group that dies as a whole comes twice. */
+	if (q->oom->on_kill && !victim->tif_memdie)
 		q->oom->on_kill(q, victim, oc, q->oom->on_kill_ctx);
+	mark_oom_victim(victim);
 	send_signal(q, victim, SIGKILL);
 	while ((sharer = next_sharer(q, victim, mm, &can_reap))) {
 		send_signal(q, sharer, SIGKILL);
@@ -167,23 +168,25 @@ static struct mem_cgroup *mem_cgroup_get_oom_group(const struct quire *q, const 
 	return group;
 }
 
-/* A process of the group that may be killed and was not, with a reference. */
-static struct task *next_member(struct quire *q, const struct mem_cgroup *group)
+/* The process of the group with the lowest number above `after` that may be killed,
+ * with a reference; the victim whose group it is comes once more, as in Linux. */
+static struct task *next_member(struct quire *q, const struct mem_cgroup *group, int after)
 {
 	struct task *p, *found = NULL;
 
 	spin_lock(q, &q->space->tasklist_lock);
 	for_each_process(q, p)
 	{
+		if (p->pid <= after || (found && p->pid > found->pid))
+			continue;
 		if (!p->memcg || !mem_cgroup_is_descendant(q, p->memcg, group))
 			continue;
-		if (oom_unkillable_task(q, p) || tsk_is_oom_victim(p) || !find_task_mm(p) ||
-		    p->signal->oom_score_adj == OOM_SCORE_ADJ_MIN)
+		if (oom_unkillable_task(q, p) || p->signal->oom_score_adj == OOM_SCORE_ADJ_MIN)
 			continue;
-		get_task(p);
 		found = p;
-		break;
 	}
+	if (found)
+		get_task(found);
 	spin_unlock(q, &q->space->tasklist_lock);
 	return found;
 }
@@ -194,13 +197,16 @@ static void kill_group(struct quire *q, struct mem_cgroup *group, const struct o
 	char path[256];
 	struct text t;
 	struct task *p;
+	int pid = 0;
 
 	memcg_memory_event(group, MEMCG_OOM_GROUP_KILL);
 	text_init(&t, path, sizeof(path));
 	mem_cgroup_path(q, group, &t);
 	pr_info(q, "Tasks in %s are going to be killed due to memory.oom.group set", path);
-	while ((p = next_member(q, group)))
+	while ((p = next_member(q, group, pid))) {
+		pid = p->pid;
 		__oom_kill_process(q, p, oc, message);
+	}
 }
 
 static bool report_allowed(struct quire *q)
