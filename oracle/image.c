@@ -47,6 +47,7 @@ enum {
 	WORKER_MAPS = 3, /* of these: the table of mappings */
 	WORKER_CALL = 12,
 	WORKER_MAP = 13,
+	WORKER_PATH = 14,
 	WORKER_BUFFER = 32, /* 64 KiB to read into and write from */
 };
 
@@ -136,14 +137,15 @@ static int map_segments(struct run *r, struct mm_struct *mm, struct file *exe, s
 		err = map(r, mm, VVAR_START, 4, PROT_READ, NULL, 0);
 	if (!err)
 		err = map(r, mm, VDSO_START, 2, PROT_READ | PROT_EXEC, code, 0);
+	if (err)
+		return err;
+	find_vma(mm, VVAR_START)->vm_flags |= VM_PFNMAP;
 	mm->start_code = TEXT_START;
 	mm->end_code = RODATA_START;
 	mm->start_data = RELRO_START;
 	mm->end_data = HEAP_START;
 	mm->start_brk = mm->brk = HEAP_START;
-	if (!err && do_brk(q, mm, HEAP_END) != HEAP_END)
-		err = -ENOMEM;
-	return err;
+	return do_brk(q, mm, HEAP_END) == HEAP_END ? 0 : -ENOMEM;
 }
 
 /* mlockall(MCL_CURRENT): what has pages of its own. */
@@ -168,7 +170,7 @@ static int map_device(struct run *r, struct task *init)
 
 	if (err)
 		return err;
-	find_vma(mm, DEVICE_START)->vm_flags |= VM_NOHUGEPAGE;
+	find_vma(mm, DEVICE_START)->vm_flags |= VM_NOHUGEPAGE | VM_DONTCOPY;
 	touch(r, init, DEVICE_START, 1, false);
 	for (u64 addr = ALIGN(DEVICE_START, PMD_SIZE); addr < DEVICE_START + DEVICE_BYTES;
 	     addr += PMD_SIZE)
@@ -190,8 +192,8 @@ int image_exec(struct run *r)
 	if (!err)
 		err = map_segments(r, mm, exe, code);
 	if (!err) {
-		/* Of the relocated data two pages were written. */
-		touch(r, init, RELRO_START, 2, true);
+		/* Of the relocated data the last two pages were written. */
+		touch(r, init, DATA_START - 2 * PAGE_SIZE, 2, true);
 		err = do_mprotect(r->q, mm, RELRO_START, DATA_START - RELRO_START, PROT_READ);
 	}
 	if (!err)
@@ -229,7 +231,7 @@ static void text_window(struct run *r, struct task *task, unsigned int n)
 	touch(r, task, n ? TEXT_START - PAGE_SIZE + ((u64)n << 16) : TEXT_START, 1, false);
 }
 
-void image_begin(struct worker *w, bool forked)
+void image_begin(struct worker *w)
 {
 	struct run *r = w->run;
 
@@ -237,34 +239,36 @@ void image_begin(struct worker *w, bool forked)
 	text_window(r, w->task, 2);
 	touch(r, w->task, STACK_HOT, 1, true);
 	touch(r, w->task, DATA_START, 1, true);
-	if (forked)
+	if (w->forked)
 		return;
-	/* MADV_DONTFORK */
-	(void)do_munmap(r->q, w->task->mm, DEVICE_START, DEVICE_BYTES);
+	/* "0" is written to the group's file. */
+	if (w->in_group)
+		touch(r, w->task, RODATA_START, 1, false);
 	text_window(r, w->task, 3);
 	touch(r, w->task, RODATA_START + (2UL << PAGE_SHIFT), 1, false);
-	touch(r, w->task, VDSO_START, 1, false);
 	touch_heap(r, w->task, WORKER_MAPS, 1);
+	touch_heap(r, w->task, WORKER_CALL, 1);
 }
 
 void image_command(struct worker *w, const struct oracle_cmd *c)
 {
 	struct run *r = w->run;
 
-	/* A forked worker comes here for the first time. */
+	/* A forked worker comes here for the first time; and the clock is read. */
 	text_window(r, w->task, 3);
 	touch(r, w->task, VDSO_START, 1, false);
-	if (!w->forked)
-		touch_heap(r, w->task, WORKER_CALL, 1);
 	switch (c->op) {
 	case OP_MMAP:
 		touch_heap(r, w->task, WORKER_MAP, 1);
+		if (c->path) /* open, fstat, ftruncate */
+			text_window(r, w->task, 6);
 		break;
 	case OP_FREAD:
 	case OP_FWRITE:
 		touch_heap(r, w->task, WORKER_BUFFER, DIV_ROUND_UP(c->chunk, PAGE_SIZE));
 		break;
 	case OP_FILES:
+		touch_heap(r, w->task, WORKER_PATH, 1);
 		text_window(r, w->task, 0);
 		text_window(r, w->task, 4);
 		text_window(r, w->task, 5);

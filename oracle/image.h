@@ -12,8 +12,8 @@ int image_exec(struct run *r);
 void image_forked(struct run *r);
 /* A worker goes on after its own fork. */
 void image_fork(struct worker *w);
-/* A worker's first steps (forked: the child of another worker). */
-void image_begin(struct worker *w, bool forked);
+/* A worker's first steps. */
+void image_begin(struct worker *w);
 /* What a command touches of the worker's own. */
 void image_command(struct worker *w, const struct oracle_cmd *c);
 

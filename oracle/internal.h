@@ -55,7 +55,8 @@ struct worker {
 	struct oracle_cmd cmd;
 	int slot; /* of cmd.map */
 	bool told, answered, exited;
-	bool forked; /* by another worker */
+	bool forked;   /* by another worker */
+	bool in_group; /* it was spawned into one */
 	bool begun;
 	int signal; /* that it ended by */
 	struct reply reply;

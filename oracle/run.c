@@ -210,7 +210,7 @@ static void spawn(struct run *r, const struct oracle_cmd *c)
 		memcg = mem_cgroup_find(r->q, path);
 	}
 	if (memcg)
-		(void)task_set_memcg(r->q, task, memcg);
+		w->in_group = !task_set_memcg(r->q, task, memcg);
 	if (c->has & BIT(KEY_CPU))
 		task->node = cpu_node(&r->script->vm, c->cpu);
 	set_policy(r, task, c);

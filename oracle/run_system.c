@@ -131,6 +131,23 @@ static int add_disk_file(struct run *r, struct super_block *sb, const char *name
 	return 0;
 }
 
+/* The journal's thread, one that its inodes are converted by, one more worker. */
+static bool mount_threads(struct run *r, const struct oracle_disk *disk)
+{
+	char journal[32];
+	const char *names[] = {journal, "ext4-rsv-conver", "kworker/0:3"};
+
+	snprintf(journal, sizeof(journal), "jbd2/%s-8", disk->path + 5);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct task *task = create_kthread_task(r->q, names[i]);
+
+		if (IS_ERR_OR_NULL(task))
+			return false;
+		task->state = TASK_INTERRUPTIBLE;
+	}
+	return true;
+}
+
 static int mount_data(struct run *r, const char *at)
 {
 	struct oracle_disk *disk = find_disk(r, "data");
@@ -143,7 +160,7 @@ static int mount_data(struct run *r, const char *at)
 		if (r->mounts[i].sb->bdi == disk->bdi)
 			return files_mount(r, at, r->mounts[i].sb, false);
 	sb = sget(r->q, disk->bdi, r->q->cache->ext4_inode_cachep);
-	if (!sb)
+	if (!sb || !mount_threads(r, disk))
 		return -ENOMEM;
 	err = add_disk_file(r, sb, "big", BIG_INO, 1 << 14, BIG_BYTES);
 	if (!err)

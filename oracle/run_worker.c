@@ -347,7 +347,7 @@ void worker_main(void *worker)
 	struct run *r = w->run;
 	struct task *task = w->task;
 
-	image_begin(w, w->forked);
+	image_begin(w);
 	w->begun = true;
 	wake_up(r->q, &r->driver);
 	while (take_command(w)) {

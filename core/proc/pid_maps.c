@@ -244,7 +244,8 @@ static u64 shmem_swapped(struct quire *q, const struct vm_area_struct *vma)
 	u64 bytes = 0;
 	void *entry;
 
-	if (!HOT_LOAD(&m->nrexceptional))
+	/* A private area that is written counts its own entries. */
+	if (!HOT_LOAD(&m->nrexceptional) || (vma->vm_flags & (VM_SHARED | VM_WRITE)) == VM_WRITE)
 		return 0;
 	spin_lock(q, &m->i_pages_lock);
 	xa_for_each_range(&m->i_pages, index, entry, vma->vm_pgoff, last) if (xa_is_value(entry))

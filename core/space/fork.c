@@ -160,7 +160,7 @@ static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct v
 	struct mm_struct *mm = dst->vm_mm;
 	pte_t *from, *to;
 
-	if (!src->anon_vma)
+	if (!src->anon_vma && !(src->vm_flags & VM_PFNMAP))
 		return 0;
 	while ((from = next_pmd(q, src->vm_mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);

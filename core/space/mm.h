@@ -29,6 +29,7 @@ struct khugepaged_mm_slot;
 #define VM_MAYEXEC   0x00000040UL
 #define VM_MAYSHARE  0x00000080UL
 #define VM_GROWSDOWN 0x00000100UL
+#define VM_PFNMAP    0x00000400UL /* pages of nobody's: [vvar] */
 #define VM_LOCKED    0x00002000UL
 #define VM_SEQ_READ  0x00008000UL
 #define VM_RAND_READ 0x00010000UL
