@@ -52,6 +52,18 @@ static bool has_distances(const struct oracle_vm *vm)
 	return false;
 }
 
+/* The value of a word of the command line; 0: it is not there. */
+static u64 core_bytes(const struct oracle_vm *vm, const char *word)
+{
+	size_t len = strlen(word);
+	u64 bytes = 0;
+
+	for (u32 i = 0; i < vm->nr_append; i++)
+		if (!strncmp(vm->append[i], word, len) && !oracle_size(vm->append[i] + len, &bytes))
+			bytes = 0;
+	return bytes;
+}
+
 static struct profile_layout *make_layout(const struct oracle_vm *vm, const char *cmdline)
 {
 	static const struct early_machine none;
@@ -62,6 +74,8 @@ static struct profile_layout *make_layout(const struct oracle_vm *vm, const char
 	m.distances = has_distances(vm);
 	m.nvdimm = (vm->nr_swaps || vm->data) && !vm->virtio;
 	m.cmdline_len = (u32)strlen(cmdline);
+	m.kernelcore = core_bytes(vm, "kernelcore=");
+	m.movablecore = core_bytes(vm, "movablecore=");
 	for (u32 i = 0; i < vm->nr_nodes; i++) {
 		m.bytes[i] = vm->node[i].bytes;
 		for (u32 c = 0; c < vm->node[i].nr_cpus; c++)

@@ -31,6 +31,8 @@ struct early_machine {
 	bool numa;	 /* nodes were named: the firmware has a table of them */
 	bool distances;	 /* and one of distances */
 	bool nvdimm;	 /* there are disks in persistent memory */
+	/* kernelcore=, movablecore=: bytes, 0: not said. */
+	u64 kernelcore, movablecore;
 	u32 cmdline_len; /* of the kernel's command line, without its end */
 };
 

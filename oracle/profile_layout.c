@@ -10,11 +10,13 @@
 #include "oracle/profile_layout.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define PIECE	  256UL /* pages */
-#define DMA_END	  (16UL << 20 >> PAGE_SHIFT)
-#define DMA32_END (1UL << 32 >> PAGE_SHIFT)
-#define MAX_END	  (1UL << 46 >> PAGE_SHIFT)
+#define PIECE		256UL /* pages */
+#define MAX_ORDER_PAGES 1024UL
+#define DMA_END		(16UL << 20 >> PAGE_SHIFT)
+#define DMA32_END	(1UL << 32 >> PAGE_SHIFT)
+#define MAX_END		(1UL << 46 >> PAGE_SHIFT)
 
 static bool put(struct quire_range *r, u32 *nr, u64 start, u64 end, u32 nid)
 {
@@ -113,12 +115,95 @@ static void melt(struct profile_layout *l)
 	l->layout.nr_reserved = out + 1;
 }
 
-static void make_zones(struct profile_layout *l, u32 nr_nodes)
+/* ---- zones ------------------------------------------------------------------------ */
+
+struct movable {
+	u64 start[QUIRE_MAX_NODES]; /* of a node's ZONE_MOVABLE; 0: it has none */
+	u64 usable;		    /* kernel memory only lies below */
+	u64 core;		    /* kernel memory that is still to be found */
+};
+
+/* One node's share of kernel memory, from its lowest pages up. */
+static void share_of_node(const struct profile_layout *l, struct movable *v, u32 nid, u64 share)
+{
+	for (u32 i = 0; i < l->layout.nr_memory && share; i++) {
+		u64 end = l->memory[i].start_pfn + l->memory[i].nr_pages, nr;
+		u64 start = max(l->memory[i].start_pfn, v->start[nid]);
+
+		if (l->memory[i].node != nid || start >= end)
+			continue;
+		if (start < v->usable) {
+			nr = min(end, v->usable) - start;
+			share -= min(nr, share);
+			v->core -= min(nr, v->core);
+			v->start[nid] = min(end, v->usable);
+			start = v->usable;
+			if (end <= start)
+				continue;
+		}
+		nr = min(end - start, share);
+		v->start[nid] = start + nr;
+		v->core -= min(nr, v->core);
+		share -= nr;
+	}
+}
+
+/*
+ * find_zone_movable_pfns_for_nodes(): kernel memory is shared out evenly among
+ * the nodes; what a small node cannot take is shared out again.  The rest of
+ * each, from a whole block of the highest order on, is ZONE_MOVABLE.
+ */
+static void find_movable(const struct profile_layout *l, const struct early_machine *m,
+			 struct movable *v)
+{
+	u64 total = 0, highest = 0, end[QUIRE_MAX_NODES] = {0};
+	u32 nodes = 0;
+
+	memset(v, 0, sizeof(*v));
+	for (u32 i = 0; i < l->layout.nr_memory; i++) {
+		total += l->memory[i].nr_pages;
+		highest = l->memory[i].start_pfn + l->memory[i].nr_pages;
+		end[l->memory[i].node] = highest;
+	}
+	v->core = m->kernelcore >> PAGE_SHIFT;
+	if (m->movablecore) {
+		u64 movable = min(total, ALIGN(m->movablecore >> PAGE_SHIFT, MAX_ORDER_PAGES));
+
+		v->core = max(v->core, total - movable);
+	}
+	if (!v->core || v->core >= total) {
+		v->core = 0;
+		return;
+	}
+	v->usable = highest > DMA32_END ? DMA32_END : highest > DMA_END ? DMA_END : 0;
+	for (u32 i = 0; i < m->nr_nodes; i++)
+		nodes += m->bytes[i] != 0;
+	for (; nodes && v->core > nodes; nodes--) {
+		u64 share = v->core / nodes;
+
+		for (u32 nid = 0; nid < m->nr_nodes; nid++) {
+			if (!m->bytes[nid])
+				continue;
+			if (v->core < share)
+				share = v->core / nodes;
+			share_of_node(l, v, nid, share);
+		}
+	}
+	for (u32 nid = 0; nid < m->nr_nodes; nid++) {
+		v->start[nid] = ALIGN(v->start[nid], MAX_ORDER_PAGES);
+		if (v->start[nid] >= end[nid])
+			v->start[nid] = 0;
+	}
+}
+
+static void make_zones(struct profile_layout *l, const struct early_machine *m)
 {
 	static const u64 bound[4] = {0, DMA_END, DMA32_END, MAX_END};
+	struct movable v;
 
-	for (u32 nid = 0; nid < nr_nodes; nid++) {
-		u64 start = MAX_END, end = 0;
+	find_movable(l, m, &v);
+	for (u32 nid = 0; nid < m->nr_nodes; nid++) {
+		u64 start = MAX_END, end = 0, movable = v.start[nid];
 
 		for (u32 i = 0; i < l->layout.nr_memory; i++) {
 			if (l->memory[i].node != nid)
@@ -126,10 +211,13 @@ static void make_zones(struct profile_layout *l, u32 nr_nodes)
 			start = min(start, l->memory[i].start_pfn);
 			end = max(end, l->memory[i].start_pfn + l->memory[i].nr_pages);
 		}
-		for (u32 z = 0; z < 3; z++) {
-			u64 lo = max(start, bound[z]), hi = min(end, bound[z + 1]);
+		for (u32 z = 0; z < 4; z++) {
+			u64 lo = z < 3 ? max(start, bound[z]) : movable;
+			u64 hi = z < 3 ? min(end, bound[z + 1]) : end;
 
-			if (lo < hi)
+			if (z < 3 && movable)
+				hi = min(hi, movable);
+			if (lo && lo < hi)
 				l->zones[l->layout.nr_zones++] =
 					(struct quire_zone_span){nid, z, lo, hi - lo, 0};
 		}
@@ -155,7 +243,7 @@ struct profile_layout *profile_layout_make(const struct early_machine *m,
 	if (!make_ranges(l, k))
 		goto fail;
 	melt(l);
-	make_zones(l, m->nr_nodes);
+	make_zones(l, m);
 	l->layout.memory = l->memory;
 	l->layout.reserved = l->reserved;
 	l->layout.zones = l->zones;

@@ -14,7 +14,7 @@ struct profile_layout {
 	struct early early;
 	struct quire_layout layout;
 	struct quire_range memory[LAYOUT_RANGES], reserved[LAYOUT_RANGES];
-	struct quire_zone_span zones[QUIRE_MAX_NODES * 3];
+	struct quire_zone_span zones[QUIRE_MAX_NODES * 4];
 	/* The initrd, then init's code and the image's gaps: freed after the marks
 	 * were computed. */
 	struct quire_range late[8];

@@ -215,7 +215,8 @@ void set_recommended_min_free_kbytes(struct quire *q)
 	unsigned long zones = 0, pages;
 
 	for_each_node (q, nid)
-		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) zones++;
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) zones +=
+			zone->zone_idx <= ZONE_NORMAL;
 	/* Two pageblocks free a zone, and for each pair of types one that the
 	 * first may steal without mixing; never more than a twentieth. */
 	pages = pageblock_nr_pages * zones * 2 +
