@@ -13,6 +13,7 @@
  * The time spent is pressure: a stall (PSI; for a group its charge sees to
  * that), and an allocation's counts in reclaim->stall_ns.
  */
+#include "page/pageblock.h"
 #include "reclaim/internal.h"
 
 /* No progress at all near the end: give the device a moment.  Much progress:
@@ -33,6 +34,22 @@ static void consider_reclaim_throttle(struct quire *q, struct pglist_data *pgdat
 		reclaim_throttle(q, pgdat, VMSCAN_THROTTLE_NOPROGRESS);
 }
 
+/* Is enough free for compaction to bring a large block together, with something
+ * to spare for those who take pages meanwhile? */
+static bool compaction_ready(const struct quire *q, const struct zone *zone,
+			     const struct scan_control *sc)
+{
+	enum compact_result suitable;
+
+	if (cgroup_reclaim(sc) || sc->order <= PAGE_ALLOC_COSTLY_ORDER)
+		return false;
+	suitable = compaction_suitable(q, zone, sc->order, 0, sc->reclaim_idx);
+	if (suitable != COMPACT_CONTINUE)
+		return suitable == COMPACT_SUCCESS;
+	return zone_watermark_ok(zone, 0, high_wmark_pages(zone) + compact_gap(sc->order),
+				 sc->reclaim_idx, 0);
+}
+
 static void shrink_zones(struct quire *q, struct zonelist *zonelist, struct scan_control *sc)
 {
 	struct pglist_data *first = NULL, *last = NULL;
@@ -41,6 +58,10 @@ static void shrink_zones(struct quire *q, struct zonelist *zonelist, struct scan
 	/* Lists are a node's: its zones are neighbours in the zonelist. */
 	for_each_zone_zonelist_nodemask(zone, z, zonelist, sc->reclaim_idx, sc->nodemask)
 	{
+		if (compaction_ready(q, zone, sc)) {
+			sc->compaction_ready = true;
+			continue;
+		}
 		if (zone->zone_pgdat == last)
 			continue;
 		last = zone->zone_pgdat;
@@ -79,7 +100,7 @@ static unsigned long do_try_to_free_pages(struct quire *q, struct zonelist *zone
 		do {
 			sc->nr_scanned = 0;
 			shrink_zones(q, zonelist, sc);
-			if (sc->nr_reclaimed >= sc->nr_to_reclaim)
+			if (sc->nr_reclaimed >= sc->nr_to_reclaim || sc->compaction_ready)
 				break;
 			/* In trouble, laptop mode's idle disk must spin up. */
 			if (sc->priority < DEF_PRIORITY - 2)
@@ -88,6 +109,9 @@ static unsigned long do_try_to_free_pages(struct quire *q, struct zonelist *zone
 		finish_nodes(q, zonelist, sc);
 		if (sc->nr_reclaimed || q->stopping)
 			return sc->nr_reclaimed;
+		/* It is not memory that is missing. */
+		if (sc->compaction_ready)
+			return 1;
 		if (sc->skipped_deactivate) {
 			sc->force_deactivate = true;
 			sc->skipped_deactivate = false;

@@ -325,19 +325,54 @@ static void throttle_after_scan(struct quire *q, struct pglist_data *pgdat,
 		reclaim_throttle(q, pgdat, VMSCAN_THROTTLE_CONGESTED);
 }
 
+/* Reclaim for a block: pages are only half of it, they must be enough for
+ * compaction too. */
+static bool in_reclaim_compaction(const struct scan_control *sc)
+{
+	return (sc->gfp_mask & __GFP_IO) && sc->order > 0 &&
+	       (sc->order > PAGE_ALLOC_COSTLY_ORDER || sc->priority < DEF_PRIORITY - 2);
+}
+
+/* Nothing would be gained by less: the node's lists still have what compaction
+ * needs, and no zone is ready for it. */
+static bool should_continue_reclaim(struct quire *q, struct pglist_data *pgdat,
+				    unsigned long nr_reclaimed, const struct scan_control *sc)
+{
+	unsigned long inactive;
+
+	if (!in_reclaim_compaction(sc) || !nr_reclaimed || q->stopping)
+		return false;
+	for (int zid = 0; zid <= sc->reclaim_idx && zid < MAX_NR_ZONES; zid++) {
+		struct zone *zone = &pgdat->node_zones[zid];
+
+		if (zone->managed_pages &&
+		    compaction_suitable(q, zone, sc->order, 0, sc->reclaim_idx) != COMPACT_SKIPPED)
+			return false;
+	}
+	inactive = node_page_state(pgdat, NR_INACTIVE_FILE);
+	if (can_reclaim_anon_pages(q, NULL))
+		inactive += node_page_state(pgdat, NR_INACTIVE_ANON);
+	return inactive > compact_gap(sc->order);
+}
+
 void shrink_node(struct quire *q, struct pglist_data *pgdat, struct scan_control *sc)
 {
 	struct quire_context *context = current_context(q);
-	unsigned long nr_reclaimed = sc->nr_reclaimed;
+	bool reclaimable = false;
+	unsigned long before;
 
-	memset(&sc->nr, 0, sizeof(sc->nr));
-	prepare_scan_count(q, pgdat, sc);
-	shrink_node_memcgs(q, pgdat, sc);
-	sc->nr_reclaimed += context->reclaimed_slab;
-	context->reclaimed_slab = 0;
-	throttle_after_scan(q, pgdat, sc);
+	do {
+		before = sc->nr_reclaimed;
+		memset(&sc->nr, 0, sizeof(sc->nr));
+		prepare_scan_count(q, pgdat, sc);
+		shrink_node_memcgs(q, pgdat, sc);
+		sc->nr_reclaimed += context->reclaimed_slab;
+		context->reclaimed_slab = 0;
+		throttle_after_scan(q, pgdat, sc);
+		reclaimable |= sc->nr_reclaimed != before;
+	} while (should_continue_reclaim(q, pgdat, sc->nr_reclaimed - before, sc));
 	/* It gives again: kswapd may take up its work. */
-	if (sc->nr_reclaimed != nr_reclaimed)
+	if (reclaimable)
 		HOT_STORE(&pgdat->kswapd_failures, 0);
 }
 

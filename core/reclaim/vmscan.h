@@ -25,6 +25,7 @@ struct scan_control {
 	bool memcg_low_reclaim, memcg_low_skipped; /* memory.low is ignored; it held us back */
 	bool cache_trim_mode; /* plenty of cold cache: leave anonymous pages alone */
 	bool file_is_tiny;    /* next to no cache: leave it alone */
+	bool compaction_ready; /* enough is free for a large block: others may put it together */
 	int order, priority, reclaim_idx;
 	gfp_t gfp_mask;
 	unsigned long nr_scanned, nr_reclaimed;
