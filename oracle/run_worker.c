@@ -49,11 +49,7 @@ static struct file *open_sized(struct run *r, const struct oracle_cmd *c)
 
 static int advise(struct run *r, struct mm_struct *mm, u64 addr, u64 len, int advice)
 {
-	enum { DONTNEED = 4 };
-
-	if (advice == DONTNEED)
-		return madvise_dontneed(r->q, mm, addr, len);
-	return -EINVAL;
+	return do_madvise(r->q, mm, addr, len, advice);
 }
 
 static int work_mmap(struct worker *w, const struct oracle_cmd *c, struct reply *reply)

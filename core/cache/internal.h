@@ -18,7 +18,14 @@
 
 /* What a CPU has collected for the LRU lists, a list a purpose; drained in this
  * order. */
-enum lru_batch_kind { BATCH_ADD, BATCH_ROTATE, BATCH_DEACTIVATE, BATCH_ACTIVATE, NR_LRU_BATCHES };
+enum lru_batch_kind {
+	BATCH_ADD,
+	BATCH_ROTATE,
+	BATCH_DEACTIVATE,
+	BATCH_LAZYFREE,
+	BATCH_ACTIVATE,
+	NR_LRU_BATCHES
+};
 
 struct lru_batch {
 	struct spinlock lock; /* LOCK_LRU_BATCH */

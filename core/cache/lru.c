@@ -115,6 +115,28 @@ static void lru_deactivate_fn(struct quire *q, struct lruvec *lruvec, struct pag
 	count_memcg_events(q, lruvec->memcg, PGDEACTIVATE, nr);
 }
 
+static bool may_lazyfree(const struct page *page)
+{
+	return PageLRU(page) && PageAnon(page) && PageSwapBacked(page) && !PageSwapCache(page) &&
+	       !PageUnevictable(page);
+}
+
+/* Lazily freed pages wait with those of files: clean ones go without I/O. */
+static void lru_lazyfree_fn(struct quire *q, struct lruvec *lruvec, struct page *page)
+{
+	unsigned long nr = (unsigned long)page_nr(page);
+
+	if (!may_lazyfree(page))
+		return;
+	del_page_from_lru_list(q, lruvec, page);
+	ClearPageActive(page);
+	ClearPageReferenced(page);
+	ClearPageSwapBacked(page);
+	add_page_to_lru_list(q, lruvec, page);
+	count_vm_events(q, PGLAZYFREE, nr);
+	count_memcg_events(q, lruvec->memcg, PGLAZYFREE, nr);
+}
+
 static void lru_rotate_fn(struct quire *q, struct lruvec *lruvec, struct page *page)
 {
 	if (!PageLRU(page) || PageUnevictable(page))
@@ -132,6 +154,7 @@ static void lru_move_pages(struct quire *q, enum lru_batch_kind kind, struct pag
 		[BATCH_ADD] = lru_add_fn,
 		[BATCH_ACTIVATE] = lru_activate_fn,
 		[BATCH_DEACTIVATE] = lru_deactivate_fn,
+		[BATCH_LAZYFREE] = lru_lazyfree_fn,
 		[BATCH_ROTATE] = lru_rotate_fn,
 	};
 	struct pglist_data *locked = NULL;
@@ -223,6 +246,12 @@ void deactivate_page(struct quire *q, struct page *page)
 {
 	if (PageLRU(page) && PageActive(page) && !PageUnevictable(page))
 		lru_batch_add(q, BATCH_DEACTIVATE, page);
+}
+
+void mark_page_lazyfree(struct quire *q, struct page *page)
+{
+	if (may_lazyfree(page))
+		lru_batch_add(q, BATCH_LAZYFREE, page);
 }
 
 void rotate_reclaimable_page(struct quire *q, struct page *page)

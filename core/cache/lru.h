@@ -46,6 +46,8 @@ void mark_page_accessed(struct quire *q, struct page *page);
 /* To the active list, or to the inactive tail (PG_reclaim after writeback). */
 void activate_page(struct quire *q, struct page *page);
 void deactivate_page(struct quire *q, struct page *page);
+/* An anonymous page may go unless it is written again (MADV_FREE). */
+void mark_page_lazyfree(struct quire *q, struct page *page);
 void rotate_reclaimable_page(struct quire *q, struct page *page);
 void mlock_page(struct quire *q, struct page *page);
 void munlock_page(struct quire *q, struct page *page);

@@ -317,6 +317,9 @@ void drop_pagecache(struct quire *q);
 
 /* filemap: the tree.  A page that is returned has a reference. */
 struct page *find_get_page(struct quire *q, struct address_space *m, unsigned long index);
+/* MADV_WILLNEED: starts reading nr pages of a file. */
+void force_page_cache_readahead(struct quire *q, struct file *file, unsigned long index,
+				unsigned long nr);
 /* Page present and up to date, read if needed: for faults.  *major is set if it
  * was not in the cache (who only waits for a page that is being read has a
  * minor fault, as in Linux).  ERR_PTR(-ENOMEM, -EIO). */

@@ -255,6 +255,19 @@ static void ondemand_readahead(struct quire *q, struct address_space *m, struct 
 	do_page_cache_ra(q, m, ra->start, ra->size, ra->async_size, gfp);
 }
 
+/* Starts reading nr pages that are not cached, whatever the reader does. */
+void force_page_cache_readahead(struct quire *q, struct file *file, unsigned long index,
+				unsigned long nr)
+{
+	struct address_space *m = &file->f_inode->i_data;
+	unsigned long piece = (2UL << 20) >> PAGE_SHIFT;
+
+	if (m->swap_backed || !file->f_inode->i_sb || !file->f_inode->i_sb->bdi)
+		return;
+	for (; nr; index += min(nr, piece), nr -= min(nr, piece))
+		do_page_cache_ra(q, m, index, min(nr, piece), 0, GFP_HIGHUSER_MOVABLE);
+}
+
 void page_cache_sync_ra(struct quire *q, struct address_space *m, struct file_ra_state *ra,
 			unsigned long index, unsigned long req, gfp_t gfp)
 {

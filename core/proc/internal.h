@@ -120,6 +120,15 @@ struct proc_def {
 		.data = (text_)                                                         \
 	}
 
+/* A setting that can only be what it is: what Linux says when it is off. */
+s64 store_fixed_choice(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+		       const struct proc_input *in);
+#define DEF_FIXED(name_, text_)                                                      \
+	{                                                                            \
+		.name = (name_), .kind = PROC_FILE, .mode = 0644, .show = show_text, \
+		.store = store_fixed_choice, .data = (text_)                         \
+	}
+
 /* Where readdir puts what it finds. */
 struct proc_filler {
 	bool (*fn)(void *ctx, const char *name, struct proc_entry e);

@@ -15,6 +15,7 @@
  * its first argument, other files by device and inode.
  */
 #include "proc/internal.h"
+#include "space/huge_mm.h"
 
 #define PSS_SHIFT 12
 
@@ -141,7 +142,8 @@ int show_pid_maps(struct quire *q, const struct proc_entry *e, __unused const st
 
 /* ---- the walk --------------------------------------------------------------- */
 
-/* Calls fn for each entry of [vma->vm_start, vm_end) that is not empty. */
+/* Calls fn for each entry of [vma->vm_start, vm_end) that is not empty; one that
+ * maps a huge page (pmd_leaf()) stands for 512. */
 static void walk_area(struct quire *q, const struct vm_area_struct *vma,
 		      void (*fn)(struct quire *q, pte_t pte, void *ctx), void *ctx)
 {
@@ -149,8 +151,16 @@ static void walk_area(struct quire *q, const struct vm_area_struct *vma,
 
 	while (addr < vma->vm_end) {
 		u64 end = min((addr + PMD_SIZE) & ~(PMD_SIZE - 1), vma->vm_end);
-		const pte_t *pte = pt_walk(q, vma->vm_mm->pgd_pfn, addr, 1);
+		const pte_t *pmd = pt_walk(q, vma->vm_mm->pgd_pfn, addr, 2);
+		const pte_t *pte = NULL;
 
+		if (pmd && pmd_leaf(*pmd)) {
+			fn(q, HOT_LOAD(pmd), ctx);
+			addr = end;
+			continue;
+		}
+		if (pmd && pmd_table(*pmd))
+			pte = pte_offset(q, *pmd, addr);
 		if (!pte) {
 			/* Skip what a missing table above would have covered. */
 			for (int level = 3; level <= PT_LEVELS; level++) {
@@ -178,9 +188,9 @@ static struct page *normal_page(struct quire *q, pte_t pte)
 
 struct mem_size_stats {
 	u64 resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anonymous, lazyfree, swap;
+		anonymous, lazyfree, swap, anonymous_thp;
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss; /* << PSS_SHIFT */
-	bool locked;	 /* of the area that is walked */
+	bool locked; /* of the area that is walked */
 };
 
 static void smaps_swap(struct quire *q, pte_t pte, struct mem_size_stats *mss)
@@ -191,24 +201,14 @@ static void smaps_swap(struct quire *q, pte_t pte, struct mem_size_stats *mss)
 	mss->swap_pss += (PAGE_SIZE << PSS_SHIFT) / max(count, 1u);
 }
 
-static void smaps_pte(struct quire *q, pte_t pte, void *ctx)
+/* One page, alone or of a huge one, that an entry maps. */
+static void smaps_page(struct mem_size_stats *mss, const struct page *page, pte_t pte)
 {
-	struct mem_size_stats *mss = ctx;
-	struct page *page = normal_page(q, pte);
-	bool dirty, private;
-	int mapcount;
+	int mapcount = max(page_mapcount(page), 1);
+	bool dirty, private = mapcount < 2;
 	u64 pss;
 
-	if (unlikely(pte_is_migration(pte))) {
-		page = migration_entry_page(q, pte);
-	} else if (pte_is_swap(pte)) {
-		smaps_swap(q, pte, mss);
-		return;
-	}
-	if (!page)
-		return;
-	mapcount = max(page_mapcount(page), 1);
-	private = mapcount < 2;
+	page = compound_head(page);
 	dirty = pte_dirty(pte) || PageDirty(page);
 	pss = (PAGE_SIZE << PSS_SHIFT) / (unsigned int)mapcount;
 	mss->resident += PAGE_SIZE;
@@ -232,6 +232,24 @@ static void smaps_pte(struct quire *q, pte_t pte, void *ctx)
 		*(private ? &mss->private_dirty : &mss->shared_dirty) += PAGE_SIZE;
 	} else {
 		*(private ? &mss->private_clean : &mss->shared_clean) += PAGE_SIZE;
+	}
+}
+
+static void smaps_pte(struct quire *q, pte_t pte, void *ctx)
+{
+	struct mem_size_stats *mss = ctx;
+	struct page *page = normal_page(q, pte);
+
+	if (unlikely(pte_is_migration(pte))) {
+		smaps_page(mss, migration_entry_page(q, pte), pte);
+	} else if (pte_is_swap(pte)) {
+		smaps_swap(q, pte, mss);
+	} else if (page && pmd_leaf(pte)) {
+		mss->anonymous_thp += PMD_SIZE;
+		for (long i = 0; i < HPAGE_PMD_NR; i++)
+			smaps_page(mss, page + i, pte);
+	} else if (page) {
+		smaps_page(mss, page, pte);
 	}
 }
 
@@ -282,8 +300,8 @@ static void put_mem_sizes(struct text *t, const struct mem_size_stats *mss, bool
 	put_size(t, "Referenced:     ", mss->referenced);
 	put_size(t, "Anonymous:      ", mss->anonymous);
 	put_size(t, "LazyFree:       ", mss->lazyfree);
-	put_lit(t, "AnonHugePages:         0 kB\n"
-		   "ShmemPmdMapped:        0 kB\n"
+	put_size(t, "AnonHugePages:  ", mss->anonymous_thp);
+	put_lit(t, "ShmemPmdMapped:        0 kB\n"
 		   "FilePmdMapped:         0 kB\n"
 		   "Shared_Hugetlb:        0 kB\n"
 		   "Private_Hugetlb:       0 kB\n");
@@ -298,11 +316,12 @@ static void put_vm_flags(struct text *t, unsigned long flags)
 		unsigned long flag;
 		const char *name;
 	} names[] = {
-		{VM_READ, "rd "},     {VM_WRITE, "wr "},    {VM_EXEC, "ex "},
-		{VM_SHARED, "sh "},   {VM_MAYREAD, "mr "},  {VM_MAYWRITE, "mw "},
-		{VM_MAYEXEC, "me "},  {VM_MAYSHARE, "ms "}, {VM_GROWSDOWN, "gd "},
-		{VM_LOCKED, "lo "},   {VM_SEQ_READ, "sr "}, {VM_RAND_READ, "rr "},
-		{VM_DONTCOPY, "dc "}, {VM_ACCOUNT, "ac "},  {VM_NORESERVE, "nr "},
+		{VM_READ, "rd "},     {VM_WRITE, "wr "},      {VM_EXEC, "ex "},
+		{VM_SHARED, "sh "},   {VM_MAYREAD, "mr "},    {VM_MAYWRITE, "mw "},
+		{VM_MAYEXEC, "me "},  {VM_MAYSHARE, "ms "},   {VM_GROWSDOWN, "gd "},
+		{VM_LOCKED, "lo "},   {VM_SEQ_READ, "sr "},   {VM_RAND_READ, "rr "},
+		{VM_DONTCOPY, "dc "}, {VM_ACCOUNT, "ac "},    {VM_NORESERVE, "nr "},
+		{VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "},
 	};
 
 	put_lit(t, "VmFlags: ");
@@ -323,7 +342,8 @@ static void smaps_area(struct quire *q, struct task *task, struct vm_area_struct
 	put_lit(t, "KernelPageSize:        4 kB\n"
 		   "MMUPageSize:           4 kB\n");
 	put_mem_sizes(t, &mss, false);
-	put_lit(t, "THPeligible:    0\n");
+	text_printf(t, "THPeligible:    %d\n",
+		    hugepage_vma_check(q, vma, vma->vm_flags, true, false, true));
 	put_vm_flags(t, vma->vm_flags);
 }
 
@@ -381,17 +401,19 @@ static void numa_pte(struct quire *q, pte_t pte, void *ctx)
 {
 	struct numa_maps *md = ctx;
 	struct page *page = normal_page(q, pte);
+	unsigned long nr = pmd_leaf(pte) ? (unsigned long)HPAGE_PMD_NR : 1;
 
 	if (!page)
 		return;
-	md->pages++;
-	md->dirty += pte_dirty(pte) || PageDirty(page);
-	md->swapcache += PageSwapCache(page);
-	md->active += PageActive(page) || PageUnevictable(page);
-	md->writeback += PageWriteback(page);
-	md->anon += PageAnon(page);
 	md->mapcount_max = max(md->mapcount_max, page_mapcount(page));
-	md->node[page_to_nid(page)]++;
+	page = compound_head(page);
+	md->pages += nr;
+	md->dirty += pte_dirty(pte) || PageDirty(page) ? nr : 0;
+	md->swapcache += PageSwapCache(page) ? nr : 0;
+	md->active += PageActive(page) || PageUnevictable(page) ? nr : 0;
+	md->writeback += PageWriteback(page) ? nr : 0;
+	md->anon += PageAnon(page) ? nr : 0;
+	md->node[page_to_nid(page)] += nr;
 }
 
 static void put_policy(struct quire *q, struct text *t, const struct mempolicy *policy)

@@ -2,7 +2,7 @@
 /*
  * The rest of /sys: kernel/mm, kernel/debug and the parameters of zswap.
  *
- * Huge pages, KSM and the multi-generational LRU are not built yet: their
+ * KSM and the multi-generational LRU are not built: their
  * files say what Linux says when they are off, and refuse to turn them on
  * (-EINVAL), so nothing believes that they work.
  */
@@ -164,8 +164,8 @@ PROC_DIR_TABLE(sysfs_modules_dir, modules_defs);
 
 /* Accepts only what is in force, def->data without its brackets being the
  * choices: the word between brackets. */
-static s64 store_fixed_choice(__unused struct quire *q, __unused const struct proc_entry *e,
-			      const struct proc_def *def, const struct proc_input *in)
+s64 store_fixed_choice(__unused struct quire *q, __unused const struct proc_entry *e,
+		       const struct proc_def *def, const struct proc_input *in)
 {
 	const char *open = str_chr(def->data, '['), *text = open ? open + 1 : def->data;
 	char word[32];
@@ -178,31 +178,6 @@ static s64 store_fixed_choice(__unused struct quire *q, __unused const struct pr
 		return -EINVAL;
 	return (s64)in->len;
 }
-
-#define DEF_FIXED(name_, text_)                                                      \
-	{                                                                            \
-		.name = (name_), .kind = PROC_FILE, .mode = 0644, .show = show_text, \
-		.store = store_fixed_choice, .data = (text_)                         \
-	}
-
-static const struct proc_def khugepaged_defs[] = {
-	DEF_FIXED("alloc_sleep_millisecs", "60000\n"), DEF_FIXED("defrag", "1\n"),
-	DEF_TEXT("full_scans", 0444, "0\n"),	       DEF_FIXED("max_ptes_none", "511\n"),
-	DEF_FIXED("max_ptes_shared", "256\n"),	       DEF_FIXED("max_ptes_swap", "64\n"),
-	DEF_TEXT("pages_collapsed", 0444, "0\n"),      DEF_FIXED("pages_to_scan", "4096\n"),
-	DEF_FIXED("scan_sleep_millisecs", "10000\n"),
-};
-PROC_DIR_TABLE(sysfs_khugepaged_dir, khugepaged_defs);
-
-static const struct proc_def thp_defs[] = {
-	DEF_FIXED("defrag", "always defer defer+madvise [madvise] never\n"),
-	DEF_FIXED("enabled", "always madvise [never]\n"),
-	DEF_TEXT("hpage_pmd_size", 0444, "2097152\n"),
-	DEF_DIR("khugepaged", DIR_KHUGEPAGED),
-	DEF_FIXED("shmem_enabled", "always within_size advise [never] deny force\n"),
-	DEF_FIXED("use_zero_page", "1\n"),
-};
-PROC_DIR_TABLE(sysfs_thp_dir, thp_defs);
 
 static const struct proc_def huge_2m_defs[] = {
 	DEF_TEXT("free_hugepages", 0444, "0\n"),    DEF_FIXED("nr_hugepages", "0\n"),

@@ -76,6 +76,7 @@ unsigned long lruvec_page_state(struct quire *q, struct lruvec *lruvec, enum nod
 bool inactive_is_low(struct quire *q, struct lruvec *lruvec, int inactive_lru);
 unsigned long shrink_inactive_list(struct quire *q, unsigned long nr_to_scan, struct lruvec *lruvec,
 				   struct scan_control *sc, int lru);
+unsigned long reclaim_pages(struct quire *q, struct list_head *pages);
 void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec *lruvec,
 			struct scan_control *sc, int lru);
 

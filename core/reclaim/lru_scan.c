@@ -335,3 +335,38 @@ void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec
 	free_pages_list(q, &l_active);
 	free_pages_list(q, &l_inactive);
 }
+
+/*
+ * MADV_PAGEOUT: pages that somebody isolated are reclaimed, those of a node at
+ * once; what stays goes back to its list.  Not counted as stolen.  May sleep.
+ */
+unsigned long reclaim_pages(struct quire *q, struct list_head *pages)
+{
+	struct quire_context *context = current_context(q);
+	unsigned int memalloc = context->flags & PF_MEMALLOC;
+	unsigned long nr_reclaimed = 0;
+
+	context->flags |= PF_MEMALLOC;
+	while (!list_empty(pages)) {
+		struct pglist_data *pgdat = page_pgdat(q, lru_to_page(pages));
+		struct scan_control sc = {.gfp_mask = GFP_KERNEL,
+					  .may_writepage = true,
+					  .may_unmap = true,
+					  .may_swap = true};
+		struct reclaim_stat stat = {0};
+		struct page *page, *next;
+		LIST_HEAD(node_pages);
+
+		list_for_each_entry_safe (page, next, pages, lru)
+			if (page_pgdat(q, page) == pgdat)
+				list_move_tail(&page->lru, &node_pages);
+		nr_reclaimed += shrink_page_list(q, &node_pages, &sc, &stat);
+		spin_lock(q, &pgdat->lru_lock);
+		move_pages_to_lru(q, pgdat, &node_pages);
+		spin_unlock(q, &pgdat->lru_lock);
+		free_pages_list(q, &node_pages);
+	}
+	context = current_context(q);
+	context->flags = (context->flags & ~(unsigned int)PF_MEMALLOC) | memalloc;
+	return nr_reclaimed;
+}

@@ -283,7 +283,7 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 	count_dirty(page, stat);
 	if (handle_writeback(q, page, stat))
 		return PAGE_TO_ACTIVE;
-	references = sc->ignore_references ? PAGEREF_RECLAIM : page_check_references(q, page, sc);
+	references = page_check_references(q, page, sc);
 	if (references == PAGEREF_ACTIVATE)
 		return PAGE_TO_ACTIVE;
 	if (references == PAGEREF_KEEP)

@@ -397,6 +397,7 @@ int reclaim_init(struct quire *q)
 	q->page->ops.try_to_compact_pages = try_to_compact_pages;
 	q->page->ops.zone_reclaimable_pages = reclaimable_pages;
 	q->group->ops.try_to_free_mem_cgroup_pages = try_to_free_mem_cgroup_pages;
+	q->space->reclaim_pages = reclaim_pages;
 	q->cache->ops.workingset_refault = workingset_refault;
 	q->cache->ops.workingset_activation = workingset_activation;
 	for_each_node (q, nid) {

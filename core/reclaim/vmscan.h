@@ -21,7 +21,6 @@ struct scan_control {
 	bool force_deactivate;	 /* second try: shrink active lists in any case */
 	bool skipped_deactivate; /* there was something left to deactivate */
 	bool may_writepage, may_unmap, may_swap;
-	bool ignore_references;			   /* MADV_PAGEOUT: used or not */
 	bool memcg_low_reclaim, memcg_low_skipped; /* memory.low is ignored; it held us back */
 	bool cache_trim_mode; /* plenty of cold cache: leave anonymous pages alone */
 	bool file_is_tiny;    /* next to no cache: leave it alone */

@@ -63,6 +63,8 @@ int vm_enough_memory(struct quire *q, const struct mm_struct *mm, unsigned long 
 void vm_unacct_memory(struct quire *q, unsigned long pages);
 void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages);
 void exit_mmap(struct quire *q, struct mm_struct *mm);
+int madvise_flags(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
+		  unsigned long set);
 int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma, u64 addr);
 
 /* memory.c */

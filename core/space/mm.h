@@ -54,6 +54,22 @@ struct khugepaged_mm_slot;
 #define MAP_NORESERVE 0x4000
 #define MAP_POPULATE  0x8000
 
+#define MADV_NORMAL	    0
+#define MADV_RANDOM	    1
+#define MADV_SEQUENTIAL	    2
+#define MADV_WILLNEED	    3
+#define MADV_DONTNEED	    4
+#define MADV_FREE	    8
+#define MADV_DONTFORK	    10
+#define MADV_DOFORK	    11
+#define MADV_HUGEPAGE	    14
+#define MADV_NOHUGEPAGE	    15
+#define MADV_COLD	    20
+#define MADV_PAGEOUT	    21
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#define MADV_COLLAPSE	    25
+
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
 #define MMF_VM_HUGEPAGE	    17 /* khugepaged knows it */
@@ -142,8 +158,16 @@ int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
 u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk);
 int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int prot);
 int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock);
+/*
+ * madvise(): 0, -EINVAL (bad range or advice, or not for such an area), -ENOMEM (a
+ * hole: the rest was done; or no memory), -EAGAIN, -EBUSY (COLLAPSE).  May sleep.
+ */
+int do_madvise(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int behavior);
 /* MADV_DONTNEED: frames of [start, start+len) go, the range stays mapped. */
-int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
+static inline int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
+{
+	return do_madvise(q, mm, start, len, MADV_DONTNEED);
+}
 #define IS_ERR_VALUE(x) ((u64)(x) >= (u64)-MAX_ERRNO)
 
 #define FAULT_FLAG_WRITE 0x01u

@@ -510,27 +510,18 @@ int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool loc
 	return err;
 }
 
-int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
+/* madvise() that changes flags of areas only. */
+int madvise_flags(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
+		  unsigned long set)
 {
-	u64 end = start + PAGE_ALIGN(len), at = start;
 	struct vm_area_struct *vma;
-	int err = 0;
+	int err;
 
-	if (bad_range(start, len))
-		return -EINVAL;
-	down_read(q, &mm->mmap_lock);
-	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = vma->vm_next) {
-		if (vma->vm_start > at)
-			err = -ENOMEM; /* a hole; the rest is done all the same */
-		if (vma->vm_flags & VM_LOCKED) {
-			err = -EINVAL;
-			break;
-		}
-		unmap_page_range(q, vma, max(vma->vm_start, start), min(vma->vm_end, end));
-		at = vma->vm_end;
-	}
-	if (!err && at < end)
-		err = -ENOMEM;
-	up_read(q, &mm->mmap_lock);
+	down_write(q, &mm->mmap_lock);
+	err = change_range(q, mm, start, end, clear, set);
+	for (vma = find_vma(mm, start); set == VM_HUGEPAGE && vma && vma->vm_start < end;
+	     vma = vma->vm_next)
+		khugepaged_enter_vma(q, vma, vma->vm_flags);
+	up_write(q, &mm->mmap_lock);
 	return err;
 }

@@ -101,6 +101,9 @@ struct space_floor {
 		*cred_cachep, *pid_cachep;
 	struct page *zero_page;
 	struct huge_floor *huge; /* transparent huge pages: huge_mm.h */
+	/* MADV_PAGEOUT: reclaims isolated pages and puts the rest back on their
+	 * lists; empties the list.  NULL: nobody can. */
+	unsigned long (*reclaim_pages)(struct quire *q, struct list_head *pages);
 	/* /proc/sys/vm */
 	int overcommit_memory, overcommit_ratio;
 	unsigned long overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;

@@ -127,6 +127,8 @@ void swap_free(struct quire *q, swp_entry_t entry);
 void free_swap_and_cache(struct quire *q, swp_entry_t entry);
 /* The cache's hold on a slot goes. */
 void put_swap_page(struct quire *q, swp_entry_t entry);
+/* MADV_WILLNEED: the page of an entry is begun to be read. */
+void swap_willneed(struct quire *q, swp_entry_t entry);
 /* Its hold on nr slots from entry on. */
 void put_swap_pages(struct quire *q, swp_entry_t entry, unsigned long nr);
 /* Entries that name the slot, without the cache. */

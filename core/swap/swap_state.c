@@ -456,6 +456,21 @@ static bool read_new_page(struct quire *q, struct page *page, struct swap_plug *
 	return false;
 }
 
+void swap_willneed(struct quire *q, swp_entry_t entry)
+{
+	struct swap_plug plug = {NULL};
+	struct page *page;
+	bool new;
+
+	page = __read_swap_cache_async(q, entry, GFP_HIGHUSER_MOVABLE, &new);
+	if (!page)
+		return;
+	if (new)
+		(void)read_new_page(q, page, &plug);
+	put_page(q, page);
+	swap_unplug(q, &plug);
+}
+
 /* One page of a window; the wanted one is no readahead. */
 static void read_ahead_one(struct quire *q, swp_entry_t entry, bool wanted, gfp_t gfp,
 			   struct swap_plug *plug)

@@ -4,6 +4,7 @@
  * kernel's, good writes take effect, bad ones are refused and change nothing.
  */
 #include "tests/proc/proc_test.h"
+#include "space/huge_mm.h"
 
 #define VM "/proc/sys/vm/"
 
@@ -126,6 +127,36 @@ static void test_bounds(__unused void **state)
 	testbox_free(t);
 }
 
+/* Huge pages: each word, what the marks become, numbers in their limits. */
+static void thp_settings(struct quire *q)
+{
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+	unsigned long min_free = q->page->min_free_kbytes;
+
+	assert_text(q, THP "enabled", "always madvise [never]\n");
+	assert_text(q, THP "defrag", "always defer defer+madvise madvise [never]\n");
+	assert_int_equal(put(q, THP "enabled", "madvise\n"), 8);
+	assert_text(q, THP "enabled", "always [madvise] never\n");
+	assert_true(q->page->min_free_kbytes > min_free);
+	assert_int_equal(put(q, THP "enabled", "sometimes"), -EINVAL);
+	assert_int_equal(put(q, THP "defrag", "defer+madvise"), 13);
+	assert_text(q, THP "defrag", "always defer [defer+madvise] madvise never\n");
+	assert_int_equal(put(q, THP "use_zero_page", "2"), -EINVAL);
+	assert_int_equal(put(q, THP "use_zero_page", "1"), 1);
+	assert_text(q, THP "use_zero_page", "1\n");
+	assert_text(q, THP "khugepaged/pages_to_scan", "4096\n");
+	assert_text(q, THP "khugepaged/scan_sleep_millisecs", "10000\n");
+	assert_text(q, THP "khugepaged/max_ptes_swap", "64\n");
+	assert_int_equal(put(q, THP "khugepaged/pages_to_scan", "0"), -EINVAL);
+	assert_int_equal(put(q, THP "khugepaged/max_ptes_none", "512"), -EINVAL);
+	assert_int_equal(put(q, THP "khugepaged/max_ptes_none", "0"), 1);
+	assert_int_equal(q->space->huge->khugepaged.max_ptes_none, 0);
+	assert_int_equal(put(q, THP "enabled", "never\n"), 6);
+	/* A number that somebody wrote stays as it was raised. */
+	assert_true(q->page->user_min_free_kbytes && q->page->min_free_kbytes > min_free);
+#undef THP
+}
+
 static void test_effects(__unused void **state)
 {
 	struct testbox *t = testbox_new(&box);
@@ -156,9 +187,7 @@ static void test_effects(__unused void **state)
 	assert_int_equal(put(t->q, "/sys/module/zswap/parameters/compressor", "rot13"), -ENOENT);
 	assert_int_equal(put(t->q, "/sys/module/zswap/parameters/max_pool_percent", "30\n"), 3);
 	assert_int_equal(zswap_params(t->q)->max_pool_percent, 30);
-	assert_int_equal(put(t->q, "/sys/kernel/mm/transparent_hugepage/enabled", "always"),
-			 -EINVAL);
-	assert_int_equal(put(t->q, "/sys/kernel/mm/transparent_hugepage/enabled", "never\n"), 6);
+	thp_settings(t->q);
 	assert_int_equal(put(t->q, "/sys/kernel/mm/ksm/run", "1"), -EINVAL);
 	assert_int_equal(put(t->q, "/proc/sys/kernel/hostname", "db1\n"), 4);
 	assert_text(t->q, "/proc/sys/kernel/hostname", "db1\n");
