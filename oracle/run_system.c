@@ -172,16 +172,47 @@ static int mount_data(struct run *r, const char *at)
 	return err ? err : files_mount(r, at, sb, false);
 }
 
+/* size=BYTES or size=N%, half of memory unless said; 0: no limit.  Others are
+ * taken as they are: they change no sizes. */
+static int tmpfs_options(struct run *r, struct super_block *sb, const struct oracle_cmd *c)
+{
+	unsigned long ram = r->q->node->totalram_pages;
+	char text[128], *save = NULL, *end;
+	u64 bytes;
+
+	sb->s_max_pages = ram / 2;
+	if (!c->nr_rest)
+		return 0;
+	snprintf(text, sizeof(text), "%s", c->rest[0]);
+	for (char *o = strtok_r(text, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+		if (strncmp(o, "size=", 5))
+			continue;
+		if (strchr(o, '%'))
+			sb->s_max_pages = ram * strtoul(o + 5, &end, 10) / 100;
+		else if (oracle_size(o + 5, &bytes))
+			sb->s_max_pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
+		else
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int do_mount(struct run *r, const struct oracle_cmd *c)
 {
 	const char *type = c->word ? c->word : "ext4", *at = c->at ? c->at : "/data";
+	struct super_block *sb;
+	int err;
 
 	(void)files_mkdir(r, at);
 	if (!strcmp(type, "ext4"))
 		return mount_data(r, at);
 	if (strcmp(type, "tmpfs"))
 		return -ENODEV;
-	return files_mount(r, at, sget(r->q, NULL, r->q->cache->shmem_inode_cachep), true);
+	sb = sget(r->q, NULL, r->q->cache->shmem_inode_cachep);
+	if (!sb)
+		return -ENOMEM;
+	err = tmpfs_options(r, sb, c);
+	return err ? err : files_mount(r, at, sb, true);
 }
 
 /* ---- settings ------------------------------------------------------------------- */

@@ -185,6 +185,9 @@ struct super_block {
 	/* Allocation of extents: device pages [next_block, nr_blocks) were
 	 * never used.  nr_blocks 0: no limit.  Set both after sget(). */
 	u64 next_block, nr_blocks;
+	/* shmem: how many pages its files may have, in memory and in swap (0: no
+	 * limit), and how many more for certain before they are counted again. */
+	unsigned long s_max_pages, s_room;
 	struct list_head free_extents[EXTENT_CLASSES];
 	struct shrinker shrinker;
 	struct list_head list;

@@ -46,6 +46,31 @@ static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsig
 	return page;
 }
 
+/*
+ * One page more of a file system with a limit: false if that is reached.  Pages
+ * and swap entries that go are found by the next count, not before.  Linux:
+ * shmem_inode_acct_block().
+ */
+static bool shmem_acct_block(struct quire *q, struct super_block *sb)
+{
+	unsigned long used = 0;
+	struct inode *inode;
+
+	if (likely(!sb->s_max_pages))
+		return true;
+	if (!sb->s_room) {
+		spin_lock(q, &sb->lock);
+		list_for_each_entry (inode, &sb->s_inodes, i_sb_list)
+			used += inode->i_data.nrpages + inode->i_data.nrexceptional;
+		spin_unlock(q, &sb->lock);
+		if (used >= sb->s_max_pages)
+			return false;
+		sb->s_room = sb->s_max_pages - used;
+	}
+	sb->s_room--;
+	return true;
+}
+
 struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long index, gfp_t gfp,
 			    bool *major)
 {
@@ -71,6 +96,8 @@ struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long 
 		}
 		if (likely(page))
 			return page;
+		if (!shmem_acct_block(q, inode->i_sb))
+			return ERR_PTR(-ENOSPC);
 		page = alloc_pages(q, gfp, 0);
 		if (!page)
 			return ERR_PTR(-ENOMEM);
