@@ -26,6 +26,7 @@
  * rounds may differ.
  */
 #include "oracle/compare.h"
+#include "oracle/derive.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,34 @@ static void compare_share(struct compare *c)
 		row->off = (m > k ? m - k : k - m) / 15;
 }
 
+/* ---- free pages wherever they are ------------------------------------------------ */
+
+static bool free_everywhere(const struct oracle_snap *s, u64 *pages)
+{
+	struct oracle_zone *zones = calloc(ORACLE_ZONES_MAX, sizeof(*zones));
+	size_t nr = zones && s ? oracle_zones(s, zones, ORACLE_ZONES_MAX) : 0;
+
+	*pages = 0;
+	for (size_t i = 0; i < nr; i++)
+		*pages += zones[i].free + zones[i].pcp_count;
+	free(zones);
+	return nr > 0;
+}
+
+/* Not judged: after an exit, how many of the freed pages are on a CPU's list and
+ * how many went on to the buddy lists swings by the list's whole length. */
+static void compare_free(struct compare *c)
+{
+	static const struct amount a = {.name = "free and on CPUs' lists", .percent = 2};
+	u64 k, m = 0;
+	bool has;
+
+	if (!free_everywhere(c->ks, &k))
+		return;
+	has = free_everywhere(c->ms, &m);
+	compare_number(c, &a, a.name, (s64)k, has, (s64)m, (s64)m, 1);
+}
+
 /* ---- processes ---------------------------------------------------------------- */
 
 static bool resident(const struct oracle_proc *p, s64 *pages)
@@ -325,6 +354,7 @@ static void compare_pools(struct compare *c)
 void compare_amounts(struct compare *c)
 {
 	compare_vmstat(c);
+	compare_free(c);
 	compare_share(c);
 	compare_procs(c);
 	compare_pools(c);

@@ -173,6 +173,8 @@ static void zone_line(const char *p, struct oracle_zone *z)
 		z->free = v;
 	else if (named(p, "cpu", &v))
 		z->nr_cpus++;
+	else if (named(p, "count", &v) && z->nr_cpus)
+		z->pcp_count += v;
 	else if (named(p, "high", &v) && !z->nr_cpus)
 		z->high = v;
 	else if (named(p, "high", &v)) {

@@ -114,6 +114,7 @@ struct oracle_zone {
 	u64 free, boost, min, low, high; /* the marks without the boost */
 	u64 spanned, present, managed, start_pfn;
 	u64 protection[ORACLE_NR_ZONES];
+	u64 pcp_count;	      /* pages on the lists of all CPUs */
 	unsigned int nr_cpus; /* with a list of pages; the first one's: */
 	u64 pcp_high, pcp_batch;
 	bool pcp_same; /* all CPUs have the same high and batch */
