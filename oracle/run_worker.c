@@ -89,7 +89,8 @@ static int work_mmap(struct worker *w, const struct oracle_cmd *c, struct reply 
 	if (c->flags & FLAG_POPULATE)
 		flags |= MAP_POPULATE;
 	if (c->flags & FLAG_HUGETLB) {
-		addr = (u64)-ENOMEM; /* until there are pools */
+		addr = do_mmap(r->q, mm, 0, c->len, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB,
+			       NULL, 0);
 	} else {
 		flags |= MAP_NORESERVE | MAP_FIXED;
 		addr = aligned_place(r, mm, c->len);

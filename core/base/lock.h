@@ -37,6 +37,7 @@ enum lock_rank {
 	LOCK_ZSPOOL,	 /* size classes of zsmalloc */
 	LOCK_THP_SPLIT,	 /* huge pages that are to be split */
 	LOCK_KHUGEPAGED, /* address spaces that khugepaged scans */
+	LOCK_HUGETLB,	 /* pools of huge pages */
 	LOCK_LRU_BATCH,	 /* a CPU's batch of LRU additions */
 	LOCK_LRU,	 /* lists of a node (all its lruvecs) */
 	LOCK_VMALLOC,	 /* vmap areas */

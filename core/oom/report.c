@@ -14,6 +14,7 @@
  */
 #include "base/printk.h"
 #include "oom/internal.h"
+#include "page/hugetlb.h"
 
 #define K(pages) ((unsigned long)(pages) << (PAGE_SHIFT - 10))
 
@@ -170,19 +171,17 @@ static void show_free_areas(struct quire *q, struct zone *zone)
 	pr_warn(q, "%s", buf);
 }
 
-/* There are no hugetlb pools yet: nobody has any. */
 static void show_hugepages(struct quire *q, const nodemask_t *nodemask, int idx)
 {
-	static const unsigned long size_kb[] = {1UL << 20, 2UL << 10};
-
 	for_each_node (q, nid) {
 		if (show_mem_node_skip(NODE_DATA(q, nid), nodemask, idx))
 			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(size_kb); i++)
+		for_each_hstate(q, h)
 			pr_warn(q,
-				"Node %u hugepages_total=0 hugepages_free=0 hugepages_surp=0 "
+				"Node %u hugepages_total=%u hugepages_free=%u hugepages_surp=%u "
 				"hugepages_size=%lukB",
-				nid, size_kb[i]);
+				nid, h->nr_huge_pages_node[nid], h->free_huge_pages_node[nid],
+				h->surplus_huge_pages_node[nid], huge_page_size(h) >> 10);
 	}
 }
 

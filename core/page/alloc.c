@@ -35,7 +35,7 @@ static unsigned long wmark_pages(const struct zone *zone, unsigned int alloc_fla
 	       HOT_LOAD(&zone->watermark_boost);
 }
 
-static void prep_compound_page(struct page *page, unsigned int order)
+void prep_compound_page(struct page *page, unsigned int order)
 {
 	page->flags |= BIT(PG_head);
 	for (unsigned long i = 1; i < 1UL << order; i++)

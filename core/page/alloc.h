@@ -79,9 +79,12 @@ struct page_pressure_ops {
 	bool (*node_dirty_ok)(struct quire *q, struct pglist_data *pgdat);
 };
 
+struct hugetlb_floor;
+
 /* Set by sysctl; the floor's state. */
 struct page_floor {
 	struct page_pressure_ops ops;
+	struct hugetlb_floor *hugetlb; /* page/hugetlb.h */
 	/* What the last reference to a compound page of a kind does first, by
 	 * compound_dtor; NULL: nothing.  True: the page is taken care of, it is
 	 * not to be freed. */

@@ -20,6 +20,7 @@
  * same.  min_free_kbytes stays.
  */
 #include "node/memblock.h"
+#include "page/hugetlb.h"
 #include "page/internal.h"
 #include "base/printk.h"
 
@@ -61,7 +62,7 @@ int page_init_early(struct quire *q)
 				err = init_zone(q, zone);
 		}
 	}
-	return err;
+	return err ? err : hugetlb_init(q);
 }
 
 /* Gives [start, end) of one zone to its lists. */

@@ -37,6 +37,9 @@ static inline void set_pcppage_migratetype(struct page *page, int migratetype)
 	page->index = (unsigned long)migratetype;
 }
 
+/* alloc.c */
+void prep_compound_page(struct page *page, unsigned int order);
+
 /* buddy.c */
 void init_free_lists(struct zone *zone);
 /* A descriptor as a free page of the zone has it; for frames never used. */

@@ -34,6 +34,8 @@ static struct page *has_unmovable_pages(const struct quire *q, u64 start, u64 en
 		}
 		if (page_reserved(page))
 			return page;
+		if (PageHuge(page)) /* free in its pool it has no references either */
+			return page;
 		/* On its way to a free list, or to be moved. */
 		if (!page_ref_count(compound_head(page)) || PageLRU(compound_head(page)) ||
 		    PageIsolated(compound_head(page)))

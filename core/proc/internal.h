@@ -270,6 +270,24 @@ PROC_SHOW(show_iomem);
 PROC_SHOW(show_diskstats);
 PROC_SHOW(show_partitions);
 
+/* hugetlb.c; def->val: one of these, the size, and whether the writer's policy
+ * says from which nodes.  Of one node in a node's directory. */
+enum hugetlb_file_kind {
+	HUGETLB_NR,
+	HUGETLB_FREE,
+	HUGETLB_RESV,
+	HUGETLB_SURPLUS,
+	HUGETLB_OVERCOMMIT,
+	HUGETLB_MAX,
+	HUGETLB_KIND = 0xf,
+	HUGETLB_1G = 0,
+	HUGETLB_2M = 0x10,
+	HUGETLB_POLICY = 0x20,
+	HUGETLB_NODE = 0x40,
+};
+PROC_SHOW(show_hugetlb);
+PROC_STORE(store_hugetlb);
+
 /* sys_kernel.c */
 enum proc_name { NAME_HOST, NAME_DOMAIN, NAME_RELEASE };
 PROC_SHOW(show_name); /* def->val: enum proc_name */

@@ -8,6 +8,7 @@
  * Linux would build of the memory's ranges: 1 GiB entries where a range holds
  * whole ones, 2 MiB around them, 4 KiB at ragged ends.
  */
+#include "page/hugetlb.h"
 #include "proc/internal.h"
 #include "vmalloc/vmalloc.h"
 
@@ -62,14 +63,19 @@ static struct direct_map direct_map_of(const struct quire *q)
 	return map;
 }
 
-static void put_huge_pages(struct text *t, const struct direct_map *map)
+static void put_huge_pages(struct quire *q, struct text *t, const struct direct_map *map)
 {
-	put_lit(t, "HugePages_Total:       0\n"
-		   "HugePages_Free:        0\n"
-		   "HugePages_Rsvd:        0\n"
-		   "HugePages_Surp:        0\n"
-		   "Hugepagesize:       2048 kB\n"
-		   "Hugetlb:               0 kB\n");
+	const struct hstate *h = default_hstate(q);
+
+	text_printf(t,
+		    "HugePages_Total:   %5lu\n"
+		    "HugePages_Free:    %5lu\n"
+		    "HugePages_Rsvd:    %5lu\n"
+		    "HugePages_Surp:    %5lu\n",
+		    h->nr_huge_pages, h->free_huge_pages, h->resv_huge_pages,
+		    h->surplus_huge_pages);
+	put_kb_line(t, "Hugepagesize:   ", huge_page_size(h) >> 10);
+	put_kb_line(t, "Hugetlb:        ", pages_to_kb(hugetlb_total_pages(q)));
 	put_kb_line(t, "DirectMap4k:    ", map->bytes_4k >> 10);
 	put_kb_line(t, "DirectMap2M:    ", map->bytes_2m >> 10);
 	put_kb_line(t, "DirectMap1G:    ", map->bytes_1g >> 10);
@@ -151,7 +157,7 @@ int show_meminfo(struct quire *q, __unused const struct proc_entry *e,
 	put_kb_line(t, "ShmemPmdMapped: ", global_kb(q, NR_SHMEM_PMDMAPPED));
 	put_kb_line(t, "FileHugePages:  ", global_kb(q, NR_FILE_THPS));
 	put_kb_line(t, "FilePmdMapped:  ", global_kb(q, NR_FILE_PMDMAPPED));
-	put_huge_pages(t, &map);
+	put_huge_pages(q, t, &map);
 	return 0;
 }
 
@@ -215,6 +221,7 @@ int show_node_meminfo(struct quire *q, const struct proc_entry *e,
 		      __unused const struct proc_def *def, struct text *t)
 {
 	struct pglist_data *pgdat = NODE_DATA(q, e->arg);
+	const struct hstate *h = default_hstate(q);
 	struct node_lines l = {t, e->arg};
 	unsigned long total = 0, free = zones_kb(pgdat, NR_FREE_PAGES);
 
@@ -238,9 +245,10 @@ int show_node_meminfo(struct quire *q, const struct proc_entry *e,
 	node_line(&l, "FileHugePages:  ", node_kb(pgdat, NR_FILE_THPS));
 	node_line(&l, "FilePmdMapped:  ", node_kb(pgdat, NR_FILE_PMDMAPPED));
 	text_printf(t,
-		    "Node %u HugePages_Total:     0\n"
-		    "Node %u HugePages_Free:      0\n"
-		    "Node %u HugePages_Surp:      0\n",
-		    e->arg, e->arg, e->arg);
+		    "Node %u HugePages_Total: %5u\n"
+		    "Node %u HugePages_Free:  %5u\n"
+		    "Node %u HugePages_Surp:  %5u\n",
+		    e->arg, h->nr_huge_pages_node[e->arg], e->arg, h->free_huge_pages_node[e->arg],
+		    e->arg, h->surplus_huge_pages_node[e->arg]);
 	return 0;
 }

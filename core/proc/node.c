@@ -192,14 +192,6 @@ static const struct proc_def node_huge_defs[] = {
 };
 PROC_DIR_TABLE(sysfs_node_huge_dir, node_huge_defs);
 
-static const struct proc_def node_huge_files[] = {
-	DEF_TEXT("free_hugepages", 0444, "0\n"),
-	DEF_TEXT("nr_hugepages", 0644, "0\n"),
-	DEF_TEXT("surplus_hugepages", 0444, "0\n"),
-};
-PROC_DIR_TABLE(sysfs_node_huge_2m_dir, node_huge_files);
-PROC_DIR_TABLE(sysfs_node_huge_1g_dir, node_huge_files);
-
 /* ---- CPUs ------------------------------------------------------------------- */
 
 static int show_cpus(struct quire *q, __unused const struct proc_entry *e,

@@ -16,6 +16,7 @@
  */
 #include "proc/internal.h"
 #include "space/huge_mm.h"
+#include "space/hugetlb.h"
 
 #define PSS_SHIFT 12
 
@@ -70,7 +71,9 @@ static void put_area_name(struct text *t, const struct task *task, const struct 
 {
 	const struct mm_struct *mm = vma->vm_mm;
 
-	if (is_shmem(vma)) {
+	if (is_vm_hugetlb_page(vma)) {
+		put_lit(t, "/anon_hugepage (deleted)");
+	} else if (is_shmem(vma)) {
 		put_lit(t, "/dev/zero (deleted)");
 	} else if (vma->vm_file) {
 		const struct inode *inode = vma->vm_file->f_inode;
@@ -97,7 +100,9 @@ static void put_device(struct text *t, const struct vm_area_struct *vma)
 {
 	const struct inode *inode = vma->vm_file ? vma->vm_file->f_inode : NULL;
 
-	if (!inode)
+	if (is_vm_hugetlb_page(vma))
+		put_lit(t, " 00:0f 0 ");
+	else if (!inode)
 		put_lit(t, " 00:00 0 ");
 	else if (is_shmem(vma) || !inode->i_sb || !inode->i_sb->bdi)
 		text_printf(t, " 00:01 %lu ", inode->i_ino);
@@ -188,7 +193,7 @@ static struct page *normal_page(struct quire *q, pte_t pte)
 
 struct mem_size_stats {
 	u64 resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anonymous, lazyfree, swap, anonymous_thp;
+		anonymous, lazyfree, swap, anonymous_thp, shared_hugetlb, private_hugetlb;
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss; /* << PSS_SHIFT */
 	bool locked; /* of the area that is walked */
 };
@@ -272,9 +277,31 @@ static u64 shmem_swapped(struct quire *q, const struct vm_area_struct *vma)
 	return bytes;
 }
 
+/* Pages of a pool are not resident as others are: they have lines of their own. */
+static void smaps_hugetlb(struct quire *q, const struct vm_area_struct *vma,
+			  struct mem_size_stats *mss)
+{
+	u64 size = huge_page_size(hstate_vma(vma));
+
+	for (u64 addr = vma->vm_start; addr < vma->vm_end; addr += size) {
+		const pte_t *ptep = hugetlb_pte(q, vma, addr);
+
+		if (!ptep || pte_none(*ptep))
+			continue;
+		if (page_mapcount(pfn_to_page(q, pte_pfn(*ptep))) >= 2)
+			mss->shared_hugetlb += size;
+		else
+			mss->private_hugetlb += size;
+	}
+}
+
 static void gather_smaps(struct quire *q, const struct vm_area_struct *vma,
 			 struct mem_size_stats *mss)
 {
+	if (is_vm_hugetlb_page(vma)) {
+		smaps_hugetlb(q, vma, mss);
+		return;
+	}
 	mss->locked = (vma->vm_flags & VM_LOCKED) != 0;
 	if (is_shmem(vma))
 		mss->swap += shmem_swapped(q, vma);
@@ -302,9 +329,9 @@ static void put_mem_sizes(struct text *t, const struct mem_size_stats *mss, bool
 	put_size(t, "LazyFree:       ", mss->lazyfree);
 	put_size(t, "AnonHugePages:  ", mss->anonymous_thp);
 	put_lit(t, "ShmemPmdMapped:        0 kB\n"
-		   "FilePmdMapped:         0 kB\n"
-		   "Shared_Hugetlb:        0 kB\n"
-		   "Private_Hugetlb:       0 kB\n");
+		   "FilePmdMapped:         0 kB\n");
+	put_size(t, "Shared_Hugetlb: ", mss->shared_hugetlb);
+	put_size(t, "Private_Hugetlb:", mss->private_hugetlb);
 	put_size(t, "Swap:           ", mss->swap);
 	put_size(t, "SwapPss:        ", mss->swap_pss >> PSS_SHIFT);
 	put_size(t, "Locked:         ", mss->pss_locked >> PSS_SHIFT);
@@ -322,6 +349,7 @@ static void put_vm_flags(struct text *t, unsigned long flags)
 		{VM_LOCKED, "lo "},   {VM_SEQ_READ, "sr "},   {VM_RAND_READ, "rr "},
 		{VM_DONTCOPY, "dc "}, {VM_ACCOUNT, "ac "},    {VM_NORESERVE, "nr "},
 		{VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "},
+		{VM_HUGETLB, "ht "},
 	};
 
 	put_lit(t, "VmFlags: ");
@@ -329,6 +357,11 @@ static void put_vm_flags(struct text *t, unsigned long flags)
 		if (flags & names[i].flag)
 			text_puts(t, names[i].name);
 	text_putc(t, '\n');
+}
+
+static u64 page_size_of(const struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma) ? huge_page_size(hstate_vma(vma)) : PAGE_SIZE;
 }
 
 static void smaps_area(struct quire *q, struct task *task, struct vm_area_struct *vma, void *ctx)
@@ -339,8 +372,8 @@ static void smaps_area(struct quire *q, struct task *task, struct vm_area_struct
 	gather_smaps(q, vma, &mss);
 	put_area(t, task, vma);
 	put_size(t, "Size:           ", vma->vm_end - vma->vm_start);
-	put_lit(t, "KernelPageSize:        4 kB\n"
-		   "MMUPageSize:           4 kB\n");
+	put_size(t, "KernelPageSize: ", page_size_of(vma));
+	put_size(t, "MMUPageSize:    ", page_size_of(vma));
 	put_mem_sizes(t, &mss, false);
 	text_printf(t, "THPeligible:    %d\n",
 		    hugepage_vma_check(q, vma, vma->vm_flags, true, false, true));
@@ -442,7 +475,9 @@ static void put_numa_name(struct text *t, const struct task *task, const struct 
 {
 	const struct mm_struct *mm = vma->vm_mm;
 
-	if (vma->vm_file) {
+	if (is_vm_hugetlb_page(vma)) {
+		put_lit(t, " file=/anon_hugepage\\040(deleted)");
+	} else if (vma->vm_file) {
 		put_lit(t, " file=");
 		put_area_name(t, task, vma);
 	} else if (mm->start_brk && vma->vm_start <= mm->brk && vma->vm_end >= mm->start_brk) {
@@ -458,15 +493,32 @@ static void put_count(struct text *t, const char *label, unsigned long v)
 	put_dec(t, v, 0);
 }
 
+static void numa_hugetlb(struct quire *q, const struct vm_area_struct *vma, struct numa_maps *md)
+{
+	u64 size = page_size_of(vma);
+
+	for (u64 addr = vma->vm_start; addr < vma->vm_end; addr += size) {
+		const pte_t *ptep = hugetlb_pte(q, vma, addr);
+
+		if (ptep && !pte_none(*ptep))
+			numa_pte(q, *ptep & ~_PAGE_SPECIAL, md);
+	}
+}
+
 static void numa_area(struct quire *q, struct task *task, struct vm_area_struct *vma, void *ctx)
 {
 	struct numa_maps md = {0};
 	struct text *t = ctx;
 
-	walk_area(q, vma, numa_pte, &md);
+	if (is_vm_hugetlb_page(vma))
+		numa_hugetlb(q, vma, &md);
+	else
+		walk_area(q, vma, numa_pte, &md);
 	text_printf(t, "%08lx", vma->vm_start);
 	put_policy(q, t, &task->policy);
 	put_numa_name(t, task, vma);
+	if (is_vm_hugetlb_page(vma))
+		put_lit(t, " huge");
 	if (md.pages) {
 		if (md.anon)
 			put_count(t, " anon=", md.anon);
@@ -485,7 +537,7 @@ static void numa_area(struct quire *q, struct task *task, struct vm_area_struct 
 		for_each_node (q, nid)
 			if (md.node[nid])
 				text_printf(t, " N%u=%lu", nid, md.node[nid]);
-		put_lit(t, " kernelpagesize_kB=4");
+		put_count(t, " kernelpagesize_kB=", page_size_of(vma) >> 10);
 	}
 	text_putc(t, '\n');
 }

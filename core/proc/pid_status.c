@@ -264,8 +264,8 @@ static void put_status_memory(struct text *t, const struct mm_struct *mm)
 	put_kb_line(t, "VmLib:\t", pages_to_kb(mm->exec_vm - text));
 	put_kb_line(t, "VmPTE:\t", (unsigned long)max(mm->pgtables_bytes, 0L) >> 10);
 	put_kb_line(t, "VmSwap:\t", pages_to_kb(get_mm_counter(mm, MM_SWAPENTS)));
-	put_lit(t, "HugetlbPages:\t       0 kB\n"
-		   "CoreDumping:\t0\n"
+	put_kb_line(t, "HugetlbPages:\t", pages_to_kb((unsigned long)max(mm->hugetlb_usage, 0L)));
+	put_lit(t, "CoreDumping:\t0\n"
 		   "THP_enabled:\t1\n");
 }
 

@@ -263,18 +263,6 @@ static s64 store_numa_zonelist_order(__unused struct quire *q, __unused const st
 	return c == 'd' || c == 'n' ? (s64)in->len : -EINVAL;
 }
 
-/* How many huge pages there are: none can be made yet, as if no memory were
- * free for them; Linux then succeeds and has fewer. */
-static s64 store_nr_hugepages(__unused struct quire *q, __unused const struct proc_entry *e,
-			      __unused const struct proc_def *def, const struct proc_input *in)
-{
-	struct proc_cursor c = {in->buf, in->len};
-	long v;
-	int err;
-
-	return !proc_next_long(&c, &v, &err) || err ? -EINVAL : (s64)in->len;
-}
-
 /* ---- the table -------------------------------------------------------------- */
 
 #define S_DEF(name_, mode_, sysctl_)                                                      \
@@ -329,19 +317,11 @@ static const struct proc_def vm_defs[] = {
 	S_ULONG("mmap_min_addr", proc, mmap_min_addr, 0, NULL),
 	S_MISC("mmap_rnd_bits", 0600, MISC_MMAP_RND_BITS, 28, 32),
 	S_MISC("mmap_rnd_compat_bits", 0600, MISC_MMAP_RND_COMPAT_BITS, 8, 16),
-	{.name = "nr_hugepages",
-	 .kind = PROC_FILE,
-	 .mode = 0644,
-	 .show = show_text,
-	 .store = store_nr_hugepages,
-	 .data = "0\n"},
-	{.name = "nr_hugepages_mempolicy",
-	 .kind = PROC_FILE,
-	 .mode = 0644,
-	 .show = show_text,
-	 .store = store_nr_hugepages,
-	 .data = "0\n"},
-	DEF_TEXT("nr_overcommit_hugepages", 0644, "0\n"),
+	DEF_VAL("nr_hugepages", 0644, show_hugetlb, store_hugetlb, HUGETLB_MAX | HUGETLB_2M),
+	DEF_VAL("nr_hugepages_mempolicy", 0644, show_hugetlb, store_hugetlb,
+		HUGETLB_MAX | HUGETLB_2M | HUGETLB_POLICY),
+	DEF_VAL("nr_overcommit_hugepages", 0644, show_hugetlb, store_hugetlb,
+		HUGETLB_OVERCOMMIT | HUGETLB_2M),
 	S_MISC("numa_stat", 0644, MISC_NUMA_STAT, 0, 1),
 	{.name = "numa_zonelist_order",
 	 .kind = PROC_FILE,

@@ -179,23 +179,6 @@ s64 store_fixed_choice(__unused struct quire *q, __unused const struct proc_entr
 	return (s64)in->len;
 }
 
-static const struct proc_def huge_2m_defs[] = {
-	DEF_TEXT("free_hugepages", 0444, "0\n"),    DEF_FIXED("nr_hugepages", "0\n"),
-	DEF_FIXED("nr_hugepages_mempolicy", "0\n"), DEF_FIXED("nr_overcommit_hugepages", "0\n"),
-	DEF_TEXT("resv_hugepages", 0444, "0\n"),    DEF_TEXT("surplus_hugepages", 0444, "0\n"),
-};
-PROC_DIR_TABLE(sysfs_huge_2m_dir, huge_2m_defs);
-
-static const struct proc_def huge_1g_defs[] = {
-	DEF_FIXED("demote_size", "2048kB\n"),
-	DEF_TEXT("free_hugepages", 0444, "0\n"),
-	DEF_FIXED("nr_hugepages", "0\n"),
-	DEF_FIXED("nr_hugepages_mempolicy", "0\n"),
-	DEF_FIXED("nr_overcommit_hugepages", "0\n"),
-	DEF_TEXT("resv_hugepages", 0444, "0\n"),
-	DEF_TEXT("surplus_hugepages", 0444, "0\n"),
-};
-PROC_DIR_TABLE(sysfs_huge_1g_dir, huge_1g_defs);
 
 static const struct proc_def huge_defs[] = {
 	DEF_DIR("hugepages-1048576kB", DIR_HUGE_1G),

@@ -207,7 +207,7 @@ bool oom_reap_mm(struct quire *q, struct mm_struct *mm)
 	(void)HOT_OR(&mm->flags, BIT(MMF_UNSTABLE));
 	if (!(mm->flags & BIT(MMF_OOM_SKIP)))
 		for (struct vm_area_struct *vma = find_vma(mm, 0); vma; vma = vma->vm_next)
-			if (!(vma->vm_flags & VM_SHARED))
+			if (!(vma->vm_flags & (VM_SHARED | VM_HUGETLB)))
 				unmap_page_range(q, vma, vma->vm_start, vma->vm_end);
 	up_read(q, &mm->mmap_lock);
 	return true;

@@ -14,7 +14,7 @@
  * of the child, then nested that of the parent.
  */
 #include "base/string.h"
-#include "space/internal.h"
+#include "space/hugetlb.h"
 #include "vmalloc/vmalloc.h"
 
 #define FORK_PTE_NS 20	  /* copying one entry */
@@ -197,11 +197,14 @@ static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct 
 	vma->anon_vma = NULL;
 	if (anon_vma_fork(q, vma, src))
 		goto fail;
+	if (is_vm_hugetlb_page(src) && hugetlb_vm_open(q, vma, src, true))
+		goto fail;
 	if ((src->vm_flags & VM_ACCOUNT) && vm_enough_memory(q, src->vm_mm, vma_pages(src)))
 		goto fail_unlink;
 	vma_link(q, mm, vma);
 	vm_stat_account(mm, vma->vm_flags, (long)vma_pages(vma));
-	return copy_page_range(q, vma, src);
+	return is_vm_hugetlb_page(src) ? copy_hugetlb_page_range(q, vma, src)
+				       : copy_page_range(q, vma, src);
 fail_unlink:
 	unlink_anon_vmas(q, vma);
 fail:

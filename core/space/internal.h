@@ -165,6 +165,8 @@ struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_
 /* A compound page of 2 MiB for one; with policy, from the node at hand first. */
 struct page *alloc_huge_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
 				  u64 addr, gfp_t gfp);
+/* The node of a set whose turn it is for the n-th page. */
+unsigned int interleave_nid(const struct quire *q, const struct mempolicy *pol, unsigned long n);
 unsigned int mempolicy_node(struct quire *q, const nodemask_t **nodemask);
 
 /* fork.c */

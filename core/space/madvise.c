@@ -17,7 +17,7 @@
  *
  * Locks: mmap_lock, for writing where areas change; page_table_lock for entries.
  */
-#include "space/internal.h"
+#include "space/hugetlb.h"
 
 #define MADV_PTE_NS 20
 
@@ -225,6 +225,18 @@ static void willneed(struct quire *q, struct vm_area_struct *vma, u64 start, u64
 	}
 }
 
+/* Pages of a pool go as a whole: a start within one is wrong, an end is cut. */
+static bool dontneed_fits(const struct vm_area_struct *vma, u64 start, u64 *end)
+{
+	u64 size;
+
+	if (!is_vm_hugetlb_page(vma))
+		return true;
+	size = huge_page_size(hstate_vma(vma));
+	*end = ALIGN_DOWN(*end, size);
+	return IS_ALIGNED(start, size);
+}
+
 /* One area's part of the range; mmap_lock is held for reading. */
 static int advise_area(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end,
 		       int behavior)
@@ -237,7 +249,7 @@ static int advise_area(struct quire *q, struct vm_area_struct *vma, u64 start, u
 		willneed(q, vma, start, end);
 		return 0;
 	case MADV_DONTNEED:
-		if (vma->vm_flags & (VM_LOCKED | VM_HUGETLB))
+		if ((vma->vm_flags & VM_LOCKED) || !dontneed_fits(vma, start, &end))
 			return -EINVAL;
 		unmap_page_range(q, vma, start, end);
 		return 0;

@@ -22,7 +22,7 @@
  * Differs from Linux: no PG_anon_exclusive; a page is ours alone when nobody
  * else has a reference (docs/differences.md).
  */
-#include "space/internal.h"
+#include "space/hugetlb.h"
 
 #define FAULT_AROUND_PAGES 16
 #define FAULT_NS	   500 /* entry, walk, entry set, exit */
@@ -40,7 +40,7 @@ u64 vm_page_prot(const struct vm_area_struct *vma)
 		prot |= _PAGE_NX;
 	/* Files that are written back want to hear of each first write. */
 	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) &&
-	    vma_mapping(vma)->swap_backed)
+	    (is_vm_hugetlb_page(vma) || vma_mapping(vma)->swap_backed))
 		prot |= _PAGE_RW;
 	return prot;
 }
@@ -574,6 +574,8 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 	count_vm_event(q, PGFAULT);
 	count_memcg_events(q, vmf.mm->memcg, PGFAULT, 1);
 	charge_ns(q, FAULT_NS);
+	if (unlikely(is_vm_hugetlb_page(vma)))
+		return hugetlb_fault(q, task, vma, addr, write);
 	vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 2, GFP_KERNEL, &made);
 	if (unlikely(!vmf.ptep)) {
 		ret = VM_FAULT_OOM;
@@ -661,12 +663,15 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 		struct vm_area_struct *vma;
 		unsigned int ret = VM_FAULT_SIGSEGV;
 		struct file *dirtied = NULL;
+		u64 step = PAGE_SIZE;
 		bool write;
 
 		down_read(q, &mm->mmap_lock);
 		vma = find_vma(mm, start);
 		if (vma && vma->vm_start < end && (vma->vm_flags & VM_ACCESS_FLAGS)) {
 			start = max(start, vma->vm_start);
+			if (is_vm_hugetlb_page(vma))
+				step = huge_page_size(hstate_vma(vma));
 			write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 			if (is_populated(q, mm, start, write))
 				ret = 0;
@@ -678,6 +683,6 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 			throttle_dirtier(q, dirtied);
 		if (ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM))
 			break;
-		start += PAGE_SIZE;
+		start = ALIGN_DOWN(start, step) + step;
 	}
 }

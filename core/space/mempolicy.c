@@ -29,6 +29,11 @@ static unsigned int nth_node(const struct quire *q, const nodemask_t *nodes, uns
 	return 0;
 }
 
+unsigned int interleave_nid(const struct quire *q, const struct mempolicy *pol, unsigned long n)
+{
+	return nth_node(q, &pol->nodes, n % nodes_weight(q, &pol->nodes));
+}
+
 int set_mempolicy(struct quire *q, struct task *task, const struct mempolicy *policy)
 {
 	bool wants_nodes = policy->mode == MPOL_BIND || policy->mode == MPOL_INTERLEAVE;

@@ -14,6 +14,7 @@
 
 struct task;
 struct khugepaged_mm_slot;
+struct hugetlb_vma;
 
 #define TASK_SIZE	      0x00007ffffffff000UL
 #define STACK_TOP	      TASK_SIZE
@@ -53,6 +54,7 @@ struct khugepaged_mm_slot;
 #define MAP_LOCKED    0x2000
 #define MAP_NORESERVE 0x4000
 #define MAP_POPULATE  0x8000
+#define MAP_HUGETLB   0x40000 /* | log2 of the size << 26; 0: the default */
 
 #define MADV_NORMAL	    0
 #define MADV_RANDOM	    1
@@ -107,7 +109,10 @@ struct vm_area_struct {
 	struct anon_vma *anon_vma;
 	struct list_head anon_vma_chain;
 	struct list_head shared_node; /* in mapping->i_mmap */
-	const char *name;	      /* "[heap]", "[stack]"; static text */
+	union {
+		const char *name;	     /* "[heap]", "[stack]"; static text */
+		struct hugetlb_vma *hugetlb; /* VM_HUGETLB: space/hugetlb.h */
+	};
 };
 
 struct mm_struct {
@@ -122,10 +127,12 @@ struct mm_struct {
 	struct spinlock page_table_lock;
 	long rss_stat[NR_MM_COUNTERS];
 	long pgtables_bytes;
+	long hugetlb_usage; /* frames of huge pages of pools; not in rss */
 	unsigned long hiwater_rss, hiwater_vm;
 	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages */
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start;
-	unsigned long flags; /* MMF_* */
+	unsigned long flags;	 /* MMF_* */
+	unsigned long def_flags; /* VM_LOCKED: areas to come are locked (mlockall()) */
 	struct mem_cgroup *memcg;
 	u64 context_id; /* for TLBs; never reused */
 	struct task *owner;
@@ -158,6 +165,11 @@ int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
 u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk);
 int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int prot);
 int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock);
+/* All there is, all to come, or (0) munlockall().  -EINVAL, -ENOMEM. */
+#define MCL_CURRENT 1
+#define MCL_FUTURE  2
+#define MCL_ONFAULT 4
+int do_mlockall(struct quire *q, struct mm_struct *mm, int flags);
 /*
  * madvise(): 0, -EINVAL (bad range or advice, or not for such an area), -ENOMEM (a
  * hole: the rest was done; or no memory), -EAGAIN, -EBUSY (COLLAPSE).  May sleep.

@@ -11,7 +11,7 @@
  * overcommit_memory: 0 refuses what is plainly too much, 1 nothing, 2 what
  * exceeds CommitLimit.
  */
-#include "space/internal.h"
+#include "space/hugetlb.h"
 
 /* ---- promises -------------------------------------------------------------------- */
 
@@ -21,7 +21,8 @@ unsigned long vm_commit_limit(const struct quire *q)
 	unsigned long allowed = sp->overcommit_kbytes >> (PAGE_SHIFT - 10);
 
 	if (!allowed)
-		allowed = q->node->totalram_pages * (unsigned long)sp->overcommit_ratio / 100;
+		allowed = (q->node->totalram_pages - hugetlb_total_pages(q)) *
+			  (unsigned long)sp->overcommit_ratio / 100;
 	return allowed + q->swap->total_swap_pages;
 }
 
@@ -55,9 +56,11 @@ void vm_unacct_memory(struct quire *q, unsigned long pages)
 	(void)HOT_SUB(&q->space->vm_committed_as, (long)pages);
 }
 
-/* Linux's accountable_mapping(): private and writable. */
+/* Linux's accountable_mapping(): private and writable; pools answer for themselves. */
 static bool accountable(const struct quire *q, unsigned long flags)
 {
+	if (flags & VM_HUGETLB)
+		return false;
 	if ((flags & VM_NORESERVE) && q->space->overcommit_memory != 2)
 		return false;
 	return (flags & (VM_SHARED | VM_WRITE)) == VM_WRITE;
@@ -112,6 +115,8 @@ static void remove_vma(struct quire *q, struct mm_struct *mm, struct vm_area_str
 	update_hiwater_vm(mm);
 	vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 	unlink_anon_vmas(q, vma);
+	if (is_vm_hugetlb_page(vma))
+		hugetlb_vm_close(q, vma);
 	vma_unlink(q, mm, vma);
 	vm_area_free(q, vma);
 }
@@ -170,24 +175,25 @@ void exit_mmap(struct quire *q, struct mm_struct *mm)
 
 /* ---- mmap ------------------------------------------------------------------------ */
 
-static u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags)
+static u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 align)
 {
+	u64 room = len + align - PAGE_SIZE;
 	struct vm_area_struct *vma;
 
-	if (len > TASK_SIZE)
+	if (len > TASK_SIZE || room > TASK_SIZE)
 		return (u64)-ENOMEM;
 	if (flags & MAP_FIXED)
-		return IS_ALIGNED(addr, PAGE_SIZE) && addr <= TASK_SIZE - len ? addr : (u64)-EINVAL;
-	addr = PAGE_ALIGN(addr);
+		return IS_ALIGNED(addr, align) && addr <= TASK_SIZE - len ? addr : (u64)-EINVAL;
+	addr = ALIGN(addr, align);
 	if (addr >= MMAP_MIN_ADDR && addr <= TASK_SIZE - len) {
 		vma = find_vma(mm, addr);
 		if ((!vma || addr + len <= vm_start_gap(vma)))
 			return addr;
 	}
-	addr = unmapped_area_topdown(mm, len, MMAP_MIN_ADDR, mm->mmap_base);
+	addr = unmapped_area_topdown(mm, room, MMAP_MIN_ADDR, mm->mmap_base);
 	if (!addr)
-		addr = unmapped_area_topdown(mm, len, MMAP_MIN_ADDR, TASK_SIZE);
-	return addr ? addr : (u64)-ENOMEM;
+		addr = unmapped_area_topdown(mm, room, MMAP_MIN_ADDR, TASK_SIZE);
+	return addr ? ALIGN_DOWN(addr + align - PAGE_SIZE, align) : (u64)-ENOMEM;
 }
 
 static long calc_vm_flags(const struct quire *q, int prot, int flags, const struct file *file)
@@ -272,17 +278,39 @@ static struct file *shared_anon_file(struct quire *q, struct mm_struct *mm, u64 
 	return shmem_file_setup(q, "dev/zero", len);
 }
 
+/* Under mmap_lock: a new area of huge pages gets its promises, or goes again. */
+static int map_hugetlb(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, struct hstate *h)
+{
+	int err = hugetlb_file_mmap(q, find_vma(mm, addr), h);
+
+	if (err)
+		(void)munmap_locked(q, mm, addr, addr + len);
+	return err;
+}
+
 u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, int flags,
 	    struct file *file, unsigned long pgoff)
 {
 	long vm_flags = calc_vm_flags(q, prot, flags, file);
 	struct file *shared = NULL;
+	struct hstate *h = NULL;
+	u64 align = PAGE_SIZE;
 	int err = 0;
 
-	len = PAGE_ALIGN(len);
+	if (!file && (flags & MAP_HUGETLB)) {
+		h = hstate_of_mmap(q, flags);
+		if (!h)
+			return (u64)-EINVAL;
+		align = huge_page_size(h);
+	}
+	len = ALIGN(len, align);
 	if (!len || vm_flags < 0)
 		return len ? (u64)vm_flags : (u64)-EINVAL;
-	if (!file && (vm_flags & VM_SHARED)) {
+	if (h)
+		vm_flags = (vm_flags | (long)VM_HUGETLB) & ~(long)VM_LOCKED;
+	else
+		vm_flags |= (long)mm->def_flags;
+	if (!file && !h && (vm_flags & VM_SHARED)) {
 		shared = file = shared_anon_file(q, mm, len, (unsigned long)vm_flags);
 		if (IS_ERR_OR_NULL(file))
 			return (u64)-ENOMEM;
@@ -290,20 +318,23 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 		pgoff = 0;
 	}
 	down_write(q, &mm->mmap_lock);
-	addr = get_unmapped_area(mm, addr, len, flags);
+	addr = get_unmapped_area(mm, addr, len, flags, align);
 	if (!IS_ERR_VALUE(addr) && (flags & MAP_FIXED))
 		err = munmap_locked(q, mm, addr, addr + len);
 	if (!IS_ERR_VALUE(addr) && !err) {
 		if (!file)
-			pgoff = addr >> PAGE_SHIFT;
+			pgoff = h ? 0 : addr >> PAGE_SHIFT;
 		err = mmap_region(q, mm, addr, len, (unsigned long)vm_flags, file, pgoff, NULL);
+		if (!err && h)
+			err = map_hugetlb(q, mm, addr, len, h);
 	}
 	up_write(q, &mm->mmap_lock);
 	if (shared)
 		fput(q, shared);
 	if (err)
 		return (u64)err;
-	if (!IS_ERR_VALUE(addr) && (flags & (MAP_POPULATE | MAP_LOCKED)))
+	if (!IS_ERR_VALUE(addr) &&
+	    ((flags & (MAP_POPULATE | MAP_LOCKED)) || (vm_flags & (long)VM_LOCKED)))
 		populate_range(q, mm, addr, addr + len);
 	return addr;
 }
@@ -311,7 +342,7 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 /* Grows or shrinks the heap; the new end, or the old one when it can't. */
 u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 {
-	u64 old, new = PAGE_ALIGN(brk);
+	u64 old, new = PAGE_ALIGN(brk), from = 0, to = 0;
 	struct vm_area_struct *next;
 	int err = 0;
 
@@ -326,14 +357,20 @@ u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 		if (next && new + PAGE_SIZE > vm_start_gap(next))
 			goto out;
 		err = mmap_region(q, mm, old, new - old,
-				  VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC, NULL,
-				  old >> PAGE_SHIFT, "[heap]");
+				  VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
+					  mm->def_flags,
+				  NULL, old >> PAGE_SHIFT, "[heap]");
 	}
 	if (!err)
 		mm->brk = brk;
+	if (!err && new > old && (mm->def_flags & VM_LOCKED)) {
+		from = old;
+		to = new;
+	}
 out:
 	brk = mm->brk;
 	up_write(q, &mm->mmap_lock);
+	populate_range(q, mm, from, to);
 	return brk;
 }
 
@@ -374,6 +411,10 @@ static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 s
 	u64 keep = PTE_PFN_MASK | _PAGE_DIRTY | _PAGE_ACCESSED | _PAGE_SPECIAL;
 	pte_t *pmdp;
 
+	if (is_vm_hugetlb_page(vma)) {
+		hugetlb_change_protection(q, vma, start, end);
+		return;
+	}
 	spin_lock(q, &vma->vm_mm->page_table_lock);
 	if (vma->vm_flags & VM_WRITE)
 		keep |= _PAGE_RW; /* what could be written still can */
@@ -440,6 +481,9 @@ static int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_s
 {
 	unsigned long old = vma->vm_flags;
 
+	/* What is of a pool never leaves: it is not locked, nor counted as such. */
+	if (is_vm_hugetlb_page(vma))
+		flags &= ~VM_LOCKED;
 	if ((flags & VM_WRITE) && !(old & VM_ACCOUNT) && accountable(q, flags)) {
 		if (vm_enough_memory(q, mm, vma_pages(vma)))
 			return -ENOMEM;
@@ -487,8 +531,10 @@ int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int p
 			    (prot & PROT_EXEC ? VM_EXEC : 0);
 	int err;
 
+	if (IS_ALIGNED(start, PAGE_SIZE) && !len)
+		return 0;
 	if (bad_range(start, len))
-		return -EINVAL;
+		return len > TASK_SIZE ? -ENOMEM : -EINVAL;
 	down_write(q, &mm->mmap_lock);
 	err = change_range(q, mm, start, start + PAGE_ALIGN(len), VM_ACCESS_FLAGS, set);
 	up_write(q, &mm->mmap_lock);
@@ -499,6 +545,11 @@ int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool loc
 {
 	int err;
 
+	/* Whole pages around the range, unlike the others' calls. */
+	len = PAGE_ALIGN(len + (start & ~PAGE_MASK));
+	start &= PAGE_MASK;
+	if (!len)
+		return 0;
 	if (bad_range(start, len))
 		return -EINVAL;
 	lru_add_drain(q); /* what is still in our batch can be moved */
@@ -508,6 +559,51 @@ int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool loc
 	if (!err && lock)
 		populate_range(q, mm, start, start + PAGE_ALIGN(len));
 	return err;
+}
+
+/* Area by area: what can't be brought in is passed over. */
+static void populate_all(struct quire *q, struct mm_struct *mm)
+{
+	u64 start = 0, end = 0;
+
+	for (;;) {
+		struct vm_area_struct *vma;
+
+		down_read(q, &mm->mmap_lock);
+		vma = find_vma(mm, end);
+		if (vma) {
+			start = vma->vm_start;
+			end = vma->vm_end;
+		}
+		up_read(q, &mm->mmap_lock);
+		if (!vma)
+			return;
+		populate_range(q, mm, start, end);
+	}
+}
+
+int do_mlockall(struct quire *q, struct mm_struct *mm, int flags)
+{
+	unsigned long set = flags & MCL_CURRENT ? VM_LOCKED : 0;
+
+	if ((flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+		return -EINVAL;
+	lru_add_drain(q);
+	down_write(q, &mm->mmap_lock);
+	mm->def_flags = flags & MCL_FUTURE ? VM_LOCKED : 0;
+	if (!flags || set) {
+		struct vm_area_struct *vma = find_vma(mm, 0);
+
+		/* Errors leave areas as they are; nobody hears of them. */
+		while (vma) {
+			(void)set_vma_flags(q, mm, vma, (vma->vm_flags & ~VM_LOCKED) | set);
+			vma = vma_merge_around(q, mm, vma)->vm_next;
+		}
+	}
+	up_write(q, &mm->mmap_lock);
+	if (set && !(flags & MCL_ONFAULT))
+		populate_all(q, mm);
+	return 0;
 }
 
 /* madvise() that changes flags of areas only. */

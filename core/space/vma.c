@@ -16,7 +16,7 @@
  * page_table_lock.  Changes of an area's bounds also hold its reverse map's
  * lock, so a walker there sees the old or the new bounds.
  */
-#include "space/internal.h"
+#include "space/hugetlb.h"
 
 _Static_assert(sizeof(struct vm_area_struct) <= SLAB_SIZE_vm_area_struct, "fits Linux's size");
 
@@ -312,13 +312,18 @@ int vma_grow_down(struct quire *q, struct vm_area_struct *vma, u64 addr)
 int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma, u64 addr,
 	      bool new_below)
 {
-	struct vm_area_struct *new = vm_area_dup(q, vma);
 	unsigned long pgoff = linear_page_index(vma, addr);
+	struct vm_area_struct *new;
 	int err;
 
+	if (is_vm_hugetlb_page(vma) && !IS_ALIGNED(addr, huge_page_size(hstate_vma(vma))))
+		return -EINVAL;
+	new = vm_area_dup(q, vma);
 	if (!new)
 		return -ENOMEM;
 	err = anon_vma_clone(q, new, vma);
+	if (!err && is_vm_hugetlb_page(vma)) /* then there was nothing to clone */
+		err = hugetlb_vm_open(q, new, vma, false);
 	if (err) {
 		vm_area_free(q, new);
 		return err;
@@ -342,7 +347,7 @@ static bool may_merge(const struct vm_area_struct *vma, unsigned long flags,
 		      const struct file *file, const char *name)
 {
 	return vma->vm_flags == flags && vma->vm_file == file && vma->name == name &&
-	       !(flags & VM_GROWSDOWN);
+	       !(flags & (VM_GROWSDOWN | VM_HUGETLB));
 }
 
 /* Linux's is_mergeable_anon_vma(): the same, or one has none and the other has

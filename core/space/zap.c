@@ -11,7 +11,7 @@
  *
  * At each point where it may yield, counters agree with the tables.
  */
-#include "space/internal.h"
+#include "space/hugetlb.h"
 
 #define ZAP_BATCH   64
 #define ZAP_DIRTY   1UL
@@ -193,7 +193,10 @@ void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u6
 	struct zap zap = {.mm = vma->vm_mm};
 
 	update_hiwater_rss(vma->vm_mm);
-	zap_range(q, &zap, vma, start, end, true);
+	if (unlikely(is_vm_hugetlb_page(vma)))
+		hugetlb_unmap_range(q, vma, start, end, NULL);
+	else
+		zap_range(q, &zap, vma, start, end, true);
 }
 
 /* Gives empty tables of [start, end) back; nobody may be walking there. */

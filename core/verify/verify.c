@@ -77,6 +77,7 @@ u64 quire_verify(struct quire *q, void (*report)(void *ctx, const char *line), v
 	if (q->space) {
 		verify_space(&v);
 		verify_tasks(&v);
+		verify_hugetlb(&v);
 	}
 	return v.nr_broken;
 }

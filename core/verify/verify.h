@@ -40,5 +40,6 @@ void verify_cache(struct verify *v); /* trees, dirty counts, inodes, dentries */
 void verify_swap(struct verify *v);  /* swap map = entries + cache; zswap's bytes */
 void verify_space(struct verify *v); /* VMAs, tables, map counts, rmaps, rss */
 void verify_tasks(struct verify *v);
+void verify_hugetlb(struct verify *v);
 
 #endif

@@ -23,7 +23,7 @@
  * anon_vma, or linked to its mapping.
  */
 #include "verify/verify.h"
-#include "space/internal.h"
+#include "space/hugetlb.h"
 
 #define MAX_REPORTS 20 /* of one kind in one address space */
 
@@ -196,7 +196,7 @@ struct walk {
 	struct mm_struct *mm;
 	struct vm_area_struct *vma; /* the first that ends above addr */
 	long rss[NR_MM_COUNTERS];
-	long tables;
+	long tables, hugetlb;
 	unsigned int reports;
 	struct sums *entries;
 };
@@ -299,6 +299,36 @@ static void check_huge(struct walk *w, struct vm_area_struct *vma, u64 addr, pte
 		bad_entry(w, addr, "maps an anonymous page that can't find it");
 }
 
+/* An entry that maps a page of a pool; level is its own. */
+static void check_hugetlb(struct walk *w, struct vm_area_struct *vma, u64 addr, pte_t pte,
+			  int level)
+{
+	const struct quire *q = w->v->q;
+	const struct hstate *h;
+	struct page *page;
+
+	if (!vma->hugetlb) {
+		bad_entry(w, addr, "lies in an area of huge pages without a file");
+		return;
+	}
+	h = hstate_vma(vma);
+	if (hugetlb_level(h) != level || pte_pfn(pte) + pages_per_huge_page(h) > q->max_pfn) {
+		bad_entry(w, addr, "maps a page of another size, or frames that do not exist");
+		return;
+	}
+	page = pfn_to_page(q, pte_pfn(pte));
+	if (!page_has_dtor(page, HUGETLB_PAGE_DTOR) || compound_order(page) != h->order) {
+		bad_entry(w, addr, "maps a page that is of no pool");
+		return;
+	}
+	add_hash(w->entries, WHOLE | pte_pfn(pte), 1);
+	w->hugetlb += (long)pages_per_huge_page(h);
+	if (pte_write(pte) && !(vma->vm_flags & VM_WRITE))
+		bad_entry(w, addr, "may be written, its area may not");
+	if (page->index != hugetlb_index(vma, addr))
+		bad_entry(w, addr, "maps a page whose index leads elsewhere");
+}
+
 static bool find_area(struct walk *w, u64 addr)
 {
 	while (w->vma && w->vma->vm_end <= addr)
@@ -362,9 +392,15 @@ static void check_table(struct walk *w, u64 table_pfn, int level, u64 addr)
 		used++;
 		if (level == 1) {
 			check_leaf(w, addr, entries[i]);
-		} else if (unlikely(level == 2 && pmd_leaf(entries[i]))) {
+		} else if (unlikely(level <= 3 && pmd_leaf(entries[i]))) {
+			bool found = find_area(w, addr);
+
+			if (found && is_vm_hugetlb_page(w->vma)) {
+				check_hugetlb(w, w->vma, addr, entries[i], level);
+				continue;
+			}
 			huge++;
-			if (find_area(w, addr))
+			if (found)
 				check_huge(w, w->vma, addr, entries[i]);
 		} else {
 			check_table(w, pte_pfn(entries[i]), level - 1, addr);
@@ -388,6 +424,9 @@ static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *en
 		if (w.rss[i] != mm->rss_stat[i])
 			broken(v, "space: mm %lu counts %ld %s entries, has %ld", mm->context_id,
 			       mm->rss_stat[i], names[i], w.rss[i]);
+	if (w.hugetlb != mm->hugetlb_usage)
+		broken(v, "space: mm %lu counts %ld frames of pools, maps %ld", mm->context_id,
+		       mm->hugetlb_usage, w.hugetlb);
 	/* The root counts for no one, as in Linux. */
 	if ((w.tables - 1) * (long)PAGE_SIZE != mm->pgtables_bytes)
 		broken(v, "space: mm %lu counts %ld bytes of tables, has %ld", mm->context_id,
@@ -433,7 +472,10 @@ static void sum_mapcounts(const struct quire *q, u64 first, u64 last, struct sum
 		if (count)
 			add_hash(s, pfn, (u64)(s64)count);
 		head = compound_head(page);
-		if (unlikely(PageTransHuge(head))) {
+		if (unlikely(page_has_dtor(head, HUGETLB_PAGE_DTOR))) {
+			if (head == page && compound_mapcount(head))
+				add_hash(s, WHOLE | pfn, (u64)(s64)compound_mapcount(head));
+		} else if (unlikely(PageTransHuge(head))) {
 			whole = compound_mapcount(head);
 			if (whole && head == page)
 				add_hash(s, WHOLE | pfn, (u64)(s64)whole);
@@ -456,9 +498,8 @@ static void sum_table(const struct quire *q, u64 table_pfn, int level, u64 first
 		if (pte_none(entries[i]))
 			continue;
 		if (level > 1 && pmd_leaf(entries[i])) {
-			if (level == 2 && !pte_special(entries[i]) &&
-			    pte_pfn(entries[i]) >= first && pte_pfn(entries[i]) <= last &&
-			    PageTransHuge(pfn_to_page(q, pte_pfn(entries[i]))))
+			if (!pte_special(entries[i]) && pte_pfn(entries[i]) >= first &&
+			    pte_pfn(entries[i]) <= last)
 				add_hash(s, WHOLE | pte_pfn(entries[i]), 1);
 		} else if (level > 1)
 			sum_table(q, pte_pfn(entries[i]), level - 1, first, last, s);

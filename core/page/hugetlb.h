@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pools of huge pages: 2 MiB and 1 GiB, taken from the buddy allocator ahead of
+ * need and given to nobody but hugetlb mappings (Linux's hugetlb.c).
+ *
+ * A pool counts, of its pages in all (nr), those that nobody uses (free), those
+ * of the free that mappings have been promised (resv), and those above what the
+ * administrator asked for (surplus), which go back as soon as they are free.
+ */
+#ifndef QUIRE_PAGE_HUGETLB_H
+#define QUIRE_PAGE_HUGETLB_H
+
+#include "base/wait.h"
+#include "page/pgtable.h"
+
+#define HUGE_MAX_HSTATE 2
+#define GIGANTIC_ORDER	18
+#define PUD_SHIFT	30
+#define NUMA_NO_NODE	(-1)
+
+/* Bits of the head's private. */
+enum { HPG_restore_reserve, HPG_temporary };
+
+struct hstate {
+	struct mutex resize_lock; /* one change of the pool's size at a time */
+	unsigned int order;
+	unsigned int next_nid_to_alloc, next_nid_to_free;
+	unsigned long max_huge_pages; /* what was asked for and could be had */
+	unsigned long nr_huge_pages, free_huge_pages, resv_huge_pages, surplus_huge_pages;
+	unsigned long nr_overcommit_huge_pages;
+	struct list_head hugepage_activelist;
+	struct list_head hugepage_freelists[QUIRE_MAX_NODES];
+	unsigned int nr_huge_pages_node[QUIRE_MAX_NODES], free_huge_pages_node[QUIRE_MAX_NODES],
+		surplus_huge_pages_node[QUIRE_MAX_NODES];
+};
+
+struct hugetlb_floor {
+	struct spinlock lock;			/* LOCK_HUGETLB: all that hstates count and list */
+	struct hstate hstates[HUGE_MAX_HSTATE]; /* 1 GiB, 2 MiB, in Linux's order */
+};
+
+static inline struct hstate *default_hstate(const struct quire *q)
+{
+	return &q->page->hugetlb->hstates[1];
+}
+
+#define for_each_hstate(q, h)                                \
+	for (struct hstate *h = (q)->page->hugetlb->hstates; \
+	     h < (q)->page->hugetlb->hstates + HUGE_MAX_HSTATE; h++)
+
+static inline unsigned long huge_page_size(const struct hstate *h)
+{
+	return PAGE_SIZE << h->order;
+}
+static inline unsigned int huge_page_shift(const struct hstate *h)
+{
+	return h->order + PAGE_SHIFT;
+}
+static inline unsigned long pages_per_huge_page(const struct hstate *h)
+{
+	return 1UL << h->order;
+}
+static inline bool hstate_is_gigantic(const struct hstate *h)
+{
+	return h->order >= MAX_ORDER;
+}
+
+/* The pool of a size; NULL: there is none. */
+struct hstate *size_to_hstate(struct quire *q, u64 bytes);
+struct hstate *page_hstate(struct quire *q, const struct page *head);
+
+/* The page floor's part at boot: empty pools. */
+int hugetlb_init(struct quire *q);
+
+/*
+ * Makes the pool (nid < 0) or its part of a node as large as asked, as far as
+ * memory allows, or as small as what is in use or promised allows.  Pages are
+ * taken from, and given back to, the nodes of the mask in turn (NULL: all that
+ * have memory).  May sleep, reclaim and compact.  Linux: set_max_huge_pages().
+ */
+int set_max_huge_pages(struct quire *q, struct hstate *h, unsigned long count, int nid,
+		       const nodemask_t *nodes_allowed);
+/* nr_overcommit_hugepages; -EINVAL for gigantic pages. */
+int set_overcommit_huge_pages(struct quire *q, struct hstate *h, unsigned long count);
+
+/*
+ * Promises delta pages (or takes the promise of -delta back); pages that lack are
+ * had from the buddy as far as overcommitting is allowed.  allowed: pages of the
+ * nodes that the asking task may use.  0 or -ENOMEM.  May sleep.
+ */
+int hugetlb_acct_memory(struct quire *q, struct hstate *h, long delta, const nodemask_t *allowed);
+
+/*
+ * A page of the pool for a fault: from node nid on, within nodes (NULL: all).
+ * reserved: the mapping was promised one.  Else only what is promised to nobody,
+ * or a surplus page.  NULL: none left.  The page has one reference.
+ */
+struct page *hugetlb_alloc(struct quire *q, struct hstate *h, unsigned int nid,
+			   const nodemask_t *nodes, bool reserved);
+/* The page is part of a mapping now: when it is freed its promise is used up. */
+static inline void hugetlb_commit(struct page *head)
+{
+	head->private &= ~BIT(HPG_restore_reserve);
+}
+
+/* Frames in all pools: not for anything else (CommitLimit, meminfo). */
+unsigned long hugetlb_total_pages(const struct quire *q);
+
+/* 2^order contiguous frames above the buddy's orders, all free now: the first,
+ * each with one reference; NULL: there are none. */
+struct page *alloc_contig_pages(struct quire *q, unsigned long nr_pages, unsigned int nid,
+				const nodemask_t *nodes);
+
+#endif
