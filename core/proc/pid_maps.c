@@ -501,7 +501,7 @@ static void numa_hugetlb(struct quire *q, const struct vm_area_struct *vma, stru
 		const pte_t *ptep = hugetlb_pte(q, vma, addr);
 
 		if (ptep && !pte_none(*ptep))
-			numa_pte(q, *ptep & ~_PAGE_SPECIAL, md);
+			numa_pte(q, *ptep & ~_PAGE_PSE, md);
 	}
 }
 
