@@ -236,6 +236,9 @@ static int split_locked(struct quire *q, struct page *head, struct list_head *li
 	/* Mapped, so areas are chained to it: it can't go. */
 	root = page_anon_vma(head)->root;
 	spin_lock(q, &root->lock);
+	/* Linux unmaps its pages here, which puts it on the queue; it comes off
+	 * again if the split succeeds. */
+	deferred_split_huge_page(q, head);
 	page_split_pmds(q, head);
 	frozen = freeze_for_split(q, head);
 	if (frozen)

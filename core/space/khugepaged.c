@@ -23,8 +23,8 @@
 
 _Static_assert(sizeof(struct khugepaged_mm_slot) <= SLAB_SIZE_mm_slot, "fits Linux's size");
 
-#define SCAN_PTE_NS	 4 /* looking at an entry */
-#define COLLAPSE_COPY_NS (150 * (u64)HPAGE_PMD_NR)
+#define SCAN_PTE_NS	 4			   /* looking at an entry */
+#define COLLAPSE_COPY_NS (718 * (u64)HPAGE_PMD_NR) /* cleared, then copied into */
 #define DEFAULT_SCAN_MS	 10000
 #define DEFAULT_ALLOC_MS 60000
 
