@@ -65,9 +65,10 @@ int memblock_reserve(struct quire *q, u64 base, u64 size, unsigned int nid)
 	return memblock_insert(&q->node->memblock->reserved, base, size, nid);
 }
 
-void memblock_free(struct quire *q, u64 base, u64 size)
+/* Takes [base, base + size) out of a table; what is left of a range on both
+ * sides stays. */
+static void memblock_cut(struct quire *q, struct memblock_type *type, u64 base, u64 size)
 {
-	struct memblock_type *type = &q->node->memblock->reserved;
 	u64 end = base + size;
 
 	for (unsigned int i = 0; i < type->cnt;) {
@@ -79,12 +80,24 @@ void memblock_free(struct quire *q, u64 base, u64 size)
 		}
 		type->cnt--;
 		memmove(r, r + 1, (type->cnt - i) * sizeof(*r));
-		/* What is left of it on both sides. */
 		if (old.base < base)
-			BUG_ON(q, memblock_reserve(q, old.base, base - old.base, old.nid));
+			BUG_ON(q, memblock_insert(type, old.base, base - old.base, old.nid));
 		if (region_end(&old) > end)
-			BUG_ON(q, memblock_reserve(q, end, region_end(&old) - end, old.nid));
+			BUG_ON(q, memblock_insert(type, end, region_end(&old) - end, old.nid));
 	}
+}
+
+void memblock_free(struct quire *q, u64 base, u64 size)
+{
+	memblock_cut(q, &q->node->memblock->reserved, base, size);
+}
+
+int memblock_remove(struct quire *q, u64 base, u64 size)
+{
+	if (q->node->memblock->memory.cnt == MEMBLOCK_REGIONS)
+		return -ENOSPC;
+	memblock_cut(q, &q->node->memblock->memory, base, size);
+	return 0;
 }
 
 /* The highest taken range that overlaps [base, end), or NULL. */

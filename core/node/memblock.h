@@ -38,6 +38,8 @@ int memblock_reserve(struct quire *q, u64 base, u64 size, unsigned int nid);
 /* Takes [base, base + size) out of what is reserved, where it is.  Boot memory
  * itself does not use it again: it is for what goes to the buddy late. */
 void memblock_free(struct quire *q, u64 base, u64 size);
+/* The same of what exists, for memory that goes offline.  -ENOSPC. */
+int memblock_remove(struct quire *q, u64 base, u64 size);
 
 /*
  * size_bytes of zeroed memory of node nid (others if it has none), aligned to

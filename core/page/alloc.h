@@ -122,6 +122,15 @@ void memblock_free_all(struct quire *q);
 void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages);
 
 /*
+ * Memory hotplug, for reclaim/memory_hotplug.c: [pfn, pfn + nr) of one zone, whose
+ * pages are all the caller's, is memory no longer; and is memory again, all of it
+ * free.  Marks are not computed anew: init_per_zone_wmark_min() does that.
+ * -ENOSPC: there are too many ranges.
+ */
+int offline_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages);
+int online_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages);
+
+/*
  * Gives a zone the next of its deferred pages: whole sections, until there are
  * 2^order pages more, and sets watermarks and reserves anew.  False when it has
  * none left.  Takes zone->lock.  Linux: deferred_grow_zone().
@@ -171,9 +180,12 @@ void drain_local_pages(struct quire *q, struct zone *zone);
  * scale factor and lowmem_reserve_ratio; called by sysctls. */
 void setup_per_zone_wmarks(struct quire *q);
 void setup_per_zone_lowmem_reserve(struct quire *q);
+unsigned int calculate_normal_threshold(const struct quire *q, const struct zone *zone);
 /* The sizes of per-CPU lists alone: percpu_pagelist_high_fraction changed. */
 void setup_per_zone_pagesets(struct quire *q);
 void calculate_min_free_kbytes(struct quire *q);
+/* min_free_kbytes, marks and reserves from what zones manage now. */
+void init_per_zone_wmark_min(struct quire *q);
 /* Huge pages on demand want pageblocks free: raises min_free_kbytes as
  * khugepaged does when it starts, and with it the watermarks. */
 void set_recommended_min_free_kbytes(struct quire *q);

@@ -189,6 +189,41 @@ void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages)
 	}
 }
 
+static void change_zone(struct quire *q, struct zone *zone, long nr)
+{
+	zone->present_pages += (unsigned long)nr;
+	zone->managed_pages += (unsigned long)nr;
+	zone->zone_pgdat->node_present_pages += (unsigned long)nr;
+	q->node->totalram_pages += (unsigned long)nr;
+}
+
+int offline_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages)
+{
+	int err = memblock_remove(q, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT);
+
+	if (err)
+		return err;
+	spin_lock(q, &zone->lock);
+	/* As boot leaves frames that are not there. */
+	memset(pfn_to_page(q, pfn), 0, nr_pages * sizeof(struct page));
+	change_zone(q, zone, -(long)nr_pages);
+	spin_unlock(q, &zone->lock);
+	return 0;
+}
+
+int online_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages)
+{
+	int err = memblock_add(q, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT, zone_to_nid(zone));
+
+	if (err)
+		return err;
+	spin_lock(q, &zone->lock);
+	change_zone(q, zone, (long)nr_pages);
+	free_edge(q, zone, pfn, pfn + nr_pages);
+	spin_unlock(q, &zone->lock);
+	return 0;
+}
+
 bool deferred_grow_zone(struct quire *q, struct zone *zone, unsigned int order)
 {
 	u64 seen = HOT_LOAD(&zone->first_deferred_pfn);

@@ -74,6 +74,5 @@ static inline bool pcp_allowed_order(unsigned int order)
 /* watermark.c */
 bool zone_watermark_fast(const struct zone *z, unsigned int order, unsigned long mark,
 			 int highest_zoneidx, unsigned int alloc_flags, gfp_t gfp);
-void init_per_zone_wmark_min(struct quire *q);
 
 #endif

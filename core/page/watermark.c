@@ -233,9 +233,27 @@ void set_recommended_min_free_kbytes(struct quire *q)
 	setup_per_zone_wmarks(q);
 }
 
+/* What a CPU's part of a counter may reach in Linux before it is folded in;
+ * Quire's counters are exact, the number is that of Linux's formula. */
+unsigned int calculate_normal_threshold(const struct quire *q, const struct zone *zone)
+{
+	unsigned long mem = zone->managed_pages >> (27 - PAGE_SHIFT);
+	unsigned int cpus = ilog2(q->nr_cpus) + 1;
+
+	return min(125u, 2 * cpus * (1 + (mem ? ilog2(mem) + 1 : 0)));
+}
+
+static void refresh_zone_stat_thresholds(struct quire *q)
+{
+	for_each_node (q, nid)
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) zone->stat_threshold =
+			calculate_normal_threshold(q, zone);
+}
+
 void init_per_zone_wmark_min(struct quire *q)
 {
 	calculate_min_free_kbytes(q);
 	setup_per_zone_wmarks(q);
+	refresh_zone_stat_thresholds(q);
 	setup_per_zone_lowmem_reserve(q);
 }

@@ -43,6 +43,8 @@ enum proc_dir_id {
 	DIR_CPUS,
 	DIR_CPU,
 	DIR_TOPOLOGY,
+	DIR_MEMORY_BLOCKS,
+	DIR_MEMORY_BLOCK,
 	DIR_KERNEL,
 	DIR_MM,
 	DIR_THP,
@@ -158,7 +160,8 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_debug_dir, sysfs_debug_zswap_dir, sysfs_extfrag_dir, sysfs_slabs_dir, sysfs_slab_dir,
 	sysfs_modules_dir, sysfs_module_zswap_dir, sysfs_zswap_params_dir, sysfs_fs_dir,
 	sysfs_nodes_dir, sysfs_node_dir, sysfs_node_huge_dir, sysfs_node_huge_2m_dir,
-	sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir, sysfs_topology_dir, cgroup_dir;
+	sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir, sysfs_topology_dir,
+	sysfs_memory_blocks_dir, sysfs_memory_block_dir, cgroup_dir;
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {

@@ -327,6 +327,7 @@ PROC_DIR_TABLE(sysfs_topology_dir, topology_defs);
 
 static const struct proc_def dev_system_defs[] = {
 	DEF_DIR("cpu", DIR_CPUS),
+	DEF_DIR("memory", DIR_MEMORY_BLOCKS),
 	DEF_DIR("node", DIR_NODES),
 };
 PROC_DIR_TABLE(sysfs_dev_system_dir, dev_system_defs);

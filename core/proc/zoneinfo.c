@@ -61,25 +61,20 @@ static void put_marks(struct text *t, const struct zone *zone)
 	text_putc(t, ')');
 }
 
-static unsigned int fls(unsigned long v)
-{
-	return v ? ilog2(v) + 1 : 0;
-}
-
-/* What a CPU's part of a counter may reach in Linux before it is folded in;
- * Quire's counters are exact, the number is that of Linux's formula. */
+/* The threshold of a zone's counters.  Zones with a percpu_drift_mark (those
+ * where a sum may hide that a mark was passed, and all once a second CPU came up
+ * before there were marks) follow kswapd's sleep, the others are as last computed
+ * (set_pgdat_percpu_threshold(), refresh_zone_stat_thresholds()). */
 static unsigned int stat_threshold(const struct quire *q, const struct zone *zone)
 {
-	unsigned long mem = zone->managed_pages >> (27 - PAGE_SHIFT);
 	unsigned long step = zone->_watermark[WMARK_LOW] - zone->_watermark[WMARK_MIN];
-	unsigned int threshold = min(125u, 2 * fls(q->nr_cpus) * (1 + fls(mem)));
+	unsigned int threshold = zone->stat_threshold;
 
-	/* Zones with a percpu_drift_mark: those where a sum may hide that a mark
-	 * was passed, and all once a second CPU came up before there were marks. */
-	if (HOT_LOAD(&zone->zone_pgdat->stat_pressure) &&
-	    (q->nr_cpus > 1 || threshold * q->nr_cpus > step))
+	if (q->nr_cpus == 1 && threshold <= step)
+		return threshold;
+	if (HOT_LOAD(&zone->zone_pgdat->stat_pressure))
 		return (unsigned int)clamp(step / q->nr_cpus, 1UL, 125UL);
-	return threshold;
+	return calculate_normal_threshold(q, zone);
 }
 
 static void put_pagesets(struct quire *q, struct text *t, const struct zone *zone)

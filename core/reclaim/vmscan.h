@@ -40,6 +40,7 @@ struct reclaim_floor {
 	unsigned int compaction_proactiveness, compact_unevictable_allowed;
 	u64 stall_ns; /* time tasks spent in direct reclaim */
 	unsigned long nr_direct_stalls;
+	unsigned long *offline_blocks; /* memory_hotplug.c: a bit each; NULL: none */
 };
 
 int reclaim_init(struct quire *q); /* registers with page, group and cache; starts kswapds */
