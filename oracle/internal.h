@@ -69,7 +69,8 @@ struct oracle_disk {
 	unsigned int dev;
 	u64 bytes;
 	struct backing_dev *bdi;
-	bool on; /* swap */
+	bool on; /* swap: an area of the name it had then */
+	char area[48];
 };
 
 struct mount {

@@ -424,6 +424,13 @@ static void panicked(void *run, const char *message)
 	r->panicked = true;
 }
 
+#ifdef QUIRE_DEBUG
+static void tell_broken(void *err, const char *line)
+{
+	fprintf(err, "quire: broken: %s\n", line);
+}
+#endif
+
 static void free_run(struct run *r)
 {
 	if (r->m)
@@ -461,6 +468,10 @@ int oracle_run(const struct oracle_script *s, const char *kernel, FILE *out, FIL
 	model_on_panic(r->m, panicked, r);
 	model_call(r->m, NULL, driver_main, r);
 	status = r->failed || r->panicked;
+#ifdef QUIRE_DEBUG
+	if (!r->panicked && quire_verify(r->q, tell_broken, err))
+		status = 1;
+#endif
 	if (r->failed)
 		fprintf(err, "%s: the machine is too small for what it starts with\n", s->path);
 	if (r->panicked)

@@ -101,6 +101,7 @@ static int do_swapon(struct run *r, const struct oracle_cmd *c)
 	err = swapon(r->q, d->bdi, 0, bytes >> PAGE_SHIFT,
 		     (c->has & BIT(KEY_PRIO)) ? (int)c->prio : -1, d->path, false);
 	d->on = !err;
+	snprintf(d->area, sizeof(d->area), "%s", d->path);
 	return err;
 }
 
@@ -108,9 +109,11 @@ static int do_swapoff(struct run *r, const struct oracle_cmd *c)
 {
 	struct oracle_disk *d = find_disk(r, c->word ? c->word : "swap0");
 
-	if (!d || !d->on)
-		return -EINVAL;
-	return -EINVAL;
+	int err = d && d->on ? swapoff(r->q, d->area) : -EINVAL;
+
+	if (!err)
+		d->on = false;
+	return err;
 }
 
 /* ---- mounts --------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ int show_swaps(struct quire *q, __unused const struct proc_entry *e,
 	       __unused const struct proc_def *def, struct text *t)
 {
 	put_lit(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
-	for (unsigned int i = 0; i < q->swap->nr_swapfiles; i++) {
+	for (unsigned int i = 0; i < MAX_SWAPFILES; i++) {
 		const struct swap_info_struct *si = q->swap->info[i];
 		unsigned long size, used;
 		size_t len;
@@ -56,7 +56,7 @@ static u64 device_pages(const struct quire *q, const struct backing_dev *bdi)
 	list_for_each_entry (sb, &q->cache->super_blocks, list)
 		if (sb->bdi == bdi)
 			pages = max(pages, sb->nr_blocks ? sb->nr_blocks : sb->next_block);
-	for (unsigned int i = 0; i < q->swap->nr_swapfiles; i++) {
+	for (unsigned int i = 0; i < MAX_SWAPFILES; i++) {
 		const struct swap_info_struct *si = q->swap->info[i];
 
 		if (si && si->used && si->bdi == bdi)

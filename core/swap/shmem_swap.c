@@ -13,6 +13,7 @@
  *
  * Locks: the page's lock, then i_pages_lock of one tree at a time.
  */
+#include "cache/internal.h"
 #include "swap/internal.h"
 
 static int shmem_writepage(struct quire *q, struct page *page)
@@ -104,6 +105,56 @@ static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsig
 	(void)set_page_dirty(q, page);
 	swap_free(q, entry);
 	return page;
+}
+
+/* The entries of an area in one file's tree: 0, -ENOMEM, -EIO. */
+static int unuse_inode(struct quire *q, struct address_space *m, unsigned int type)
+{
+	unsigned long index;
+	void *value;
+
+	for (;;) {
+		struct page *page = NULL;
+		swp_entry_t entry;
+		bool major;
+
+		spin_lock(q, &m->i_pages_lock);
+		xa_for_each (&m->i_pages, index, value) {
+			entry.val = xa_is_value(value) ? xa_to_value(value) : 0;
+			if (entry.val && swp_type(entry) == type)
+				break;
+		}
+		spin_unlock(q, &m->i_pages_lock);
+		if (!value)
+			return 0;
+		page = shmem_swapin(q, m, index, entry, GFP_HIGHUSER_MOVABLE, &major);
+		if (!IS_ERR(page)) {
+			unlock_page(q, page);
+			put_page(q, page);
+		} else if (PTR_ERR(page) != -EEXIST) {
+			return (int)PTR_ERR(page);
+		}
+		cond_resched(q);
+	}
+}
+
+int shmem_unuse(struct quire *q, unsigned int type)
+{
+	struct super_block *sb;
+	int err = 0;
+
+	list_for_each_entry (sb, &q->cache->super_blocks, list) {
+		struct inode *inode = NULL;
+
+		if (sb->bdi)
+			continue;
+		while (!err && (inode = sb_next_inode(q, sb, inode)) != NULL)
+			if (inode->i_data.swap_backed && inode->i_data.nrexceptional)
+				err = unuse_inode(q, &inode->i_data, type);
+		if (inode)
+			iput(q, inode);
+	}
+	return err;
 }
 
 const struct address_space_operations shmem_aops = {

@@ -107,6 +107,18 @@ int swap_init(struct quire *q);
 int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned long nr_pages,
 	   int prio, const char *name, bool is_file);
 
+/*
+ * swapoff(2), whose middle is space/swapoff.c.  _begin: the area of that name, of
+ * which no slots are given out any more, or NULL; shmem_unuse: what trees of shmem
+ * files have in it comes in (0, -ENOMEM, -EIO); _cache: slots that only the
+ * cache holds are given up; _end: the area goes (done: it is empty), or is
+ * used again.  All but _begin may sleep.
+ */
+struct swap_info_struct *swapoff_begin(struct quire *q, const char *name);
+int shmem_unuse(struct quire *q, unsigned int type);
+void swapoff_cache(struct quire *q, struct swap_info_struct *si);
+void swapoff_end(struct quire *q, struct swap_info_struct *si, bool done);
+
 /* A slot for a locked page, in the swap cache, dirty: false if swap is full or
  * memory for the tree is.  Charges the page's group. */
 bool add_to_swap(struct quire *q, struct page *page);

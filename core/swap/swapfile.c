@@ -32,7 +32,7 @@
  * the cache and above zswap's.  Groups are uncharged and shadows dropped after
  * it was released.
  *
- * Unlike Linux: no clusters of huge pages, no discard, no swapoff; docs/differences.md.
+ * Unlike Linux: no clusters of huge pages, no discard; docs/differences.md.
  */
 #include "base/string.h"
 #include "swap/internal.h"
@@ -587,7 +587,8 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	si = kzalloc(q, sizeof(*si), GFP_KERNEL);
 	if (!si)
 		return -ENOMEM;
-	si->type = q->swap->nr_swapfiles;
+	while (q->swap->info[si->type])
+		si->type++;
 	str_lcpy(si->name, name, sizeof(si->name));
 	si->is_file = is_file;
 	si->bdi = bdi;
@@ -609,6 +610,96 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	pr_info(q, "Adding %luk swap on %s.  Priority:%d extents:1 across:%luk %s%s", kb, name,
 		si->prio, kb, bdi->rotational ? "" : "SS", is_file ? "FS" : "");
 	return 0;
+}
+
+/* ---- switching one off: space/swapoff.c brings the pages in -------------------- */
+
+struct swap_info_struct *swapoff_begin(struct quire *q, const char *name)
+{
+	struct swap_floor *swap = q->swap;
+	struct swap_info_struct *si = NULL;
+
+	spin_lock(q, &swap->avail_lock);
+	for (unsigned int i = 0; i < MAX_SWAPFILES && !si; i++)
+		if (swap->info[i] && swap->info[i]->writeok && str_eq(swap->info[i]->name, name))
+			si = swap->info[i];
+	if (si) {
+		si->writeok = false;
+		list_del(&si->avail_list);
+		swap->total_swap_pages -= si->pages;
+		(void)HOT_SUB(&swap->nr_swap_pages, (long)si->pages);
+		if (si->prio < 0) { /* those that came after it move up */
+			struct swap_info_struct *other;
+
+			list_for_each_entry (other, &swap->avail, avail_list)
+				if (other->prio < si->prio)
+					other->prio++;
+			swap->least_priority++;
+		}
+		/* What is given back meanwhile is free at once. */
+		swap->slot_cache_enabled = false;
+	}
+	spin_unlock(q, &swap->avail_lock);
+	if (si)
+		drain_swap_slots_cache(q);
+	return si;
+}
+
+/* The next slot from offset on that is in use; 0: none. */
+static unsigned long find_next_to_unuse(const struct swap_info_struct *si, unsigned long offset)
+{
+	for (; offset < si->max; offset++) {
+		u8 byte = *swap_map_byte(si, offset);
+
+		if (byte && byte != SWAP_MAP_BAD)
+			return offset;
+	}
+	return 0;
+}
+
+void swapoff_cache(struct quire *q, struct swap_info_struct *si)
+{
+	unsigned long offset = 1;
+
+	while (si->inuse_pages && (offset = find_next_to_unuse(si, offset)) != 0) {
+		struct page *page = find_get_page(q, &si->cache, offset);
+
+		if (page) {
+			struct page *head = compound_head(page);
+
+			lock_page(q, head);
+			wait_on_page_writeback(q, head);
+			(void)try_to_free_swap(q, head);
+			unlock_page(q, head);
+			put_page(q, page);
+		}
+		offset++;
+		cond_resched(q);
+	}
+}
+
+void swapoff_end(struct quire *q, struct swap_info_struct *si, bool done)
+{
+	struct swap_floor *swap = q->swap;
+
+	swap->slot_cache_enabled = true;
+	if (!done) {
+		if (si->prio < 0)
+			si->prio = --swap->least_priority;
+		(void)HOT_ADD(&swap->nr_swap_pages, (long)si->pages);
+		swap->nr_swapfiles--;
+		swap->nr_rotational -= si->bdi->rotational;
+		enable_area(q, si);
+		(void)HOT_SUB(&swap->nr_swap_pages, (long)si->pages);
+		return;
+	}
+	spin_lock(q, &swap->avail_lock);
+	swap->info[si->type] = NULL;
+	swap->nr_swapfiles--;
+	swap->nr_rotational -= si->bdi->rotational;
+	spin_unlock(q, &swap->avail_lock);
+	kfree(q, si->zswap);
+	free_area(q, si);
 }
 
 int swap_init(struct quire *q)

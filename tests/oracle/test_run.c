@@ -106,7 +106,7 @@ static void test_memory(void **state)
 	assert_int_equal(proc_value(out, "s", "A", "minflt"), 10);
 	has(out, "minflt=256 majflt=0 val=256");
 	assert_int_equal(count(out, "minflt=256 majflt=0 val=256"), 2); /* zero pages too */
-	has(out, " val=1024\n"); /* random places */
+	has(out, " val=1024\n");					/* random places */
 	assert_int_equal(proc_value(out, "u", "A", "oom_score_adj"), 200);
 	assert_int_equal(proc_value(out, "u", "B", "oom_score_adj"), 5);
 	assert_int_equal(proc_value(out, "v", "A", "VmLck"), 512);
@@ -210,6 +210,42 @@ static void test_machine(void **state)
 	assert_int_equal(count(out, "@@file /proc/cmdline\n"), 1);
 	assert_int_equal(count(out, "@@file /proc/nothing"), 0);
 	assert_int_equal(count(out, "err=-2\n") >= 4, 1);
+	free(out);
+}
+
+/* Memory in swap comes back: anonymous, shared, of two processes. */
+static void test_swapoff(void **state)
+{
+	char *out = perform("#vm mem=256M swap=96M swap=32M\n"
+			    "swapon 96M\n"
+			    "swapon 32M dev=swap1 prio=7\n"
+			    "mount tmpfs at=/t\n"
+			    "spawn A\n"
+			    "fwrite A /t/f 0 40M\n"
+			    "mmap A m 220M anon nothp\n"
+			    "touch A m 0 200M fill=rand:40\n"
+			    "fork A B\n"
+			    "snap full lite\n"
+			    "swapoff nothing\n"
+			    "free A m 0 100M\n"
+			    "free B m 0 100M\n"
+			    "swapoff swap1\n"
+			    "snap one lite\n"
+			    "swapoff\n"
+			    "snap none lite\n"
+			    "swapoff\n"
+			    "swapon 0 dev=swap1\n"
+			    "touch B m 100M 100M\n"
+			    "snap again lite\n");
+
+	(void)state;
+	assert_int_equal(count(out, "err=-22\n"), 2);
+	assert_true(proc_value(out, "full", "A", "VmSwap") > 4000);
+	assert_int_equal(proc_value(out, "none", "A", "VmSwap"), 0);
+	assert_int_equal(proc_value(out, "none", "B", "VmSwap"), 0);
+	assert_int_equal(proc_value(out, "none", "B", "RssAnon"), 102400 + 624);
+	has(strstr(out, "@@snap none"), "SwapTotal:             0 kB");
+	has(strstr(out, "@@snap again"), "SwapTotal:         32764 kB");
 	free(out);
 }
 
@@ -395,10 +431,10 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory),	 cmocka_unit_test(test_files),
-		cmocka_unit_test(test_machine),	 cmocka_unit_test(test_deaths),
-		cmocka_unit_test(test_hostile),	 cmocka_unit_test(test_panic),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_memory),	cmocka_unit_test(test_files),
+		cmocka_unit_test(test_machine), cmocka_unit_test(test_swapoff),
+		cmocka_unit_test(test_deaths),	cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_panic),	cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
