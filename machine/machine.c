@@ -34,6 +34,10 @@ static void configure(struct machine *m)
 	cfg->local_ns = (uint32_t)s->local_latency.v;
 	cfg->remote_ns = (uint32_t)s->remote_latency.v;
 	cfg->pci_hole_start = s->pci_hole.v;
+	if (s->transparent_hugepage)
+		cfg->transparent_hugepage = s->transparent_hugepage[0] == 'a'	? QUIRE_THP_ALWAYS
+					    : s->transparent_hugepage[0] == 'm' ? QUIRE_THP_MADVISE
+										: QUIRE_THP_NEVER;
 	cfg->seed = s->seed;
 	cfg->boot_time = day + (int64_t)clock;
 	cfg->hostname = s->hostname;

@@ -151,8 +151,11 @@ static bool one_of(const char *word, const char *a, const char *b)
 
 static void check_devices(struct lint *l, struct scenario *s)
 {
+	const char *thp = s->transparent_hugepage;
 	char place[64];
 
+	must(l, one_of(thp, "always", "madvise") || !strcmp(thp, "never"), "transparent_hugepage",
+	     "\"%s\" is no such mode; write always, madvise or never", thp ? thp : "");
 	for (uint32_t i = 0; i < s->disks_count; i++) {
 		struct scn_disk *d = &s->disks[i];
 

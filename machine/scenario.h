@@ -18,8 +18,8 @@
 
 /* A value that is text in the file and a number once checked. */
 struct scn_value {
-	char *text;	/* NULL: not given */
-	uint64_t v;	/* bytes, ns, or 1/10,000 */
+	char *text; /* NULL: not given */
+	uint64_t v; /* bytes, ns, or 1/10,000 */
 };
 
 struct scn_node {
@@ -29,7 +29,8 @@ struct scn_node {
 
 struct scn_disk {
 	char *name;
-	struct scn_value size, read_latency, write_latency, bandwidth; /* bandwidth: bytes a second */
+	struct scn_value size, read_latency, write_latency,
+		bandwidth; /* bandwidth: bytes a second */
 	uint32_t queue_depth;
 };
 
@@ -52,9 +53,9 @@ struct scn_group {
 /* A tree of files on a disk: what processes read, write and walk. */
 struct scn_files {
 	char *name, *disk;
-	uint32_t count;		/* files */
-	uint32_t directories;	/* over which they are spread; 0: one */
-	struct scn_value size;	/* of each */
+	uint32_t count;	       /* files */
+	uint32_t directories;  /* over which they are spread; 0: one */
+	struct scn_value size; /* of each */
 };
 
 enum scn_memory_kind { SCN_ANON, SCN_SHARED, SCN_FILE, SCN_STACK };
@@ -62,11 +63,11 @@ enum scn_memory_kind { SCN_ANON, SCN_SHARED, SCN_FILE, SCN_STACK };
 struct scn_memory {
 	char *name;
 	enum scn_memory_kind kind;
-	struct scn_value size;	/* what the process believes it owns */
+	struct scn_value size;	  /* what the process believes it owns */
 	struct scn_value touched; /* what is touched before the night begins; default 0 */
-	char *share;		/* SCN_SHARED: name of the segment, made by its first user */
-	char *files;		/* SCN_FILE: the tree it maps (file number: the process's) */
-	char *content;		/* "text", "heap", "code", "random", "zero" */
+	char *share;		  /* SCN_SHARED: name of the segment, made by its first user */
+	char *files;		  /* SCN_FILE: the tree it maps (file number: the process's) */
+	char *content;		  /* "text", "heap", "code", "random", "zero" */
 };
 
 enum scn_action {
@@ -82,35 +83,35 @@ enum scn_action {
 
 struct scn_work {
 	enum scn_action action;
-	char *region;		/* touch, grow, free: name of one of its memories */
-	char *files;		/* read, write, walk */
-	struct scn_value every;	/* period; default 1 s */
-	struct scn_value amount;  /* bytes a period (touch, grow, read, write, free), or
+	char *region;		    /* touch, grow, free: name of one of its memories */
+	char *files;		    /* read, write, walk */
+	struct scn_value every;	    /* period; default 1 s */
+	struct scn_value amount;    /* bytes a period (touch, grow, read, write, free), or
 				   * what a forked child touches */
-	struct scn_value hot;	/* touch: part of the region that is hot, default 20% */
+	struct scn_value hot;	    /* touch: part of the region that is hot, default 20% */
 	struct scn_value hot_share; /* touch: part of the touches that go there, default 90% */
-	struct scn_value writes;  /* touch: part that writes, default 50% */
-	struct scn_value lives;	/* fork: how long the child lives */
-	struct scn_value from, to; /* clock times between which it is done; default always */
-	uint32_t count;		/* walk: names a period; sockets: kept open */
-	char *name;		/* fork: the child's name */
-	bool random;		/* read, write: random offsets in place of one after another */
+	struct scn_value writes;    /* touch: part that writes, default 50% */
+	struct scn_value lives;	    /* fork: how long the child lives */
+	struct scn_value from, to;  /* clock times between which it is done; default always */
+	uint32_t count;		    /* walk: names a period; sockets: kept open */
+	char *name;		    /* fork: the child's name */
+	bool random;		    /* read, write: random offsets in place of one after another */
 };
 
 struct scn_process {
 	char *name, *cmdline;
-	uint32_t count;		/* how many of them; default 1 */
-	char *parent;		/* a process named before, whose child it is; default init */
-	uint32_t threads;	/* beside the first; each has a stack */
+	uint32_t count;		       /* how many of them; default 1 */
+	char *parent;		       /* a process named before, whose child it is; default init */
+	uint32_t threads;	       /* beside the first; each has a stack */
 	struct scn_value thread_stack; /* touched of each thread's 8 MB; default 16K */
 	uint32_t uid;
 	int32_t oom_score_adj;
-	char *node_text;	/* "node" in the file: a number; not given: any */
-	int32_t node;		/* bound to its CPUs; -1: any */
-	char *numa;		/* "default", "interleave", "bind:0,1", "preferred:1" */
+	char *node_text; /* "node" in the file: a number; not given: any */
+	int32_t node;	 /* bound to its CPUs; -1: any */
+	char *numa;	 /* "default", "interleave", "bind:0,1", "preferred:1" */
 	char *cgroup;
-	struct scn_value rss;	/* touched heap of each at start, beside its memories; default 1M */
-	struct scn_value text;	/* program file mapped and touched; default 1M */
+	struct scn_value rss;  /* touched heap of each at start, beside its memories; default 1M */
+	struct scn_value text; /* program file mapped and touched; default 1M */
 	struct scn_value starts; /* clock time; default before the night */
 	struct scn_memory *memory;
 	uint32_t memory_count;
@@ -134,7 +135,8 @@ struct scenario {
 	uint32_t nodes_count;
 	struct scn_value local_latency, remote_latency;
 	uint32_t local_distance, remote_distance;
-	struct scn_value pci_hole; /* where memory below 4G ends; not given: no hole */
+	char *transparent_hugepage; /* always, madvise, never; NULL: never */
+	struct scn_value pci_hole;  /* where memory below 4G ends; not given: no hole */
 	struct scn_disk *disks;
 	uint32_t disks_count;
 	struct scn_swap *swap;

@@ -6,13 +6,12 @@
  */
 #include "machine/scenario_schema.h"
 
-#define OPT	(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define OPT	     (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define PATH_MAX_LEN 4096
 
 #define STRING(key, flags, type, member) \
 	CYAML_FIELD_STRING_PTR(key, flags, type, member, 0, PATH_MAX_LEN)
-#define VALUE(key, type, member) \
-	CYAML_FIELD_STRING_PTR(key, OPT, type, member.text, 0, 64)
+#define VALUE(key, type, member) CYAML_FIELD_STRING_PTR(key, OPT, type, member.text, 0, 64)
 #define NEEDED_VALUE(key, type, member) \
 	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member.text, 0, 64)
 
@@ -182,6 +181,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	CYAML_FIELD_UINT("local_distance", CYAML_FLAG_OPTIONAL, struct scenario, local_distance),
 	CYAML_FIELD_UINT("remote_distance", CYAML_FLAG_OPTIONAL, struct scenario, remote_distance),
 	VALUE("pci_hole", struct scenario, pci_hole),
+	STRING("transparent_hugepage", OPT, struct scenario, transparent_hugepage),
 	CYAML_FIELD_SEQUENCE("disks", OPT, struct scenario, disks, &disk_schema, 0, 16),
 	CYAML_FIELD_SEQUENCE("swap", OPT, struct scenario, swap, &swap_schema, 0, 29),
 	CYAML_FIELD_MAPPING_PTR("zswap", OPT, struct scenario, zswap, zswap_fields),

@@ -130,6 +130,8 @@ static const struct {
 	 "4: nodes[0].memory: more than 16T in one node"},
 	{GOOD "remote_distance: 9\n", "5: remote_distance: must be between local_distance and 254"},
 	{GOOD "pci_hole: 5G\n", "5: pci_hole: must lie below 4G"},
+	{GOOD "transparent_hugepage: sometimes\n",
+	 "5: transparent_hugepage: \"sometimes\" is no such mode; write always, madvise or never"},
 	/* names */
 	{GOOD DISKS "  - {name: d0, size: 1G}\n", "7: disks[1].name: two disks are called \"d0\""},
 	{GOOD "disks:\n  - {name: a/b, size: 1G}\n",
