@@ -47,6 +47,8 @@ static const struct {
 	.last_pid = 115,
 };
 
+#define THP_MIN_PAGES (512UL << (20 - PAGE_SHIFT))
+
 static const char *const thread_names[] = {
 	"rcu_gp",	"rcu_par_gp",	   "slub_flushwq",    "netns",		 "kworker/0:0H",
 	"mm_percpu_wq", "rcu_tasks_kthre", "rcu_tasks_rude_", "rcu_tasks_trace", "ksoftirqd/0",
@@ -252,8 +254,10 @@ int boot_kernel(struct quire *q, const struct profile_layout *l)
 	bool thp = hugepage_flags_enabled(q->space->huge), ok;
 	int err = 0;
 
-	/* hugepage_init(): khugepaged wants more free pages, of what is free now. */
-	if (thp && !q->space->huge->khugepaged.running)
+	/* hugepage_init(): khugepaged wants more free pages, of what is free now.  If
+	 * it is not wanted, min_free_kbytes is computed once more: now there are
+	 * marks to take off.  Small machines do neither. */
+	if (q->node->totalram_pages >= THP_MIN_PAGES && !q->space->huge->khugepaged.running)
 		err = start_stop_khugepaged(q);
 
 	/* Until init runs its allocations go round (numa_policy_init()). */

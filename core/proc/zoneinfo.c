@@ -70,11 +70,9 @@ static unsigned int stat_threshold(const struct quire *q, const struct zone *zon
 	unsigned long step = zone->_watermark[WMARK_LOW] - zone->_watermark[WMARK_MIN];
 	unsigned int threshold = zone->stat_threshold;
 
-	if (q->nr_cpus == 1 && threshold <= step)
-		return threshold;
-	if (HOT_LOAD(&zone->zone_pgdat->stat_pressure))
+	if ((q->nr_cpus > 1 || threshold > step) && HOT_LOAD(&zone->zone_pgdat->stat_pressure))
 		return (unsigned int)clamp(step / q->nr_cpus, 1UL, 125UL);
-	return calculate_normal_threshold(q, zone);
+	return threshold;
 }
 
 static void put_pagesets(struct quire *q, struct text *t, const struct zone *zone)

@@ -252,6 +252,16 @@ static bool prepare_kswapd_sleep(struct quire *q, struct pglist_data *pgdat, int
 	return true;
 }
 
+/* set_pgdat_percpu_threshold(): counters may drift while kswapd sleeps. */
+static void end_stat_pressure(struct quire *q, struct pglist_data *pgdat)
+{
+	if (!pgdat->stat_pressure)
+		return;
+	for_each_populated_zone_of_node(pgdat, zone) zone->stat_threshold =
+		calculate_normal_threshold(q, zone);
+	HOT_STORE(&pgdat->stat_pressure, false);
+}
+
 static void kswapd_try_to_sleep(struct quire *q, struct pglist_data *pgdat, int alloc_order,
 				int reclaim_order, int highest_zoneidx)
 {
@@ -286,8 +296,7 @@ static void kswapd_try_to_sleep(struct quire *q, struct pglist_data *pgdat, int 
 		seq = HOT_LOAD(&pgdat->kswapd_wait.seq);
 	}
 	if (!woken && prepare_kswapd_sleep(q, pgdat, reclaim_order, highest_zoneidx)) {
-		/* set_pgdat_percpu_threshold(): counters may drift while it sleeps. */
-		HOT_STORE(&pgdat->stat_pressure, false);
+		end_stat_pressure(q, pgdat);
 		while (!q->stopping && HOT_LOAD(&pgdat->kswapd_wait.seq) == seq)
 			wait_on(q, &pgdat->kswapd_wait, seq, MAX_SCHEDULE_TIMEOUT);
 		HOT_STORE(&pgdat->stat_pressure, true);
