@@ -19,36 +19,37 @@ struct quire;
 
 enum lock_rank {
 	LOCK_NONE,
-	LOCK_TASKLIST,	 /* the list of tasks */
-	LOCK_GROUP_TREE, /* hierarchy of control groups */
-	LOCK_SB_INODES,	 /* inodes and dentries of a super block, their LRU */
-	LOCK_I_MMAP,	 /* VMAs that map a file */
-	LOCK_ANON_VMA,	 /* VMAs that may map pages of an anon_vma */
-	LOCK_PAGE_TABLE, /* entries of an address space */
-	LOCK_INODE,	 /* one inode's state */
-	LOCK_WB_LIST,	 /* dirty inodes of a device (unmapping dirties pages) */
-	LOCK_I_PAGES,	 /* the page tree of a mapping, the swap cache */
-	LOCK_INODE_LRU,	 /* unused inodes and dentries of a super block */
-	LOCK_CACHE_POOL, /* reserves of tree nodes and bios */
-	LOCK_SWAP_SLOTS, /* a CPU's slots at hand */
-	LOCK_SWAP_INFO,	 /* one swap area's map */
-	LOCK_ZSWAP_TREE, /* entries of one area in zswap */
-	LOCK_ZSWAP_LRU,	 /* zswap's order of eviction */
-	LOCK_ZSPOOL,	 /* size classes of zsmalloc */
-	LOCK_THP_SPLIT,	 /* huge pages that are to be split */
-	LOCK_KHUGEPAGED, /* address spaces that khugepaged scans */
-	LOCK_HUGETLB,	 /* pools of huge pages */
-	LOCK_LRU_BATCH,	 /* a CPU's batch of LRU additions */
-	LOCK_LRU,	 /* lists of a node (all its lruvecs) */
-	LOCK_VMALLOC,	 /* vmap areas */
-	LOCK_SHRINKER,	 /* the list of shrinkers */
-	LOCK_SLAB_LIST,	 /* the list of caches */
-	LOCK_SLAB_CPU,	 /* a cache's slab of one CPU */
-	LOCK_SLAB_NODE,	 /* a cache's partial list of one node */
-	LOCK_PCP,	 /* a CPU's page lists */
-	LOCK_ZONE,	 /* free areas of a zone */
-	LOCK_PSI,	 /* stall times of a group */
-	LOCK_PRINTK,	 /* the log */
+	LOCK_TASKLIST,	  /* the list of tasks */
+	LOCK_GROUP_TREE,  /* hierarchy of control groups */
+	LOCK_SB_INODES,	  /* inodes and dentries of a super block, their LRU */
+	LOCK_I_MMAP,	  /* VMAs that map a file */
+	LOCK_ANON_VMA,	  /* VMAs that may map pages of an anon_vma */
+	LOCK_PAGE_TABLE,  /* entries of an address space */
+	LOCK_INODE,	  /* one inode's state */
+	LOCK_WB_LIST,	  /* dirty inodes of a device (unmapping dirties pages) */
+	LOCK_I_PAGES,	  /* the page tree of a mapping, the swap cache */
+	LOCK_INODE_LRU,	  /* unused inodes and dentries of a super block */
+	LOCK_CACHE_POOL,  /* reserves of tree nodes and bios */
+	LOCK_SWAP_SLOTS,  /* a CPU's slots at hand */
+	LOCK_SWAP_INFO,	  /* one swap area's map */
+	LOCK_ZSWAP_TREE,  /* entries of one area in zswap */
+	LOCK_ZSWAP_LRU,	  /* zswap's order of eviction */
+	LOCK_ZSPOOL,	  /* size classes of zsmalloc */
+	LOCK_THP_SPLIT,	  /* huge pages that are to be split */
+	LOCK_KHUGEPAGED,  /* address spaces that khugepaged scans */
+	LOCK_HUGETLB,	  /* pools of huge pages */
+	LOCK_LRU_BATCH,	  /* a CPU's batch of LRU additions */
+	LOCK_LRU,	  /* lists of a node (all its lruvecs) */
+	LOCK_VMALLOC,	  /* vmap areas */
+	LOCK_SHRINKER,	  /* the list of shrinkers */
+	LOCK_SLAB_LIST,	  /* the list of caches */
+	LOCK_SLAB_CPU,	  /* a cache's slab of one CPU */
+	LOCK_SLAB_NODE,	  /* a cache's partial list of one node */
+	LOCK_PCP,	  /* a CPU's page lists */
+	LOCK_ZONE,	  /* free areas of a zone */
+	LOCK_MEMCG_STOCK, /* a CPU's charges at hand */
+	LOCK_PSI,	  /* stall times of a group */
+	LOCK_PRINTK,	  /* the log */
 	NR_LOCK_RANKS,
 };
 

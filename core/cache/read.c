@@ -141,6 +141,7 @@ s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length)
 		if (index != (ra->prev_pos - 1) >> PAGE_SHIFT)
 			mark_page_accessed(q, page);
 		put_page(q, page);
+		mem_cgroup_handle_over_high(q);
 		pos = next;
 		ra->prev_pos = pos;
 		if (unlikely(index % 64 == 63)) {

@@ -165,6 +165,7 @@ s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length)
 		/* Not the start of the page where the write begins within one. */
 		if (pos < start && start - pos < PAGE_SIZE)
 			pos = start;
+		mem_cgroup_handle_over_high(q);
 		if (!m->swap_backed)
 			balance_dirty_pages_ratelimited(q, m, 1);
 		if (unlikely(next / PAGE_SIZE % 64 == 0))

@@ -9,10 +9,14 @@
  * charge never waits for another's, so a counter may for a moment be above its
  * max by what others are about to take back.
  *
- * Locks: none; counters are atomic.  Differs from Linux: pages are charged one
- * by one and exactly, there is no stock of 64 a CPU; a group above its high
- * reclaims in the charge instead of on return to the user, without the delay
- * that Linux adds.
+ * A charge takes 64 pages at once if it can, and the CPU keeps what is left over at
+ * hand for the next: memory.current is that much higher than what is used.
+ *
+ * Above memory.high a charge only takes note; on its way back to its program the
+ * task reclaims what it charged, and if that does not bring the group down it sleeps,
+ * quadratically longer the further the group is above, two seconds at most.
+ *
+ * Locks: a stock's own; counters are atomic.
  */
 #include "group/memcontrol.h"
 
@@ -102,21 +106,187 @@ static bool task_is_dying(struct quire *q)
 	return q->page->ops.task_is_dying && q->page->ops.task_is_dying(q);
 }
 
-/* Groups above their high give back what was charged, and more. */
-static void reclaim_high(struct quire *q, struct mem_cgroup *memcg, unsigned long nr_pages,
-			 gfp_t gfp)
+/* ---- what a CPU has at hand ------------------------------------------------- */
+
+static bool consume_stock(struct quire *q, struct mem_cgroup *memcg, long nr)
 {
+	struct memcg_stock *stock = &q->group->stock[smp_processor_id(q)];
+	bool ok;
+
+	if (HOT_LOAD(&stock->cached) != memcg || nr > stock->nr_pages)
+		return false;
+	spin_lock(q, &stock->lock);
+	ok = stock->cached == memcg && stock->nr_pages >= nr;
+	if (ok)
+		stock->nr_pages -= nr;
+	spin_unlock(q, &stock->lock);
+	return ok;
+}
+
+/* Empties a stock; under its lock.  The group's reference is the caller's then. */
+static struct mem_cgroup *drain_stock(struct memcg_stock *stock)
+{
+	struct mem_cgroup *old = stock->cached;
+
+	if (old && stock->nr_pages)
+		page_counter_cancel(&old->memory, NULL, stock->nr_pages);
+	stock->nr_pages = 0;
+	stock->cached = NULL;
+	return old;
+}
+
+static void refill_stock(struct quire *q, struct mem_cgroup *memcg, long nr)
+{
+	struct memcg_stock *stock = &q->group->stock[smp_processor_id(q)];
+	struct mem_cgroup *old = NULL;
+
+	spin_lock(q, &stock->lock);
+	if (stock->cached != memcg) {
+		old = drain_stock(stock);
+		mem_cgroup_get(memcg);
+		stock->cached = memcg;
+	}
+	stock->nr_pages += nr;
+	if (stock->nr_pages > MEMCG_CHARGE_BATCH) {
+		page_counter_cancel(&memcg->memory, NULL, stock->nr_pages);
+		stock->nr_pages = 0;
+	}
+	spin_unlock(q, &stock->lock);
+	mem_cgroup_put(q, old);
+}
+
+static bool is_below(const struct mem_cgroup *memcg, const struct mem_cgroup *root)
+{
+	while (memcg && memcg != root)
+		memcg = memcg->parent;
+	return memcg != NULL;
+}
+
+void drain_all_stock(struct quire *q, struct mem_cgroup *root)
+{
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++) {
+		struct memcg_stock *stock = &q->group->stock[cpu];
+		struct mem_cgroup *old = NULL;
+
+		if (!HOT_LOAD(&stock->cached))
+			continue;
+		spin_lock(q, &stock->lock);
+		if (is_below(stock->cached, root))
+			old = drain_stock(stock);
+		spin_unlock(q, &stock->lock);
+		mem_cgroup_put(q, old);
+	}
+}
+
+/* ---- above memory.high -------------------------------------------------------- */
+
+#define JIFFY_NS		     (4 * NSEC_PER_MSEC)
+#define HZ			     250
+#define MEMCG_MAX_HIGH_DELAY_JIFFIES (2UL * HZ)
+#define MEMCG_DELAY_PRECISION_SHIFT  20
+#define MEMCG_DELAY_SCALING_SHIFT    14
+
+/* Groups above their high give back what was charged. */
+static unsigned long reclaim_high(struct quire *q, struct mem_cgroup *memcg, unsigned long nr_pages)
+{
+	unsigned long nr_reclaimed = 0;
+
 	for (; memcg->parent; memcg = memcg->parent) {
 		if (likely(HOT_LOAD(&memcg->memory.usage) <= HOT_LOAD(&memcg->memory.high)))
 			continue;
 		memcg_memory_event(memcg, MEMCG_HIGH);
-		reclaim_from(q, memcg, max(nr_pages, 32UL), gfp);
+		nr_reclaimed += reclaim_from(q, memcg, nr_pages, GFP_KERNEL);
 	}
+	return nr_reclaimed;
 }
+
+static u64 calculate_overage(const struct page_counter *c)
+{
+	u64 usage = (u64)HOT_LOAD(&c->usage), high = (u64)HOT_LOAD(&c->high);
+
+	if (usage <= high)
+		return 0;
+	return ((usage - high) << MEMCG_DELAY_PRECISION_SHIFT) / max(high, (u64)1);
+}
+
+static u64 calculate_high_delay(unsigned int nr_pages, u64 max_overage)
+{
+	u64 penalty = max_overage * max_overage * HZ;
+
+	penalty >>= MEMCG_DELAY_PRECISION_SHIFT;
+	penalty >>= MEMCG_DELAY_SCALING_SHIFT;
+	return penalty * nr_pages / MEMCG_CHARGE_BATCH;
+}
+
+/* Jiffies to sleep for nr_pages charged: by the ancestor that is furthest above. */
+static u64 high_delay(const struct mem_cgroup *memcg, unsigned int nr_pages)
+{
+	u64 memory = 0, swap = 0;
+
+	for (; memcg->parent; memcg = memcg->parent) {
+		memory = max(memory, calculate_overage(&memcg->memory));
+		swap = max(swap, calculate_overage(&memcg->swap));
+	}
+	return min(calculate_high_delay(nr_pages, memory) + calculate_high_delay(nr_pages, swap),
+		   MEMCG_MAX_HIGH_DELAY_JIFFIES);
+}
+
+void __mem_cgroup_handle_over_high(struct quire *q)
+{
+	struct quire_context *context = current_context(q);
+	struct mem_cgroup *memcg =
+		q->group->ops.current_memcg ? q->group->ops.current_memcg(q) : NULL;
+	unsigned int nr_pages = context->memcg_nr_pages_over_high, retries = MAX_CHARGE_RETRIES;
+	unsigned long to_reclaim = nr_pages, nr_reclaimed;
+	u64 penalty;
+
+	context->memcg_nr_pages_over_high = 0;
+	if (!memcg || !memcg->parent)
+		return;
+	for (;;) {
+		nr_reclaimed = reclaim_high(q, memcg, to_reclaim);
+		penalty = high_delay(memcg, nr_pages);
+		/* Not worth a sleep. */
+		if (penalty <= HZ / 100)
+			return;
+		if (!nr_reclaimed && !retries--)
+			break;
+		to_reclaim = 32;
+		if (task_is_dying(q) || q->stopping)
+			return;
+	}
+	psi_stall_enter(q, PSI_MEM);
+	sleep_ns(q, penalty * JIFFY_NS);
+	psi_stall_leave(q, PSI_MEM);
+}
+
+/* Takes note of a charge to a group that is above its high, or below such. */
+static void note_over_high(struct quire *q, const struct mem_cgroup *memcg, long batch, gfp_t gfp)
+{
+	struct quire_context *context = current_context(q);
+
+	for (; memcg; memcg = memcg->parent) {
+		if (likely(HOT_LOAD(&memcg->memory.usage) <= HOT_LOAD(&memcg->memory.high) &&
+			   HOT_LOAD(&memcg->swap.usage) <= HOT_LOAD(&memcg->swap.high)))
+			continue;
+		context->memcg_nr_pages_over_high += (unsigned int)batch;
+		break;
+	}
+	if (unlikely(context->memcg_nr_pages_over_high > MEMCG_CHARGE_BATCH) &&
+	    !(context->flags & PF_MEMALLOC) && gfpflags_allow_blocking(gfp))
+		__mem_cgroup_handle_over_high(q);
+}
+
+/* ---- charging ----------------------------------------------------------------- */
+
+struct charge_try {
+	unsigned int retries;
+	bool passed_oom, drained;
+};
 
 /* A group's limit is in the way: true if the charge is worth another try. */
 static bool make_room(struct quire *q, struct mem_cgroup *over, unsigned int order, gfp_t gfp,
-		      unsigned int *retries, bool *passed_oom)
+		      struct charge_try *t)
 {
 	long nr = 1L << order;
 	unsigned long reclaimed;
@@ -125,50 +295,64 @@ static bool make_room(struct quire *q, struct mem_cgroup *over, unsigned int ord
 	reclaimed = reclaim_from(q, over, (unsigned long)nr, gfp);
 	if (mem_cgroup_margin(over) >= nr)
 		return true;
+	if (!t->drained) {
+		drain_all_stock(q, over);
+		t->drained = true;
+		return true;
+	}
 	if (gfp & __GFP_NORETRY)
 		return false;
 	/* Something went: others took it, so the group is not stuck. */
 	if (reclaimed && order <= PAGE_ALLOC_COSTLY_ORDER)
 		return true;
-	if ((*retries)--)
+	if (t->retries--)
 		return true;
-	if ((gfp & __GFP_RETRY_MAYFAIL) || (*passed_oom && task_is_dying(q)))
+	if ((gfp & __GFP_RETRY_MAYFAIL) || (t->passed_oom && task_is_dying(q)))
 		return false;
 	if (!group_out_of_memory(q, over, gfp, order))
 		return false;
-	*passed_oom = true;
-	*retries = MAX_CHARGE_RETRIES;
+	t->passed_oom = true;
+	t->retries = MAX_CHARGE_RETRIES;
 	return true;
 }
 
 static int try_charge(struct quire *q, struct mem_cgroup *memcg, unsigned int order, gfp_t gfp)
 {
-	unsigned int retries = MAX_CHARGE_RETRIES;
-	bool passed_oom = false;
-	long nr = 1L << order;
+	long nr = 1L << order, batch = max(nr, (long)q->group->charge_batch);
+	struct charge_try t = {.retries = MAX_CHARGE_RETRIES};
 
 	for (;;) {
-		struct page_counter *failed = page_counter_try_charge(&memcg->memory, nr);
+		struct page_counter *failed;
 		struct mem_cgroup *over;
 
+		if (likely(consume_stock(q, memcg, nr)))
+			return 0;
+		failed = page_counter_try_charge(&memcg->memory, batch);
 		if (likely(!failed))
 			break;
 		over = container_of(failed, struct mem_cgroup, memory);
+		if (batch > nr) {
+			batch = nr;
+			continue;
+		}
 		/* Who frees memory for others, and who must not fail, may pass. */
 		if (current_context(q)->flags & PF_MEMALLOC) {
+			memcg_memory_event(over, MEMCG_MAX);
 			page_counter_charge(&memcg->memory, nr);
 			return 0;
 		}
-		if (gfpflags_allow_blocking(gfp) &&
-		    make_room(q, over, order, gfp, &retries, &passed_oom))
+		if (gfpflags_allow_blocking(gfp) && make_room(q, over, order, gfp, &t))
 			continue;
 		if (!(gfp & (__GFP_NOFAIL | __GFP_HIGH)))
 			return -ENOMEM;
+		if (!gfpflags_allow_blocking(gfp))
+			memcg_memory_event(over, MEMCG_MAX);
 		page_counter_charge(&memcg->memory, nr);
 		return 0;
 	}
-	if (gfpflags_allow_blocking(gfp) && !(current_context(q)->flags & PF_MEMALLOC))
-		reclaim_high(q, memcg, (unsigned long)nr, gfp);
+	if (batch > nr)
+		refill_stock(q, memcg, batch - nr);
+	note_over_high(q, memcg, batch, gfp);
 	return 0;
 }
 
@@ -250,11 +434,44 @@ void mem_cgroup_uncharge_swap(struct quire *q, unsigned int id, unsigned long nr
 	put_many(q, memcg, (unsigned int)nr_pages);
 }
 
+/* A page of the kernel's own, for the running task: a page table.  0 or -ENOMEM. */
+static int kmem_charge_table(struct quire *q, struct page *page, gfp_t gfp, bool counted)
+{
+	struct mem_cgroup *memcg =
+		q->group->ops.current_memcg ? q->group->ops.current_memcg(q) : NULL;
+	int err = mem_cgroup_charge(q, page, memcg, gfp);
+
+	if (page->memcg && counted)
+		(void)HOT_ADD(&page->memcg->vmstats[NR_PAGETABLE], 1);
+	return err;
+}
+
+static void kmem_uncharge_table(struct quire *q, struct page *page, bool counted)
+{
+	if (counted)
+		(void)HOT_SUB(&page->memcg->vmstats[NR_PAGETABLE], 1);
+	mem_cgroup_uncharge(q, page);
+}
+
+int charge_init(struct quire *q, struct group_floor *g)
+{
+	g->charge_batch = MEMCG_CHARGE_BATCH;
+	g->stock = kzalloc(q, q->nr_cpus * sizeof(*g->stock), GFP_KERNEL);
+	if (!g->stock)
+		return -ENOMEM;
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
+		spin_lock_init(&g->stock[cpu].lock, LOCK_MEMCG_STOCK);
+	q->page->ops.charge_table = kmem_charge_table;
+	q->page->ops.uncharge_table = kmem_uncharge_table;
+	return 0;
+}
+
 /* ---- limits ----------------------------------------------------------------- */
 
 void mem_cgroup_set_max(struct quire *q, struct mem_cgroup *memcg, long nr_pages)
 {
 	unsigned int retries = MAX_CHARGE_RETRIES;
+	bool drained = false;
 
 	HOT_STORE(&memcg->memory.max, nr_pages);
 	for (;;) {
@@ -262,6 +479,11 @@ void mem_cgroup_set_max(struct quire *q, struct mem_cgroup *memcg, long nr_pages
 
 		if (over <= 0)
 			break;
+		if (!drained) {
+			drain_all_stock(q, memcg);
+			drained = true;
+			continue;
+		}
 		if (retries) {
 			if (!reclaim_from(q, memcg, (unsigned long)over, GFP_KERNEL))
 				retries--;
@@ -277,15 +499,21 @@ void mem_cgroup_set_max(struct quire *q, struct mem_cgroup *memcg, long nr_pages
 void mem_cgroup_set_high(struct quire *q, struct mem_cgroup *memcg, long nr_pages)
 {
 	unsigned int retries = MAX_CHARGE_RETRIES;
+	bool drained = false;
 
 	HOT_STORE(&memcg->memory.high, nr_pages);
-	while (retries) {
+	for (;;) {
 		long over = HOT_LOAD(&memcg->memory.usage) - nr_pages;
 
 		if (over <= 0)
 			break;
-		if (!reclaim_from(q, memcg, (unsigned long)over, GFP_KERNEL))
-			retries--;
+		if (!drained) {
+			drain_all_stock(q, memcg);
+			drained = true;
+			continue;
+		}
+		if (!reclaim_from(q, memcg, (unsigned long)over, GFP_KERNEL) && !retries--)
+			break;
 	}
 }
 

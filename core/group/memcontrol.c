@@ -294,6 +294,7 @@ int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg)
 	spin_unlock(q, &q->group->lock);
 	if (err)
 		return err;
+	drain_all_stock(q, memcg);
 	mem_cgroup_put(q, memcg);
 	reap_groups(q);
 	return 0;
@@ -403,16 +404,23 @@ unsigned long memcg_vm_event(struct quire *q, struct mem_cgroup *memcg, enum vm_
 /*
  * How much of a group is protected: no more than it claims and uses.  When the
  * siblings claim more than their parent has, each gets its part; what a parent
- * has that nobody claims goes to no one (cgroup2 without memory_recursiveprot).
+ * has that nobody claims goes to those who use more than they claim, in proportion
+ * (memory_recursiveprot).
  */
-static long effective_protection(long usage, long setting, long parent_effective,
-				 long siblings_protected)
+static long effective_protection(const struct group_floor *g, long usage, long parent_usage,
+				 long setting, long parent_effective, long siblings_protected)
 {
 	long wanted = min(usage, setting);
 
 	if (siblings_protected > parent_effective)
 		return (long)mul_u64_u64_div_u64((u64)wanted, (u64)parent_effective,
 						 (u64)siblings_protected);
+	if (g->recursive_prot && parent_effective > siblings_protected &&
+	    parent_usage > siblings_protected && usage > wanted)
+		return wanted +
+		       (long)mul_u64_u64_div_u64((u64)(parent_effective - siblings_protected),
+						 (u64)(usage - wanted),
+						 (u64)(parent_usage - siblings_protected));
 	return wanted;
 }
 
@@ -420,7 +428,7 @@ void mem_cgroup_calculate_protection(struct quire *q, struct mem_cgroup *root,
 				     struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *parent, *child;
-	long min_sum = 0, low_sum = 0, usage;
+	long min_sum = 0, low_sum = 0, usage, parent_usage;
 
 	if (!root)
 		root = q->group->root;
@@ -439,10 +447,11 @@ void mem_cgroup_calculate_protection(struct quire *q, struct mem_cgroup *root,
 		low_sum += min(child->memory.usage, child->memory.low);
 	}
 	spin_unlock(q, &q->group->lock);
-	memcg->memory.emin =
-		effective_protection(usage, memcg->memory.min, parent->memory.emin, min_sum);
-	memcg->memory.elow =
-		effective_protection(usage, memcg->memory.low, parent->memory.elow, low_sum);
+	parent_usage = HOT_LOAD(&parent->memory.usage);
+	memcg->memory.emin = effective_protection(q->group, usage, parent_usage, memcg->memory.min,
+						  parent->memory.emin, min_sum);
+	memcg->memory.elow = effective_protection(q->group, usage, parent_usage, memcg->memory.low,
+						  parent->memory.elow, low_sum);
 }
 
 int group_init(struct quire *q)
@@ -453,6 +462,9 @@ int group_init(struct quire *q)
 	if (!g)
 		return -ENOMEM;
 	spin_lock_init(&g->lock, LOCK_GROUP_TREE);
+	g->recursive_prot = true;
+	if (charge_init(q, g))
+		return -ENOMEM;
 	INIT_LIST_HEAD(&g->spare);
 	psi_init(q, &g->psi);
 	/* The root's lists are the nodes' own. */

@@ -101,7 +101,20 @@ struct group_pressure_ops {
 #define MEMCG_ID_PIECES	  ((MEMCG_ID_MAX + 1) / MEMCG_IDS_A_PIECE)
 #define MEMCG_ROOT_ID	  1u
 
+#define MEMCG_CHARGE_BATCH 64
+
+/* Pages that are charged to a group and not used yet, at hand for one CPU; it
+ * holds a reference. */
+struct memcg_stock {
+	struct spinlock lock; /* LOCK_MEMCG_STOCK */
+	struct mem_cgroup *cached;
+	long nr_pages;
+};
+
 struct group_floor {
+	struct memcg_stock *stock; /* [nr_cpus] */
+	unsigned int charge_batch; /* MEMCG_CHARGE_BATCH; tests count pages one by one */
+	bool recursive_prot;	   /* cgroup2's memory_recursiveprot, as systemd mounts it */
 	struct mem_cgroup *root;
 	struct spinlock lock;	      /* LOCK_GROUP_TREE */
 	unsigned int nr_groups;	      /* the root, online and offline ones */
@@ -113,6 +126,8 @@ struct group_floor {
 };
 
 int group_init(struct quire *q);
+/* charge.c's part of it: 0 or -ENOMEM. */
+int charge_init(struct quire *q, struct group_floor *g);
 
 /* A child of parent; ERR_PTR(-EEXIST, -ENOMEM, -EINVAL). */
 struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent, const char *name);
@@ -136,6 +151,19 @@ struct mem_cgroup *mem_cgroup_iter(struct quire *q, struct mem_cgroup *root,
  * limit, and kills there when that fails.  0 or -ENOMEM.  May sleep if gfp may.
  */
 int mem_cgroup_charge(struct quire *q, struct page *page, struct mem_cgroup *memcg, gfp_t gfp);
+/*
+ * A task that charged a group above its memory.high reclaims before it goes back to
+ * its program, and sleeps the longer the further the group is above.  To be called
+ * there, without locks; may sleep.  Linux: mem_cgroup_handle_over_high().
+ */
+void __mem_cgroup_handle_over_high(struct quire *q);
+static inline void mem_cgroup_handle_over_high(struct quire *q)
+{
+	if (unlikely(current_context(q)->memcg_nr_pages_over_high))
+		__mem_cgroup_handle_over_high(q);
+}
+/* Gives back what CPUs have at hand for a group and those below it. */
+void drain_all_stock(struct quire *q, struct mem_cgroup *root);
 /* Takes a page's charge back; the page's memcg becomes NULL. */
 void mem_cgroup_uncharge(struct quire *q, struct page *page);
 /* Swap slots: the charge moves from memory to swap when the page goes. The id

@@ -75,6 +75,10 @@ struct page_pressure_ops {
 	enum compact_result (*try_to_compact_pages)(struct quire *q, struct alloc_context *ac,
 						    enum compact_priority prio,
 						    struct page **capture);
+	/* A page table's page is charged to the running task's group (0 or
+	 * -ENOMEM), and its charge taken back.  NULL: no groups. */
+	int (*charge_table)(struct quire *q, struct page *page, gfp_t gfp, bool counted);
+	void (*uncharge_table)(struct quire *q, struct page *page, bool counted);
 	/* May the node take more pages that will be dirty?  NULL: yes. */
 	bool (*node_dirty_ok)(struct quire *q, struct pglist_data *pgdat);
 };

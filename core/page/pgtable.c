@@ -19,12 +19,18 @@
 #define PT_COUNTED     0x1UL /* in NR_PAGETABLE */
 #define PT_KERNEL_ROOT 0x2UL
 
-static struct page *alloc_table(struct quire *q, gfp_t gfp, bool counted)
+/* account: a process's, charged to its group. */
+static struct page *alloc_table(struct quire *q, gfp_t gfp, bool counted, bool account)
 {
 	struct page *table = alloc_pages(q, gfp & ~__GFP_ZERO, 0);
 
 	if (!table)
 		return NULL;
+	if (account && q->page->ops.charge_table &&
+	    unlikely(q->page->ops.charge_table(q, table, gfp, counted))) {
+		__free_pages(q, table, 0);
+		return NULL;
+	}
 	memset(page_address(q, table), 0, PAGE_SIZE);
 	table->private = 0;
 	table->pmd_huge_pte = NULL;
@@ -37,12 +43,12 @@ static struct page *alloc_table(struct quire *q, gfp_t gfp, bool counted)
 
 struct page *pt_alloc(struct quire *q, gfp_t gfp)
 {
-	return alloc_table(q, gfp, true);
+	return alloc_table(q, gfp, true, true);
 }
 
 struct page *pt_alloc_root(struct quire *q, gfp_t gfp, bool kernel)
 {
-	struct page *root = alloc_table(q, gfp, false);
+	struct page *root = alloc_table(q, gfp, false, !kernel);
 
 	if (root && kernel)
 		root->index |= PT_KERNEL_ROOT;
@@ -60,6 +66,8 @@ void pt_free(struct quire *q, struct page *table)
 {
 	VM_BUG_ON(q, !PageTable(table) || table->private || table->pmd_huge_pte);
 	__ClearPageType(table, PG_table);
+	if (unlikely(table->memcg))
+		q->page->ops.uncharge_table(q, table, table->index & PT_COUNTED);
 	if (table->index & PT_COUNTED)
 		mod_node_page_state(page_pgdat(q, table), NR_PAGETABLE, -1);
 	table->index = 0;
@@ -89,7 +97,9 @@ pte_t *pt_walk_alloc(struct quire *q, u64 root_pfn, u64 addr, int level, gfp_t g
 		pte_t *entry = &pt_entries(q, table)[pt_index(addr, l)];
 
 		if (pte_none(HOT_LOAD(entry))) {
-			struct page *page = alloc_table(q, gfp, is_counted(q, root_pfn, l - 1));
+			struct page *page =
+				alloc_table(q, gfp, is_counted(q, root_pfn, l - 1),
+					    !(pfn_to_page(q, root_pfn)->index & PT_KERNEL_ROOT));
 
 			if (!page)
 				return NULL;

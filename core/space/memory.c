@@ -630,6 +630,7 @@ out:
 	up_read(q, &mm->mmap_lock);
 	if (unlikely(dirtied))
 		throttle_dirtier(q, dirtied);
+	mem_cgroup_handle_over_high(q);
 	if (unlikely(ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS))) {
 		if (!fatal_signal_pending(task))
 			send_signal(q, task, ret & VM_FAULT_SIGSEGV ? SIGSEGV : SIGBUS);

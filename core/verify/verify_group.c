@@ -58,9 +58,35 @@ static unsigned long subtree_seen(const struct mem_cgroup *memcg)
 	return sum;
 }
 
+/* CPUs that have charges of a group at hand. */
+static unsigned long stock_refs(const struct quire *q, const struct mem_cgroup *memcg)
+{
+	unsigned long refs = 0;
+
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
+		refs += q->group->stock[cpu].cached == memcg;
+	return refs;
+}
+
+/* Charges that CPUs have at hand count as if pages carried them. */
+static long stocked(const struct quire *q, const struct mem_cgroup *root)
+{
+	long sum = 0;
+
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++) {
+		const struct mem_cgroup *memcg = q->group->stock[cpu].cached;
+
+		while (memcg && memcg != root)
+			memcg = memcg->parent;
+		if (memcg)
+			sum += q->group->stock[cpu].nr_pages;
+	}
+	return sum;
+}
+
 static void check_group(struct verify *v, struct mem_cgroup *memcg)
 {
-	long own_swap = memcg->swap.usage, pages = (long)subtree_seen(memcg);
+	long own_swap = memcg->swap.usage, pages = (long)subtree_seen(memcg) + stocked(v->q, memcg);
 	unsigned int children = 0;
 	unsigned long refs;
 	struct mem_cgroup *child;
@@ -83,8 +109,8 @@ static void check_group(struct verify *v, struct mem_cgroup *memcg)
 		broken(v, "group: \"%s\" is removed and has %u tasks", memcg->name,
 		       memcg->nr_tasks);
 	/* Others may hold more, never less. */
-	refs = (memcg->offline ? 0 : 1) + children + memcg->nr_tasks + memcg->seen +
-	       (unsigned long)max(own_swap, 0L);
+	refs = stock_refs(v->q, memcg) + (memcg->offline ? 0 : 1) + children + memcg->nr_tasks +
+	       memcg->seen + (unsigned long)max(own_swap, 0L);
 	if (memcg->parent && memcg->css_refs < refs)
 		broken(v, "group: \"%s\" has %u references for %lu that hold it", memcg->name,
 		       memcg->css_refs, refs);

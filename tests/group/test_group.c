@@ -14,6 +14,16 @@
 #include "base/text.h"
 #include "tests/lib/lower.h"
 
+#define BREAK(l, lvalue, value, text)                             \
+	do {                                                      \
+		__typeof__(lvalue) __was = (lvalue);              \
+		(lvalue) = (value);                               \
+		lower_expect_broken(l, text);                     \
+		(lvalue) = __was;                                 \
+		if (lower_verify(l))                              \
+			fail_msg("not mended:\n%s", (l)->report); \
+	} while (0)
+
 /* ---- a reclaim and a killer: they free pages that the test charged ------------ */
 
 #define MAX_PAGES 4096
@@ -300,12 +310,12 @@ static void test_max(void **state)
 	assert_int_equal(a->events[MEMCG_MAX], 3);
 	assert_int_equal(b->events[MEMCG_MAX], 0);
 	assert_int_equal(a->memory.usage, 10);
-	/* Nothing reclaimable: 16 more tries, then the killer. */
+	/* Nothing reclaimable: what CPUs have at hand goes, 16 more tries, then the killer. */
 	fake.reclaimable = 0;
 	fake.nr_reclaims = 0;
 	fake.kill_frees = 4;
 	assert_int_equal(charge(l, b, 1), 0);
-	assert_int_equal(fake.nr_reclaims, 17);
+	assert_int_equal(fake.nr_reclaims, 18);
 	assert_int_equal(fake.nr_kills, 1);
 	assert_ptr_equal(fake.killed, a);
 	assert_int_equal(a->events[MEMCG_OOM], 1);
@@ -351,7 +361,12 @@ static void test_high_and_swap(void **state)
 	fake.reclaimable = 32;
 	assert_int_equal(charge(l, b, 10), 0);
 	assert_int_equal(a->events[MEMCG_HIGH], 0);
+	/* Noted at the charge, paid for on the way back to the program. */
 	assert_int_equal(charge(l, b, 1), 0);
+	assert_int_equal(a->events[MEMCG_HIGH], 0);
+	fake.current = b;
+	mem_cgroup_handle_over_high(q);
+	fake.current = NULL;
 	assert_int_equal(a->events[MEMCG_HIGH], 1);
 	assert_int_equal(fake.nr_reclaims, 1);
 	assert_true(a->memory.usage <= 10);
@@ -392,6 +407,7 @@ static void test_protection(void **state)
 	mem_cgroup_set_low(b, 20);
 	mem_cgroup_set_min(p, 80);
 	mem_cgroup_set_min(b, 20);
+	q->group->recursive_prot = false;
 	for (m = mem_cgroup_iter(q, NULL, NULL); m; m = mem_cgroup_iter(q, NULL, m))
 		mem_cgroup_calculate_protection(q, NULL, m);
 	/* 60 and 20 are claimed of 40: in proportion. */
@@ -403,6 +419,78 @@ static void test_protection(void **state)
 	assert_true(mem_cgroup_below_min(b));
 	assert_false(mem_cgroup_below_min(a));
 	assert_false(mem_cgroup_below_low(q->group->root));
+	/* Recursively: p's 80 of min, of which b claims 20, shield a's 60 too. */
+	q->group->recursive_prot = true;
+	for (m = mem_cgroup_iter(q, NULL, NULL); m; m = mem_cgroup_iter(q, NULL, m))
+		mem_cgroup_calculate_protection(q, NULL, m);
+	assert_int_equal(a->memory.emin, 60);
+	assert_int_equal(b->memory.emin, 20);
+	assert_int_equal(a->memory.elow, 30);
+	free_all(l);
+	lower_end(l);
+}
+
+/* Pages come 64 at once; what is left over serves the next charges of this CPU, is
+ * given back for another group, when a limit is met, and when the group goes. */
+static void test_stock(void **state)
+{
+	struct lower *l = boot();
+	struct quire *q = l->q;
+	struct mem_cgroup *a = mem_cgroup_create(q, NULL, "a"),
+			  *b = mem_cgroup_create(q, NULL, "b");
+
+	(void)state;
+	q->group->charge_batch = MEMCG_CHARGE_BATCH;
+	assert_int_equal(charge(l, a, 1), 0);
+	assert_int_equal(a->memory.usage, 64);
+	assert_int_equal(lower_verify(l), 0);
+	assert_int_equal(charge(l, a, 63), 0);
+	assert_int_equal(a->memory.usage, 64);
+	assert_int_equal(charge(l, a, 1), 0);
+	assert_int_equal(a->memory.usage, 128);
+	assert_int_equal(charge(l, b, 1), 0);
+	assert_int_equal(a->memory.usage, 65);
+	assert_int_equal(b->memory.usage, 64);
+	mem_cgroup_set_max(q, b, 10);
+	assert_int_equal(b->memory.usage, 1);
+	assert_int_equal(fake.nr_reclaims, 0);
+	/* 64 do not fit, one does: the limit is met without a reclaim. */
+	assert_int_equal(charge(l, b, 9), 0);
+	assert_int_equal(b->memory.usage, 10);
+	assert_int_equal(b->memory.failcnt, 9);
+	assert_int_equal(b->events[MEMCG_MAX], 0);
+	assert_int_equal(charge_order(l, b, GFP_NOWAIT, 0), -ENOMEM);
+	assert_int_equal(charge(l, a, 1), 0);
+	BREAK(l, q->group->stock[0].nr_pages, 5, "\"a\" counts");
+	free_all(l);
+	assert_int_equal(mem_cgroup_remove(q, a), 0);
+	assert_int_equal(mem_cgroup_remove(q, b), 0);
+	assert_int_equal(q->group->root->memory.usage, 0);
+	assert_int_equal(q->group->nr_groups, 1);
+	lower_end(l);
+}
+
+/* memory.high: 12 % above it is 0.7 s for 64 pages, as Linux computes it. */
+static void test_high_delay(void **state)
+{
+	struct lower *l = boot();
+	struct quire *q = l->q;
+	struct mem_cgroup *a = mem_cgroup_create(q, NULL, "a");
+	u64 before, slept;
+
+	(void)state;
+	assert_int_equal(charge(l, a, 1124), 0);
+	HOT_STORE(&a->memory.high, 1024);
+	l->ctx.memcg_nr_pages_over_high = 64;
+	fake.current = a;
+	before = quire_clock(q);
+	mem_cgroup_handle_over_high(q);
+	slept = quire_clock(q) - before;
+	fake.current = NULL;
+	assert_int_equal(fake.nr_reclaims, 17);
+	assert_int_equal(l->ctx.memcg_nr_pages_over_high, 0);
+	/* overage 100/1024 of 2^20 = 102400; its square * 250 >> 34: 152 jiffies. */
+	assert_int_equal(slept / (4 * NSEC_PER_MSEC), 152);
 	free_all(l);
 	lower_end(l);
 }
@@ -534,16 +622,6 @@ static void test_random(void **state)
 	lower_end(l);
 }
 
-#define BREAK(l, lvalue, value, text)                             \
-	do {                                                      \
-		__typeof__(lvalue) __was = (lvalue);              \
-		(lvalue) = (value);                               \
-		lower_expect_broken(l, text);                     \
-		(lvalue) = __was;                                 \
-		if (lower_verify(l))                              \
-			fail_msg("not mended:\n%s", (l)->report); \
-	} while (0)
-
 static void test_broken(void **state)
 {
 	struct lower *l = boot();
@@ -577,7 +655,8 @@ int main(void)
 		cmocka_unit_test(test_tree),	      cmocka_unit_test(test_offline),
 		cmocka_unit_test(test_many_groups),   cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_charge),	      cmocka_unit_test(test_max),
-		cmocka_unit_test(test_high_and_swap), cmocka_unit_test(test_protection),
+		cmocka_unit_test(test_high_and_swap), cmocka_unit_test(test_stock),
+		cmocka_unit_test(test_high_delay),    cmocka_unit_test(test_protection),
 		cmocka_unit_test(test_psi),	      cmocka_unit_test(test_psi_is_exact),
 		cmocka_unit_test(test_random),	      cmocka_unit_test(test_broken),
 	};

@@ -149,6 +149,7 @@ struct testbox *testbox_new(const struct testbox_config *cfg)
 	t->q = model_quire(t->m);
 	if (getenv("QUIRE_LOG"))
 		model_on_log(t->m, log_line, NULL);
+	t->q->group->charge_batch = cfg->charge_batch ? cfg->charge_batch : 1;
 	if (cfg->disk || cfg->swap_mb)
 		testbox_call(t, add_disks, (void *)cfg);
 	return t;

@@ -37,6 +37,7 @@ struct testbox_config {
 	unsigned int swap_mb;	  /* swap on a second NVMe */
 	bool swap_pmem;		  /* which is persistent memory: transfers are over at once */
 	bool swap_slots;	  /* with 64 slots at hand for each CPU */
+	unsigned int charge_batch; /* of groups; 0: 1, so that tests can count pages */
 	u64 seed;
 };
 
