@@ -127,14 +127,40 @@ int profile_build(const struct oracle_vm *vm, const char *kernel, struct profile
 	return 0;
 }
 
+/* zswap.NAME=VALUE is a module's parameter, sysctl.NAME=VALUE a setting; a value
+ * that is wrong leaves what was. */
+static void boot_parameters(struct quire *q, const char *cmdline)
+{
+	static const struct {
+		const char *prefix, *dir;
+	} kinds[] = {{"zswap.", "/sys/module/zswap/parameters/"}, {"sysctl.", "/proc/sys/"}};
+
+	for (const char *w = cmdline; *w; w += strcspn(w, " "), w += strspn(w, " ")) {
+		size_t len = strcspn(w, " "), key = strcspn(w, "= ");
+
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && key < len; i++) {
+			size_t prefix = strlen(kinds[i].prefix);
+			char path[128];
+
+			if (strncmp(w, kinds[i].prefix, prefix) || key < prefix)
+				continue;
+			snprintf(path, sizeof(path), "%s%.*s", kinds[i].dir, (int)(key - prefix),
+				 w + prefix);
+			for (char *c = path + strlen(kinds[i].dir); i && *c; c++)
+				if (*c == '.')
+					*c = '/';
+			(void)quire_proc_write(q, path, w + key + 1, len - key - 1);
+		}
+	}
+}
+
 int profile_boot(struct profile *p, struct model *m)
 {
-	static const char enabled[] = "/sys/module/zswap/parameters/enabled";
 	struct quire *q = model_quire(m);
 	int err = boot_kernel(q, ((struct private *)p->private)->layout);
 
-	if (!err && strstr(p->cmdline, "zswap.enabled=1"))
-		(void)quire_proc_write(q, enabled, "Y", 1);
+	if (!err)
+		boot_parameters(q, p->cmdline);
 	return err;
 }
 
