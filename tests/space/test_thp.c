@@ -407,6 +407,8 @@ static void do_break(struct testbox *t, __unused void *arg)
 	BREAK(t, page[1].compound_mapcount, 1, "has a map count");
 	BREAK(t, page[7]._mapcount, 0, "has a map count of 2");
 	BREAK(t, page->index, page->index + 1, "index leads elsewhere");
+	BREAK(t, find_vma(task->mm, a)->vm_end, a + PAGE_SIZE,
+	      "maps a huge page that its area can't hold");
 	BREAK(t, page[1].compound_dtor, COMPOUND_PAGE_DTOR, "maps a huge page that is none");
 	BREAK(t, table->pmd_huge_pte, NULL, "tables put by for it");
 	BREAK(t, table->pmd_huge_pte->private, 1, "has a table put by that is none, or not empty");
