@@ -119,9 +119,6 @@ bool over_background_thresh(struct quire *q);
 void inode_add_lru(struct quire *q, struct inode *inode, bool referenced);
 unsigned long prune_icache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
 			      unsigned long nr);
-/* The inode after prev on its super block's list (NULL: the first), with a
- * reference; drops that on prev. */
-struct inode *sb_next_inode(struct quire *q, struct super_block *sb, struct inode *prev);
 
 /* dentry.c */
 unsigned long prune_dcache_sb(struct quire *q, struct super_block *sb, unsigned int nid,

@@ -278,6 +278,9 @@ struct inode *iget(struct quire *q, struct super_block *sb, unsigned long ino, u
 		   u64 size_bytes, bool is_dir);
 void ihold(struct inode *inode);
 void iput(struct quire *q, struct inode *inode);
+/* The inode after prev on its super block's list (NULL: the first), with a
+ * reference; drops that on prev. */
+struct inode *sb_next_inode(struct quire *q, struct super_block *sb, struct inode *prev);
 /* Drops pages from the byte on, and sets the size. */
 void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes);
 

@@ -165,7 +165,7 @@ static bool oom_evaluate_task(struct quire *q, struct task *p, struct oom_contro
 		return false;
 	if (!is_sysrq_oom(oc) && tsk_is_oom_victim(p))
 		return !(p->signal->oom_mm->flags & BIT(MMF_OOM_SKIP));
-	points = __oom_badness(q, p, oc->totalpages);
+	points = p->signal->oom_flag_origin ? LONG_MAX : __oom_badness(q, p, oc->totalpages);
 	if (points == LONG_MIN || points < oc->chosen_points)
 		return false;
 	oc->chosen = p;

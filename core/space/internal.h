@@ -60,6 +60,8 @@ static inline struct address_space *vma_mapping(const struct vm_area_struct *vma
 
 /* mmap.c */
 int vm_enough_memory(struct quire *q, const struct mm_struct *mm, unsigned long pages);
+/* The same, only asked. */
+bool vm_could_promise(struct quire *q, unsigned long pages);
 void vm_unacct_memory(struct quire *q, unsigned long pages);
 void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages);
 void exit_mmap(struct quire *q, struct mm_struct *mm);
@@ -158,6 +160,10 @@ static inline bool is_huge_zero_page(const struct quire *q, const struct page *p
 {
 	return page == q->space->huge->huge_zero_page;
 }
+
+/* unuse.c: for swapoff() */
+int unuse_mms(struct quire *q, unsigned int type);
+void set_oom_origin(struct quire *q, bool origin);
 
 /* mempolicy.c */
 struct page *alloc_user_page(struct quire *q, struct task *task, struct vm_area_struct *vma,

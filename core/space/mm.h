@@ -175,9 +175,6 @@ int do_mlockall(struct quire *q, struct mm_struct *mm, int flags);
  * hole: the rest was done; or no memory), -EAGAIN, -EBUSY (COLLAPSE).  May sleep.
  */
 int do_madvise(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int behavior);
-/* swapoff(2) of the area of that name (/dev/nvme0n1p2): its pages come back.  -EINVAL:
- * there is none; -ENOMEM: no room for them. May sleep. */
-int swapoff(struct quire *q, const char *name);
 /* MADV_DONTNEED: frames of [start, start+len) go, the range stays mapped. */
 static inline int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
 {

@@ -51,6 +51,13 @@ int vm_enough_memory(struct quire *q, const struct mm_struct *mm, unsigned long 
 	return 0;
 }
 
+bool vm_could_promise(struct quire *q, unsigned long pages)
+{
+	const struct task *task = current_task(q);
+
+	return promise_fits(q, task ? task->mm : NULL, pages);
+}
+
 void vm_unacct_memory(struct quire *q, unsigned long pages)
 {
 	(void)HOT_SUB(&q->space->vm_committed_as, (long)pages);

@@ -25,6 +25,7 @@ enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, EXIT_Z
 struct signal_struct {
 	unsigned int refs, nr_threads;
 	short oom_score_adj, oom_score_adj_min;
+	bool oom_flag_origin; /* swapoff(): the killer takes it first */
 	bool group_exit; /* SIGKILL or exit_group: all threads are to die */
 	int exit_code;
 	struct mm_struct *oom_mm;	/* set once it is an OOM victim */

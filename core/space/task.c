@@ -159,6 +159,9 @@ static void register_ops(struct quire *q)
 	q->page->ops.task_is_dying = task_is_dying;
 	q->page->ops.task_is_oom_victim = task_is_oom_victim;
 	q->page->ops.mempolicy_node = mempolicy_node;
+	q->swap->ops.unuse_mms = unuse_mms;
+	q->swap->ops.set_oom_origin = set_oom_origin;
+	q->swap->ops.enough_memory = vm_could_promise;
 	q->group->ops.current_memcg = current_memcg;
 	q->group->ops.current_psi = current_psi;
 	q->cache->ops.page_mkclean = page_mkclean;

@@ -57,8 +57,13 @@ void free_swap_slot(struct quire *q, swp_entry_t entry);
 /* All CPUs' slots go back to their areas. */
 void drain_swap_slots_cache(struct quire *q);
 
+void enable_swap_area(struct quire *q, struct swap_info_struct *si);
+void free_swap_maps(struct quire *q, struct swap_info_struct *si);
+
 /* ---- swap_state.c ---------------------------------------------------------- */
 
+/* The cached page of an entry with a reference, or NULL. */
+struct page *swap_cache_get(struct quire *q, swp_entry_t entry);
 void swap_cache_init(struct quire *q, struct swap_info_struct *si);
 /* The locked page enters the cache under entry, whose slot it holds already;
  * the cache takes a reference.  *shadow: what reclaim had left there.  0 or
@@ -134,6 +139,8 @@ struct zswap_floor {
 int zswap_init(struct quire *q);
 /* An area comes: its tree, and the shrinker's thread.  0 or -ENOMEM. */
 int zswap_swapon(struct quire *q, struct swap_info_struct *si);
+/* It goes, and is empty. */
+void zswap_swapoff(struct quire *q, struct swap_info_struct *si);
 /* Takes a copy of a locked page of the swap cache: true if it did. */
 bool zswap_store(struct quire *q, struct page *page);
 /* 0; -ENOENT: not here; -EIO: it would not decompress. */
@@ -148,5 +155,7 @@ void zswap_shrink(struct quire *q);
 /* ---- shmem_swap.c ---------------------------------------------------------- */
 
 extern const struct address_space_operations shmem_aops;
+/* All that shmem files have in an area comes back: 0, -ENOMEM, -EIO. */
+int shmem_unuse(struct quire *q, unsigned int type);
 
 #endif

@@ -13,7 +13,6 @@
  *
  * Locks: the page's lock, then i_pages_lock of one tree at a time.
  */
-#include "cache/internal.h"
 #include "swap/internal.h"
 
 static int shmem_writepage(struct quire *q, struct page *page)
@@ -107,54 +106,72 @@ static struct page *shmem_swapin(struct quire *q, struct address_space *m, unsig
 	return page;
 }
 
-/* The entries of an area in one file's tree: 0, -ENOMEM, -EIO. */
-static int unuse_inode(struct quire *q, struct address_space *m, unsigned int type)
+#define UNUSE_BATCH 16
+
+/* The entries of an area among those of one file, from *index on. */
+static unsigned int find_swap_entries(struct quire *q, struct address_space *m, unsigned int type,
+				      unsigned long *index, unsigned long *found)
 {
-	unsigned long index;
+	unsigned int n = 0;
+	unsigned long at;
 	void *value;
 
-	for (;;) {
-		struct page *page = NULL;
-		swp_entry_t entry;
-		bool major;
-
-		spin_lock(q, &m->i_pages_lock);
-		xa_for_each (&m->i_pages, index, value) {
-			entry.val = xa_is_value(value) ? xa_to_value(value) : 0;
-			if (entry.val && swp_type(entry) == type)
-				break;
-		}
-		spin_unlock(q, &m->i_pages_lock);
-		if (!value)
-			return 0;
-		page = shmem_swapin(q, m, index, entry, GFP_HIGHUSER_MOVABLE, &major);
-		if (!IS_ERR(page)) {
-			unlock_page(q, page);
-			put_page(q, page);
-		} else if (PTR_ERR(page) != -EEXIST) {
-			return (int)PTR_ERR(page);
-		}
-		cond_resched(q);
+	spin_lock(q, &m->i_pages_lock);
+	xa_for_each_range(&m->i_pages, at, value, *index, ULONG_MAX)
+	{
+		if (!xa_is_value(value) || swp_type((swp_entry_t){xa_to_value(value)}) != type)
+			continue;
+		found[n++] = at;
+		*index = at + 1;
+		if (n == UNUSE_BATCH)
+			break;
 	}
+	spin_unlock(q, &m->i_pages_lock);
+	return n;
+}
+
+static int shmem_unuse_inode(struct quire *q, struct inode *inode, unsigned int type)
+{
+	unsigned long found[UNUSE_BATCH], index = 0;
+	unsigned int n;
+
+	while ((n = find_swap_entries(q, &inode->i_data, type, &index, found))) {
+		for (unsigned int i = 0; i < n; i++) {
+			struct page *page;
+			bool major;
+
+			page = shmem_get_page(q, inode, found[i], GFP_HIGHUSER_MOVABLE, &major);
+			if (!IS_ERR(page))
+				put_page(q, page);
+			else if (PTR_ERR(page) != -EFAULT) /* cut off meanwhile */
+				return (int)PTR_ERR(page);
+		}
+		if (n < UNUSE_BATCH)
+			break;
+	}
+	return 0;
 }
 
 int shmem_unuse(struct quire *q, unsigned int type)
 {
 	struct super_block *sb;
-	int err = 0;
+	int err;
 
 	list_for_each_entry (sb, &q->cache->super_blocks, list) {
 		struct inode *inode = NULL;
 
-		if (sb->bdi)
-			continue;
-		while (!err && (inode = sb_next_inode(q, sb, inode)) != NULL)
-			if (inode->i_data.swap_backed && inode->i_data.nrexceptional)
-				err = unuse_inode(q, &inode->i_data, type);
-		if (inode)
-			iput(q, inode);
+		while ((inode = sb_next_inode(q, sb, inode))) {
+			if (!inode->i_data.swap_backed || !HOT_LOAD(&inode->i_data.nrexceptional))
+				continue;
+			err = shmem_unuse_inode(q, inode, type);
+			if (err) {
+				iput(q, inode);
+				return err;
+			}
+			cond_resched(q);
+		}
 	}
-	return err;
+	return 0;
 }
 
 const struct address_space_operations shmem_aops = {

@@ -69,9 +69,20 @@ struct swap_slots_cache {
 	swp_entry_t slots[SWAP_SLOTS_CACHE_SIZE], slots_ret[SWAP_SLOTS_CACHE_SIZE];
 };
 
+/* What swapoff() asks of the floors above; each may be NULL. */
+struct swap_ops {
+	/* Brings all in that address spaces have in an area: 0, -ENOMEM, -EIO. */
+	int (*unuse_mms)(struct quire *q, unsigned int type);
+	/* May so many pages be promised? */
+	bool (*enough_memory)(struct quire *q, unsigned long pages);
+	/* The running task is the one to be killed if memory runs out. */
+	void (*set_oom_origin)(struct quire *q, bool origin);
+};
+
 struct swap_floor {
+	struct swap_ops ops;
 	struct swap_info_struct *info[MAX_SWAPFILES];
-	unsigned int nr_swapfiles;
+	unsigned int nr_swapfiles; /* areas there have ever been at once */
 	int least_priority;
 	long nr_swap_pages;		/* free slots */
 	struct swap_slots_cache *slots; /* [nr_cpus]; NULL: no area yet */
@@ -108,16 +119,10 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	   int prio, const char *name, bool is_file);
 
 /*
- * swapoff(2), whose middle is space/swapoff.c.  _begin: the area of that name, of
- * which no slots are given out any more, or NULL; shmem_unuse: what trees of shmem
- * files have in it comes in (0, -ENOMEM, -EIO); _cache: slots that only the
- * cache holds are given up; _end: the area goes (done: it is empty), or is
- * used again.  All but _begin may sleep.
+ * Brings all that is in an area back and switches it off.  -EINVAL: no such area;
+ * -ENOMEM, -EINTR, -EIO: it is on still.  May sleep long.
  */
-struct swap_info_struct *swapoff_begin(struct quire *q, const char *name);
-int shmem_unuse(struct quire *q, unsigned int type);
-void swapoff_cache(struct quire *q, struct swap_info_struct *si);
-void swapoff_end(struct quire *q, struct swap_info_struct *si, bool done);
+int swapoff(struct quire *q, const char *name);
 
 /* A slot for a locked page, in the swap cache, dirty: false if swap is full or
  * memory for the tree is.  Charges the page's group. */

@@ -234,7 +234,7 @@ static struct page *slot_page(struct page *page, unsigned long offset)
 }
 
 /* The cached page with a reference, or NULL. */
-static struct page *swap_cache_get(struct quire *q, swp_entry_t entry)
+struct page *swap_cache_get(struct quire *q, swp_entry_t entry)
 {
 	struct address_space *m = swap_address_space(q, entry);
 	struct page *page;

@@ -66,7 +66,7 @@ struct swap_info_struct *swap_info_get(struct quire *q, swp_entry_t entry)
 	unsigned long offset = swp_offset(entry);
 	struct swap_info_struct *si = type < MAX_SWAPFILES ? q->swap->info[type] : NULL;
 
-	if (likely(si && offset && offset < si->max))
+	if (likely(si && si->used && offset && offset < si->max))
 		return si;
 	pr_err(q, "swap_info_get: Bad swap %s entry %016lx", si ? "offset" : "file", entry.val);
 	return NULL;
@@ -243,7 +243,7 @@ unsigned int get_swap_pages(struct quire *q, unsigned int nr, swp_entry_t *entri
 		if (!si)
 			break;
 		spin_lock(q, &si->lock);
-		while (n < nr && (offset = scan_swap_map(q, si)))
+		while (n < nr && si->writeok && (offset = scan_swap_map(q, si)))
 			entries[n++] = swp_entry(si->type, offset);
 		spin_unlock(q, &si->lock);
 	}
@@ -265,7 +265,7 @@ static swp_entry_t alloc_swap_cluster(struct quire *q)
 		if (!si || si->is_file || si->bdi->rotational)
 			continue;
 		spin_lock(q, &si->lock);
-		if (!list_empty(&si->free_clusters)) {
+		if (si->writeok && !list_empty(&si->free_clusters)) {
 			ci = list_first_entry(&si->free_clusters, struct swap_cluster_info, list);
 			first = (unsigned long)(ci - si->cluster_info) * SWAPFILE_CLUSTER;
 			for (unsigned long i = first; i < first + SWAPFILE_CLUSTER; i++) {
@@ -314,7 +314,7 @@ swp_entry_t get_swap_page(struct quire *q, struct page *page)
 	swp_entry_t entry = nr > 1 ? alloc_swap_cluster(q) : folio_alloc_swap(q);
 
 	for (unsigned int i = 0; !entry.val && nr == 1 && i < q->swap->nr_swapfiles; i++)
-		if (reclaim_cached_slots(q, q->swap->info[i]))
+		if (q->swap->info[i]->used && reclaim_cached_slots(q, q->swap->info[i]))
 			entry = folio_alloc_swap(q);
 	if (!memcg)
 		return entry;
@@ -505,7 +505,7 @@ static void **alloc_map(struct quire *q, unsigned long size_bytes, u64 *vaddr)
 	return pages;
 }
 
-static void free_area(struct quire *q, struct swap_info_struct *si)
+void free_swap_maps(struct quire *q, struct swap_info_struct *si)
 {
 	if (si->map_pages)
 		vfree(q, si->map_vaddr);
@@ -515,7 +515,32 @@ static void free_area(struct quire *q, struct swap_info_struct *si)
 	kfree(q, si->memcg_pages);
 	kfree(q, si->cluster_info);
 	kfree(q, si->percpu_cluster);
-	kfree(q, si);
+	si->map_pages = NULL;
+	si->memcg_pages = NULL;
+	si->cluster_info = NULL;
+	si->percpu_cluster = NULL;
+}
+
+/* A place among the areas: one that was switched off, or a new one. */
+static struct swap_info_struct *alloc_area(struct quire *q)
+{
+	struct swap_info_struct *si;
+
+	for (unsigned int i = 0; i < q->swap->nr_swapfiles; i++) {
+		si = q->swap->info[i];
+		if (!si->used) {
+			*si = (struct swap_info_struct){.type = i};
+			return si;
+		}
+	}
+	if (q->swap->nr_swapfiles == MAX_SWAPFILES)
+		return ERR_PTR(-ENOSPC);
+	si = kzalloc(q, sizeof(*si), GFP_KERNEL);
+	if (!si)
+		return ERR_PTR(-ENOMEM);
+	si->type = q->swap->nr_swapfiles;
+	q->swap->info[q->swap->nr_swapfiles++] = si;
+	return si;
 }
 
 static bool alloc_area_maps(struct quire *q, struct swap_info_struct *si)
@@ -551,7 +576,7 @@ static void setup_clusters(struct quire *q, struct swap_info_struct *si)
 }
 
 /* Into its place among the others: behind those of its priority. */
-static void enable_area(struct quire *q, struct swap_info_struct *si)
+void enable_swap_area(struct quire *q, struct swap_info_struct *si)
 {
 	struct swap_floor *swap = q->swap;
 	struct list_head *before = &swap->avail;
@@ -565,10 +590,7 @@ static void enable_area(struct quire *q, struct swap_info_struct *si)
 		}
 	}
 	list_add_tail(&si->avail_list, before);
-	swap->info[si->type] = si;
-	swap->nr_swapfiles++;
 	swap->total_swap_pages += si->pages;
-	swap->nr_rotational += si->bdi->rotational;
 	si->used = si->writeok = true;
 	spin_unlock(q, &swap->avail_lock);
 	(void)HOT_ADD(&swap->nr_swap_pages, (long)si->pages);
@@ -582,13 +604,9 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 
 	if (nr_pages < 2 || nr_pages >= 1UL << SWP_TYPE_SHIFT || nr_pages > UINT_MAX || !bdi)
 		return -EINVAL;
-	if (q->swap->nr_swapfiles == MAX_SWAPFILES)
-		return -ENOSPC;
-	si = kzalloc(q, sizeof(*si), GFP_KERNEL);
-	if (!si)
-		return -ENOMEM;
-	while (q->swap->info[si->type])
-		si->type++;
+	si = alloc_area(q);
+	if (IS_ERR(si))
+		return (int)PTR_ERR(si);
 	str_lcpy(si->name, name, sizeof(si->name));
 	si->is_file = is_file;
 	si->bdi = bdi;
@@ -600,106 +618,18 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	xa_init(&si->continuation, &swap_node_ops, q);
 	swap_cache_init(q, si);
 	if (!alloc_area_maps(q, si) || zswap_swapon(q, si) || enable_swap_slots_cache(q)) {
-		free_area(q, si);
+		zswap_swapoff(q, si);
+		free_swap_maps(q, si);
 		return -ENOMEM;
 	}
 	si->prio = prio >= 0 ? prio : --q->swap->least_priority;
 	setup_clusters(q, si);
-	enable_area(q, si);
+	q->swap->nr_rotational += bdi->rotational;
+	enable_swap_area(q, si);
 	kb = si->pages << (PAGE_SHIFT - 10);
 	pr_info(q, "Adding %luk swap on %s.  Priority:%d extents:1 across:%luk %s%s", kb, name,
 		si->prio, kb, bdi->rotational ? "" : "SS", is_file ? "FS" : "");
 	return 0;
-}
-
-/* ---- switching one off: space/swapoff.c brings the pages in -------------------- */
-
-struct swap_info_struct *swapoff_begin(struct quire *q, const char *name)
-{
-	struct swap_floor *swap = q->swap;
-	struct swap_info_struct *si = NULL;
-
-	spin_lock(q, &swap->avail_lock);
-	for (unsigned int i = 0; i < MAX_SWAPFILES && !si; i++)
-		if (swap->info[i] && swap->info[i]->writeok && str_eq(swap->info[i]->name, name))
-			si = swap->info[i];
-	if (si) {
-		si->writeok = false;
-		list_del(&si->avail_list);
-		swap->total_swap_pages -= si->pages;
-		(void)HOT_SUB(&swap->nr_swap_pages, (long)si->pages);
-		if (si->prio < 0) { /* those that came after it move up */
-			struct swap_info_struct *other;
-
-			list_for_each_entry (other, &swap->avail, avail_list)
-				if (other->prio < si->prio)
-					other->prio++;
-			swap->least_priority++;
-		}
-		/* What is given back meanwhile is free at once. */
-		swap->slot_cache_enabled = false;
-	}
-	spin_unlock(q, &swap->avail_lock);
-	if (si)
-		drain_swap_slots_cache(q);
-	return si;
-}
-
-/* The next slot from offset on that is in use; 0: none. */
-static unsigned long find_next_to_unuse(const struct swap_info_struct *si, unsigned long offset)
-{
-	for (; offset < si->max; offset++) {
-		u8 byte = *swap_map_byte(si, offset);
-
-		if (byte && byte != SWAP_MAP_BAD)
-			return offset;
-	}
-	return 0;
-}
-
-void swapoff_cache(struct quire *q, struct swap_info_struct *si)
-{
-	unsigned long offset = 1;
-
-	while (si->inuse_pages && (offset = find_next_to_unuse(si, offset)) != 0) {
-		struct page *page = find_get_page(q, &si->cache, offset);
-
-		if (page) {
-			struct page *head = compound_head(page);
-
-			lock_page(q, head);
-			wait_on_page_writeback(q, head);
-			(void)try_to_free_swap(q, head);
-			unlock_page(q, head);
-			put_page(q, page);
-		}
-		offset++;
-		cond_resched(q);
-	}
-}
-
-void swapoff_end(struct quire *q, struct swap_info_struct *si, bool done)
-{
-	struct swap_floor *swap = q->swap;
-
-	swap->slot_cache_enabled = true;
-	if (!done) {
-		if (si->prio < 0)
-			si->prio = --swap->least_priority;
-		(void)HOT_ADD(&swap->nr_swap_pages, (long)si->pages);
-		swap->nr_swapfiles--;
-		swap->nr_rotational -= si->bdi->rotational;
-		enable_area(q, si);
-		(void)HOT_SUB(&swap->nr_swap_pages, (long)si->pages);
-		return;
-	}
-	spin_lock(q, &swap->avail_lock);
-	swap->info[si->type] = NULL;
-	swap->nr_swapfiles--;
-	swap->nr_rotational -= si->bdi->rotational;
-	spin_unlock(q, &swap->avail_lock);
-	kfree(q, si->zswap);
-	free_area(q, si);
 }
 
 int swap_init(struct quire *q)

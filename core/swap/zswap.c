@@ -618,6 +618,12 @@ int zswap_swapon(struct quire *q, struct swap_info_struct *si)
 	return 0;
 }
 
+void zswap_swapoff(struct quire *q, struct swap_info_struct *si)
+{
+	kfree(q, si->zswap);
+	si->zswap = NULL;
+}
+
 int zswap_init(struct quire *q)
 {
 	struct zswap_floor *z = kzalloc(q, sizeof(*z), GFP_KERNEL);

@@ -520,8 +520,14 @@ void verify_swap(struct verify *v)
 		if (!si)
 			continue;
 		nr++;
-		total += si->pages;
+		/* One that is being switched off has no slots to give. */
+		total += si->writeok ? si->pages : 0;
 		inuse += si->inuse_pages;
+		if (!si->used) {
+			if (si->inuse_pages || si->cache.nrpages || si->map_pages || si->zswap)
+				broken(v, "swap: area %u is off and not empty", i);
+			continue;
+		}
 		cached += si->cache.nrpages;
 		verify_area(v, si, &group_hash);
 	}
