@@ -154,6 +154,25 @@ static void boot_parameters(struct quire *q, const char *cmdline)
 	}
 }
 
+/* hugepagesz=2M|1G hugepages=N, in turn: pools that are filled at boot. */
+static void boot_pools(struct quire *q, const char *cmdline)
+{
+	const char *size = "2048kB";
+
+	for (const char *w = cmdline; *w; w += strcspn(w, " "), w += strspn(w, " ")) {
+		size_t len = strcspn(w, " ");
+		char path[96];
+
+		if (!strncmp(w, "hugepagesz=", 11))
+			size = w[11] == '1' ? "1048576kB" : "2048kB";
+		if (strncmp(w, "hugepages=", 10))
+			continue;
+		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%s/nr_hugepages",
+			 size);
+		(void)quire_proc_write(q, path, w + 10, len - 10);
+	}
+}
+
 int profile_boot(struct profile *p, struct model *m)
 {
 	struct quire *q = model_quire(m);
@@ -161,6 +180,8 @@ int profile_boot(struct profile *p, struct model *m)
 
 	if (!err)
 		boot_parameters(q, p->cmdline);
+	if (!err)
+		boot_pools(q, p->cmdline);
 	return err;
 }
 
