@@ -201,10 +201,13 @@ static void firmware_map(struct boot *b)
 {
 	struct early *e = b->e;
 	u64 total = 0, low, node_end = 0, top;
-	u32 last = 0;
 
 	for (u32 i = 0; i < b->m->nr_nodes; i++)
 		total += b->m->bytes[i];
+	if (total < b->k->image_end) {
+		e->failed = true;
+		return;
+	}
 	low = total >= MAX_LOW ? SPLIT_LOW : total;
 	top = FIRMWARE_TOP + (b->m->nvdimm ? PAGE_SIZE : 0) +
 	      (total > SMBIOS_MODULES * SMBIOS_MODULE ? PAGE_SIZE : 0);
@@ -236,9 +239,7 @@ static void firmware_map(struct boot *b)
 			       (struct early_range){start - low + 4 * GIB, node_end - low + 4 * GIB,
 						    i});
 		}
-		last = i;
 	}
-	(void)last;
 }
 
 static u32 e820_entries(const struct boot *b)

@@ -28,8 +28,7 @@ struct early_machine {
 	u32 nr_nodes, nr_cpus;
 	u64 bytes[QUIRE_MAX_NODES];
 	u32 cpu_node[QUIRE_MAX_CPUS];
-	bool numa;	/* nodes were named: the firmware has a table of them */
-	bool distances; /* and one of distances */
+	bool distances; /* the firmware has a table of them */
 	bool nvdimm;	/* there are disks in persistent memory */
 	/* kernelcore=, movablecore=: bytes, 0: not said. */
 	u64 kernelcore, movablecore;
