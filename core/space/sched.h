@@ -26,7 +26,7 @@ struct signal_struct {
 	unsigned int refs, nr_threads;
 	short oom_score_adj, oom_score_adj_min;
 	bool oom_flag_origin; /* swapoff(): the killer takes it first */
-	bool group_exit; /* SIGKILL or exit_group: all threads are to die */
+	bool group_exit;      /* SIGKILL or exit_group: all threads are to die */
 	int exit_code;
 	struct mm_struct *oom_mm;	/* set once it is an OOM victim */
 	unsigned long min_flt, maj_flt; /* of threads that have exited */
