@@ -174,8 +174,10 @@ static unsigned long check_frame(struct verify *v, struct zone_walk *w, u64 pfn)
 	if (unlikely(!in_zone(w, page)))
 		broken(v, "page: frame %#lx says it is in node %u zone %u", pfn, page_to_nid(page),
 		       page_zonenum(page));
-	if (PageHuge(page)) /* verify_hugetlb.c's; free ones have no references */
-		return PageHead(page) ? 1UL << page[1].compound_order : 1;
+	/* verify_hugetlb.c's; free ones have no references.  Tails are not asked:
+	 * where they lead may be broken. */
+	if (PageHead(page) && PageHuge(page))
+		return 1UL << page[1].compound_order;
 	if (page->_refcount > 0) {
 		if (!PageHead(page))
 			return 1;
