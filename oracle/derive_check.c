@@ -366,8 +366,10 @@ static void commit_settings(struct derive *d, u64 *ratio, u64 *kbytes)
 {
 	static const char head[] = "sysctl vm.overcommit_";
 
-	if (vm_setting(d->s, "overcommit_kbytes", kbytes) |
-	    vm_setting(d->s, "overcommit_ratio", ratio))
+	/* Both are read, whatever the first says. */
+	bool shown = vm_setting(d->s, "overcommit_kbytes", kbytes);
+
+	if (vm_setting(d->s, "overcommit_ratio", ratio) || shown)
 		return;
 	for (size_t i = d->s->nr_steps; i-- > 0;) {
 		const char *p = d->r->steps[i].text;

@@ -45,10 +45,10 @@ void wakeup_kcompactd(struct quire *q, struct pglist_data *pgdat, int order, int
 {
 	if (!order || !pgdat->has_kcompactd)
 		return;
-	if (pgdat->kcompactd_max_order < order)
-		pgdat->kcompactd_max_order = order;
-	if (pgdat->kcompactd_highest_zoneidx > highest_zoneidx)
-		pgdat->kcompactd_highest_zoneidx = highest_zoneidx;
+	if (HOT_LOAD(&pgdat->kcompactd_max_order) < order)
+		HOT_STORE(&pgdat->kcompactd_max_order, order);
+	if (HOT_LOAD(&pgdat->kcompactd_highest_zoneidx) > highest_zoneidx)
+		HOT_STORE(&pgdat->kcompactd_highest_zoneidx, highest_zoneidx);
 	if (HOT_LOAD(&pgdat->kcompactd_asleep) && kcompactd_node_suitable(q, pgdat))
 		wake_up(q, &pgdat->kcompactd_wait);
 }
@@ -81,21 +81,21 @@ static void compact_for_request(struct quire *q, struct zone *zone, struct compa
 static void kcompactd_do_work(struct quire *q, struct pglist_data *pgdat)
 {
 	struct compact_control cc = {
-		.order = pgdat->kcompactd_max_order,
-		.search_order = pgdat->kcompactd_max_order,
-		.highest_zoneidx = pgdat->kcompactd_highest_zoneidx,
+		.order = HOT_LOAD(&pgdat->kcompactd_max_order),
+		.highest_zoneidx = HOT_LOAD(&pgdat->kcompactd_highest_zoneidx),
 		.mode = MIGRATE_SYNC_LIGHT,
 		.gfp_mask = GFP_KERNEL,
 	};
 
+	cc.search_order = cc.order;
 	count_vm_event(q, KCOMPACTD_WAKE);
 	for (int zid = 0; zid <= cc.highest_zoneidx && !q->stopping; zid++)
 		compact_for_request(q, &pgdat->node_zones[zid], &cc);
 	/* Unless more was asked for meanwhile. */
-	if (pgdat->kcompactd_max_order <= cc.order)
-		pgdat->kcompactd_max_order = 0;
-	if (pgdat->kcompactd_highest_zoneidx >= cc.highest_zoneidx)
-		pgdat->kcompactd_highest_zoneidx = highest_populated_zone(pgdat);
+	if (HOT_LOAD(&pgdat->kcompactd_max_order) <= cc.order)
+		HOT_STORE(&pgdat->kcompactd_max_order, 0);
+	if (HOT_LOAD(&pgdat->kcompactd_highest_zoneidx) >= cc.highest_zoneidx)
+		HOT_STORE(&pgdat->kcompactd_highest_zoneidx, highest_populated_zone(pgdat));
 }
 
 static bool should_proactive_compact_node(const struct quire *q, const struct pglist_data *pgdat)
@@ -196,7 +196,8 @@ int kcompactd_run(struct quire *q, unsigned int nid)
 
 	pgdat->kcompactd_max_order = 0;
 	pgdat->kcompactd_highest_zoneidx = highest_populated_zone(pgdat);
-	if (!q->port->thread_start)
+	/* Where there are no processes, nothing that is allocated can be moved. */
+	if (!q->port->thread_start || !q->port->kill)
 		return 0;
 	text_init(&t, name, sizeof(name));
 	text_printf(&t, "kcompactd%u", nid);

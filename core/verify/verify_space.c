@@ -443,7 +443,7 @@ static int small_mapcount(const struct page *page)
 {
 	const struct page *head = compound_head(page);
 
-	if (head->_refcount <= 0 || PageSlab(head) || page_has_type(page))
+	if (HOT_LOAD(&head->_refcount) <= 0 || PageSlab(head) || page_has_type(page))
 		return 0;
 	if (likely(!PageHead(head)))
 		return page->_mapcount + 1;
