@@ -307,10 +307,6 @@ static void check_hugetlb(struct walk *w, struct vm_area_struct *vma, u64 addr, 
 	const struct hstate *h;
 	struct page *page;
 
-	if (!vma->hugetlb) {
-		bad_entry(w, addr, "lies in an area of huge pages without a file");
-		return;
-	}
 	h = hstate_vma(vma);
 	if (hugetlb_level(h) != level || pte_pfn(pte) + pages_per_huge_page(h) > q->max_pfn) {
 		bad_entry(w, addr, "maps a page of another size, or frames that do not exist");

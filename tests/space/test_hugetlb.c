@@ -432,6 +432,7 @@ static void break_fn(struct testbox *t, __unused void *arg)
 {
 	struct hstate *h = pool(t);
 	struct page *page, *free;
+	pte_t *ptep;
 	u64 addr;
 
 	resize(t, 6);
@@ -452,6 +453,11 @@ static void break_fn(struct testbox *t, __unused void *arg)
 	BREAK(t, page[1].compound_mapcount, 1, "hugetlb: page");
 	BREAK(t, page->index, 1, "whose index leads elsewhere");
 	BREAK(t, t->task->mm->hugetlb_usage, 511, "counts 511 frames of pools, maps 512");
+	BREAK(t, page[1].compound_dtor, COMPOUND_PAGE_DTOR, "maps a page that is of no pool");
+	ptep = pt_walk(t->q, t->task->mm->pgd_pfn, addr, 2);
+	BREAK(t, *ptep, (*ptep & (PAGE_SIZE - 1)) | (t->q->max_pfn << PAGE_SHIFT),
+	      "maps a page of another size, or frames that do not exist");
+	BREAK(t, free->flags, free->flags ^ (1UL << PAGE_NODE_SHIFT), "is on node 0's list");
 	BREAK_LIST(t, &h->hugepage_activelist, "the used pages of 2048 kB are not a list");
 	BREAK_LIST(t, &h->hugepage_freelists[0], "of node 0 are not a list");
 }

@@ -97,6 +97,30 @@ static void zswap(struct testbox *t, void *arg)
 	fput(t->q, file);
 }
 
+static void zbud(struct testbox *t, void *arg)
+{
+	struct file *file = shmem_file_setup(t->q, "x", 4 * PAGE_SIZE);
+	struct zbud_header *zhdr;
+	struct zbud_pool *pool;
+	unsigned int i = 0;
+
+	(void)arg;
+	assert_int_equal(zswap_set_zpool(t->q, "zbud"), 0);
+	assert_false(IS_ERR(file));
+	shmem_fill(t->q, file->f_inode, 0, CONTENT(CONTENT_KIND_TEXT, 1));
+	assert_true(shmem_evict(t->q, file->f_inode, 0));
+	pool = t->q->swap->zswap->zbud;
+	while (list_empty(&pool->unbuddied[i]))
+		assert_true(++i < ARRAY_SIZE(pool->unbuddied));
+	zhdr = list_first_entry(&pool->unbuddied[i], struct zbud_header, buddy);
+	BREAK_LIST(t, &pool->unbuddied[i], "zbud: a list of frames is not linked up");
+	if (zhdr->first_chunks)
+		BREAK(t, zhdr->first_chunks, zhdr->first_chunks + 1, "chunks is on list");
+	else
+		BREAK(t, zhdr->last_chunks, zhdr->last_chunks + 1, "chunks is on list");
+	fput(t->q, file);
+}
+
 static struct testbox *box(void)
 {
 	struct testbox *t = testbox_new(&(struct testbox_config){.swap_mb = 16});
@@ -136,6 +160,9 @@ static void test_zswap(void **state)
 
 	(void)state;
 	testbox_call(t, zswap, NULL);
+	end(t);
+	t = box();
+	testbox_call(t, zbud, NULL);
 	end(t);
 }
 
