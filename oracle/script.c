@@ -11,7 +11,7 @@
  * process that a command names was started in a line above, every string
  * points into the script's own text.
  */
-#include "oracle/script.h"
+#include "oracle/script_parse.h"
 #include "base/hot.h"
 
 #include <errno.h>
@@ -119,22 +119,7 @@ static const struct {
 	{"create", FLAG_CREATE},     {"stat", FLAG_STAT},	{"unlink", FLAG_UNLINK},
 };
 
-struct parser {
-	struct oracle_script *s;
-	const char *path;
-	FILE *err;
-	int line;
-	unsigned int errors;
-	char *next_word;	/* room for words */
-	const char **next_rest; /* room for rest words */
-	u32 open[ORACLE_MAX_DEPTH];
-	u32 depth;
-	const char *procs[ORACLE_MAX_LINES];
-	u32 nr_procs;
-};
-
-static void wrong(struct parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void wrong(struct parser *p, const char *fmt, ...)
+void script_wrong(struct parser *p, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -184,7 +169,7 @@ bool oracle_size(const char *s, u64 *bytes)
 	return false;
 }
 
-static bool parse_number(struct parser *p, const char *what, const char *s, u64 max, u64 *out)
+bool script_number(struct parser *p, const char *what, const char *s, u64 max, u64 *out)
 {
 	const char *rest = "";
 	u64 v = 0;
@@ -193,8 +178,8 @@ static bool parse_number(struct parser *p, const char *what, const char *s, u64 
 		*out = v;
 		return true;
 	}
-	wrong(p, "%s \"%s\" is not right: a number from 0 to %llu would be", what, s,
-	      (unsigned long long)max);
+	script_wrong(p, "%s \"%s\" is not right: a number from 0 to %llu would be", what, s,
+		     (unsigned long long)max);
 	return false;
 }
 
@@ -203,19 +188,20 @@ static bool parse_signed(struct parser *p, const char *what, const char *s, s64 
 	u64 v;
 	bool negative = *s == '-';
 
-	if (!parse_number(p, what, s + negative, 1000000, &v))
+	if (!script_number(p, what, s + negative, 1000000, &v))
 		return false;
 	*out = negative ? -(s64)v : (s64)v;
 	return true;
 }
 
-static bool parse_size(struct parser *p, const char *what, const char *s, u64 *out)
+bool script_size(struct parser *p, const char *what, const char *s, u64 *out)
 {
 	if (oracle_size(s, out))
 		return true;
-	wrong(p,
-	      "%s \"%s\" is not right: a size would be bytes or a number with K, M, G or P, as 64M",
-	      what, s);
+	script_wrong(p,
+		     "%s \"%s\" is not right: a size would be bytes or a number with K, M, G or P, "
+		     "as 64M",
+		     what, s);
 	return false;
 }
 
@@ -232,7 +218,7 @@ static bool known_proc(const struct parser *p, const char *name)
 static bool new_proc(struct parser *p, const char *name)
 {
 	if (strlen(name) > 31) {
-		wrong(p, "the name \"%s\" is too long: at most 31 characters", name);
+		script_wrong(p, "the name \"%s\" is too long: at most 31 characters", name);
 		return false;
 	}
 	p->procs[p->nr_procs++] = name; /* one a line at most */
@@ -242,14 +228,15 @@ static bool new_proc(struct parser *p, const char *name)
 static bool parse_kind(struct parser *p, struct oracle_cmd *c, const char *w)
 {
 	if (strcmp(w, "anon") && strcmp(w, "shared") && strncmp(w, "file:", 5)) {
-		wrong(p, "\"%s\" can't be mapped: anon, shared or file:PATH can", w);
+		script_wrong(p, "\"%s\" can't be mapped: anon, shared or file:PATH can", w);
 		return false;
 	}
 	c->word = w;
 	c->path = *w == 'f' ? w + 5 : NULL;
 	return !c->path || (*c->path == '/' && strlen(c->path) < 96) ||
-	       (wrong(p, "the path \"%s\" is not right: it begins with / and is below 96 bytes",
-		      c->path),
+	       (script_wrong(p,
+			     "the path \"%s\" is not right: it begins with / and is below 96 bytes",
+			     c->path),
 		false);
 }
 
@@ -271,13 +258,14 @@ static bool parse_advice(struct parser *p, struct oracle_cmd *c, const char *w)
 		}
 	}
 	if (*w < '0' || *w > '9') {
-		wrong(p,
-		      "there is no advice \"%s\": there are hugepage, nohugepage, cold, pageout, "
-		      "free, collapse, mergeable and dontneed",
-		      w);
+		script_wrong(
+			p,
+			"there is no advice \"%s\": there are hugepage, nohugepage, cold, pageout, "
+			"free, collapse, mergeable and dontneed",
+			w);
 		return false;
 	}
-	if (!parse_number(p, "the advice", w, 200, &v))
+	if (!script_number(p, "the advice", w, 200, &v))
 		return false;
 	c->number = (s64)v;
 	return true;
@@ -287,7 +275,7 @@ static bool path_is_right(struct parser *p, const char *w)
 {
 	if (*w == '/' && strlen(w) < 96)
 		return true;
-	wrong(p, "the path \"%s\" is not right: it begins with / and is below 96 bytes", w);
+	script_wrong(p, "the path \"%s\" is not right: it begins with / and is below 96 bytes", w);
 	return false;
 }
 
@@ -308,31 +296,31 @@ static bool parse_place(struct parser *p, struct oracle_cmd *c, char place, cons
 		c->proc = w;
 		if (known_proc(p, w))
 			return true;
-		wrong(p, "there is no process \"%s\" yet: spawn it in a line above", w);
+		script_wrong(p, "there is no process \"%s\" yet: spawn it in a line above", w);
 		return false;
 	case 'm':
 	case 'M':
 		c->map = w;
 		if (strlen(w) < 16)
 			return true;
-		wrong(p, "the name \"%s\" is too long: at most 15 characters", w);
+		script_wrong(p, "the name \"%s\" is too long: at most 15 characters", w);
 		return false;
 	case 'o':
 		c->next = !strcmp(w, "next");
 		(*sizes)++;
-		return c->next || parse_size(p, "the offset", w, &c->off);
+		return c->next || script_size(p, "the offset", w, &c->off);
 	case 's':
 		/* The only size is a length; of two the first is where it begins. */
 		if (c->op == OP_MMAP || c->op == OP_SWAPON || *sizes) {
 			c->ranged = *sizes > 0;
-			return parse_size(p, "the length", w, &c->len);
+			return script_size(p, "the length", w, &c->len);
 		}
 		(*sizes)++;
-		return parse_size(p, "the offset", w, &c->off);
+		return script_size(p, "the offset", w, &c->off);
 	case 'l':
-		return parse_number(p, "the number of files", w, 1u << 24, &c->len);
+		return script_number(p, "the number of files", w, 1u << 24, &c->len);
 	case 'n':
-		if (!parse_number(p, "the number", w, 1ull << 40, &v))
+		if (!script_number(p, "the number", w, 1ull << 40, &v))
 			return false;
 		c->number = (s64)v;
 		return true;
@@ -340,7 +328,7 @@ static bool parse_place(struct parser *p, struct oracle_cmd *c, char place, cons
 		return parse_signed(p, "the number", w, &c->number);
 	case 'r':
 	case 'W':
-		if (!parse_number(p, "the delay", w, 1000000, &v))
+		if (!script_number(p, "the delay", w, 1000000, &v))
 			return false;
 		*(place == 'r' ? &c->read_ms : &c->write_ms) = (int)v;
 		return true;
@@ -355,13 +343,14 @@ static bool parse_place(struct parser *p, struct oracle_cmd *c, char place, cons
 		c->cg = w;
 		if (strlen(w) < 32 && *w != '/' && !strstr(w, ".."))
 			return true;
-		wrong(p, "the group \"%s\" is not right: a name as A or A/B, below 32 bytes", w);
+		script_wrong(p, "the group \"%s\" is not right: a name as A or A/B, below 32 bytes",
+			     w);
 		return false;
 	default:
 		c->word = w;
 		if (strlen(w) < 96)
 			return true;
-		wrong(p, "the word \"%.20s...\" is too long: at most 95 characters", w);
+		script_wrong(p, "the word \"%.20s...\" is too long: at most 95 characters", w);
 		return false;
 	}
 }
@@ -377,11 +366,12 @@ static bool parse_fill(struct parser *p, struct oracle_cmd *c, const char *v)
 	else if (!strcmp(v, "same"))
 		c->fill = FILL_SAME;
 	else if (!strncmp(v, "rand:", 5) &&
-		 parse_number(p, "the percentage", v + 5, 100, &percent)) {
+		 script_number(p, "the percentage", v + 5, 100, &percent)) {
 		c->fill = FILL_RAND;
 		c->percent = (unsigned int)percent;
 	} else if (strncmp(v, "rand:", 5)) {
-		wrong(p, "there is no fill=%s: there are word, zero, same and rand:PERCENT", v);
+		script_wrong(p, "there is no fill=%s: there are word, zero, same and rand:PERCENT",
+			     v);
 		return false;
 	} else {
 		return false;
@@ -389,11 +379,11 @@ static bool parse_fill(struct parser *p, struct oracle_cmd *c, const char *v)
 	return true;
 }
 
-static bool positive(struct parser *p, const char *what, u64 v)
+bool script_positive(struct parser *p, const char *what, u64 v)
 {
 	if (v)
 		return true;
-	wrong(p, "%s=0 is not right: it is at least 1", what);
+	script_wrong(p, "%s=0 is not right: it is at least 1", what);
 	return false;
 }
 
@@ -408,25 +398,25 @@ static bool parse_value(struct parser *p, struct oracle_cmd *c, enum oracle_key 
 	case KEY_PRIO:
 		return parse_signed(p, name, v, &c->prio);
 	case KEY_CPU:
-		return parse_number(p, name, v, QUIRE_MAX_CPUS - 1, &c->cpu);
+		return script_number(p, name, v, QUIRE_MAX_CPUS - 1, &c->cpu);
 	case KEY_MEMBIND:
 	case KEY_PREFER:
-		if (!parse_number(p, name, v, QUIRE_MAX_NODES - 1, &n))
+		if (!script_number(p, name, v, QUIRE_MAX_NODES - 1, &n))
 			return false;
 		c->nodes = 1ULL << n;
 		return true;
 	case KEY_INTERLEAVE:
-		return parse_number(p, name, v, UINT64_MAX, &c->nodes);
+		return script_number(p, name, v, UINT64_MAX, &c->nodes);
 	case KEY_STRIDE:
-		return parse_size(p, name, v, &c->stride) && positive(p, name, c->stride);
+		return script_size(p, name, v, &c->stride) && script_positive(p, name, c->stride);
 	case KEY_PIECE:
-		return parse_size(p, name, v, &c->piece);
+		return script_size(p, name, v, &c->piece);
 	case KEY_CHUNK:
-		return parse_size(p, name, v, &c->chunk) && positive(p, name, c->chunk);
+		return script_size(p, name, v, &c->chunk) && script_positive(p, name, c->chunk);
 	case KEY_FROM:
-		return parse_size(p, name, v, &c->from);
+		return script_size(p, name, v, &c->from);
 	case KEY_SEED:
-		return parse_number(p, name, v, UINT64_MAX, &c->seed);
+		return script_number(p, name, v, UINT64_MAX, &c->seed);
 	case KEY_FILL:
 		return parse_fill(p, c, v);
 	case KEY_CG:
@@ -449,7 +439,7 @@ static bool parse_value(struct parser *p, struct oracle_cmd *c, enum oracle_key 
 	}
 	if (strlen(v) < 48)
 		return true;
-	wrong(p, "%s=%.20s... is too long: at most 47 characters", name, v);
+	script_wrong(p, "%s=%.20s... is too long: at most 47 characters", name, v);
 	return false;
 }
 
@@ -502,7 +492,7 @@ static bool parse_words(struct parser *p, const struct command *cmd, struct orac
 			continue;
 		}
 		if (!*place) {
-			wrong(p, "\"%s\" is a word too many: %s", word[i], cmd->usage);
+			script_wrong(p, "\"%s\" is a word too many: %s", word[i], cmd->usage);
 			return false;
 		}
 		if (!parse_place(p, c, *place++, word[i], &sizes))
@@ -510,7 +500,7 @@ static bool parse_words(struct parser *p, const struct command *cmd, struct orac
 	}
 	if ((*place && *place != '?' && *place != '*' && !optional) ||
 	    (sizes == 1 && *place == 's')) {
-		wrong(p, "%s lacks something: %s", word[0], cmd->usage);
+		script_wrong(p, "%s lacks something: %s", word[0], cmd->usage);
 		return false;
 	}
 	return true;
@@ -527,7 +517,7 @@ static bool parse_until(struct parser *p, struct oracle_cmd *c)
 		return true;
 	if (!strcmp(c->rest[0], "until") && !strncmp(cond, "dead>=", 6)) {
 		c->until = UNTIL_DEAD;
-		if (!parse_number(p, "the number of dead", cond + 6, ORACLE_MAX_PROCS, &v))
+		if (!script_number(p, "the number of dead", cond + 6, ORACLE_MAX_PROCS, &v))
 			return false;
 		c->len = v;
 		return true;
@@ -537,18 +527,18 @@ static bool parse_until(struct parser *p, struct oracle_cmd *c)
 		c->word = cond + 5;
 		return true;
 	}
-	wrong(p, "what ends the loop is not right: until dead>=K or until gone:P would be");
+	script_wrong(p, "what ends the loop is not right: until dead>=K or until gone:P would be");
 	return false;
 }
 
 static bool loop_begins(struct parser *p, struct oracle_cmd *c)
 {
 	if (c->async) {
-		wrong(p, "a loop can't go on beside the script: & stands before a command");
+		script_wrong(p, "a loop can't go on beside the script: & stands before a command");
 		return false;
 	}
 	if (p->depth == ORACLE_MAX_DEPTH) {
-		wrong(p, "loops are nested too deep: at most %d", ORACLE_MAX_DEPTH);
+		script_wrong(p, "loops are nested too deep: at most %d", ORACLE_MAX_DEPTH);
 		return false;
 	}
 	p->open[p->depth++] = p->s->nr_cmds;
@@ -558,201 +548,11 @@ static bool loop_begins(struct parser *p, struct oracle_cmd *c)
 static bool loop_ends(struct parser *p)
 {
 	if (!p->depth) {
-		wrong(p, "this end ends nothing: a repeat belongs before it");
+		script_wrong(p, "this end ends nothing: a repeat belongs before it");
 		return false;
 	}
 	p->s->cmd[p->open[--p->depth]].end = p->s->nr_cmds;
 	return true;
-}
-
-/* ---- the machine ---------------------------------------------------------------- */
-
-static bool parse_cpus(struct parser *p, struct oracle_node *node, char *list)
-{
-	char *save = NULL;
-	u64 v;
-
-	if (!strcmp(list, "-"))
-		return true;
-	for (char *w = strtok_r(list, "+", &save); w; w = strtok_r(NULL, "+", &save)) {
-		if (node->nr_cpus == QUIRE_MAX_CPUS ||
-		    !parse_number(p, "the processor", w, QUIRE_MAX_CPUS - 1, &v))
-			return false;
-		node->cpu[node->nr_cpus++] = (u16)v;
-	}
-	return true;
-}
-
-/* ID:SIZE:CPU+CPU or ID:SIZE:- */
-static bool parse_node(struct parser *p, char *v)
-{
-	struct oracle_vm *vm = &p->s->vm;
-	char *size = strchr(v, ':'), *cpus = size ? strchr(size + 1, ':') : NULL;
-	struct oracle_node *node = &vm->node[vm->nr_nodes];
-	u64 id;
-
-	if (!cpus) {
-		wrong(p, "node=%s is not right: ID:SIZE:CPU+CPU would be, or ID:SIZE:-", v);
-		return false;
-	}
-	*size++ = *cpus++ = 0;
-	if (vm->nr_nodes == QUIRE_MAX_NODES) {
-		wrong(p, "too many nodes: at most %d", QUIRE_MAX_NODES);
-		return false;
-	}
-	memset(node, 0, sizeof(*node));
-	if (!parse_number(p, "the node", v, QUIRE_MAX_NODES - 1, &id) ||
-	    !parse_size(p, "the node's memory", size, &node->bytes) || !parse_cpus(p, node, cpus))
-		return false;
-	node->id = (u32)id;
-	for (u32 i = 0; i < vm->nr_nodes; i++) {
-		if (vm->node[i].id == id) {
-			wrong(p, "node %u is there twice: each has a number of its own", node->id);
-			return false;
-		}
-	}
-	vm->nr_nodes++;
-	return true;
-}
-
-/* dist=A,B,D */
-static bool parse_dist(struct parser *p, char *v)
-{
-	char *save = NULL, *w[3];
-	u64 n[3];
-
-	for (int i = 0; i < 3; i++)
-		w[i] = strtok_r(i ? NULL : v, ",", &save);
-	if (!w[2] || strtok_r(NULL, ",", &save)) {
-		wrong(p, "dist= is not right: A,B,D would be, two nodes and a distance");
-		return false;
-	}
-	if (!parse_number(p, "the node", w[0], QUIRE_MAX_NODES - 1, &n[0]) ||
-	    !parse_number(p, "the node", w[1], QUIRE_MAX_NODES - 1, &n[1]) ||
-	    !parse_number(p, "the distance", w[2], 254, &n[2]))
-		return false;
-	p->s->vm.distance[n[0]][n[1]] = (u8)n[2];
-	return true;
-}
-
-static bool parse_vm_key(struct parser *p, const char *key, char *v)
-{
-	struct oracle_vm *vm = &p->s->vm;
-	u64 n;
-
-	if (!strcmp(key, "mem"))
-		return parse_size(p, "mem", v, &vm->mem);
-	if (!strcmp(key, "smp")) {
-		if (!parse_number(p, "smp", v, QUIRE_MAX_CPUS, &n))
-			return false;
-		vm->smp = (u32)n;
-		return positive(p, "smp", n);
-	}
-	if (!strcmp(key, "node"))
-		return parse_node(p, v);
-	if (!strcmp(key, "dist"))
-		return parse_dist(p, v);
-	if (!strcmp(key, "swap")) {
-		if (vm->nr_swaps == ORACLE_MAX_SWAPS) {
-			wrong(p, "too many swap devices: at most %d", ORACLE_MAX_SWAPS);
-			return false;
-		}
-		return parse_size(p, "swap", v, &vm->swap[vm->nr_swaps++]);
-	}
-	if (!strcmp(key, "data")) {
-		vm->data = strcmp(v, "0") != 0;
-		return true;
-	}
-	if (!strcmp(key, "append")) {
-		if (vm->nr_append == ORACLE_MAX_WORDS) {
-			wrong(p, "too many words: at most %d append=", ORACLE_MAX_WORDS);
-			return false;
-		}
-		vm->append[vm->nr_append++] = v;
-		return true;
-	}
-	if (!strcmp(key, "disk")) {
-		vm->virtio = !strcmp(v, "virtio");
-		if (vm->virtio || !strcmp(v, "pmem"))
-			return true;
-		wrong(p, "there is no disk=%s: there are pmem and virtio", v);
-		return false;
-	}
-	if (!strcmp(key, "machine"))
-		return true;
-	wrong(p, "there is no key %s=: there are mem, smp, node, dist, swap, data, append, disk",
-	      key);
-	return false;
-}
-
-static bool parse_vm(struct parser *p, char **word, u32 n)
-{
-	bool fine = true;
-
-	for (u32 i = 1; i < n; i++) {
-		char *eq = strchr(word[i], '=');
-
-		if (!eq) {
-			wrong(p, "\"%s\" says nothing of the machine: KEY=VALUE would, as mem=512M",
-			      word[i]);
-			return false;
-		}
-		*eq = 0;
-		fine &= parse_vm_key(p, word[i], eq + 1);
-	}
-	return fine;
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct oracle_node *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* As QEMU fills in what was not said: one node, CPUs of none in the first. */
-static bool complete_vm(struct parser *p)
-{
-	struct oracle_vm *vm = &p->s->vm;
-	bool seen[QUIRE_MAX_CPUS] = {false};
-
-	if (!vm->nr_nodes)
-		vm->node[vm->nr_nodes++].bytes = vm->mem;
-	qsort(vm->node, vm->nr_nodes, sizeof(vm->node[0]), by_id);
-	for (u32 i = 0; i < vm->nr_nodes; i++) {
-		const struct oracle_node *node = &vm->node[i];
-
-		if (node->id != i) {
-			wrong(p, "there is a node %u and no node %u: nodes are numbered from 0 on",
-			      node->id, i);
-			return false;
-		}
-		if (node->bytes % (1u << 20) || node->bytes < 32u << 20 ||
-		    node->bytes > 1ULL << 43) {
-			wrong(p,
-			      "node %u has %llu bytes: whole MiB from 32M to 8192G would be right",
-			      i, (unsigned long long)node->bytes);
-			return false;
-		}
-		for (u32 j = 0; j < node->nr_cpus; j++) {
-			if (node->cpu[j] < vm->smp && !seen[node->cpu[j]]) {
-				seen[node->cpu[j]] = true;
-				continue;
-			}
-			wrong(p, "processor %u of node %u: each of 0 to smp-1 is in one node",
-			      node->cpu[j], i);
-			return false;
-		}
-	}
-	for (u32 cpu = 0; cpu < vm->smp; cpu++)
-		if (!seen[cpu])
-			vm->node[0].cpu[vm->node[0].nr_cpus++] = (u16)cpu;
-	return true;
-}
-
-unsigned int oracle_nr_devices(const struct oracle_vm *vm)
-{
-	return vm->nr_swaps + vm->data;
 }
 
 /* ---- lines ------------------------------------------------------------------------ */
@@ -769,7 +569,8 @@ static u32 split(struct parser *p, const char *line, char **word)
 		if (*line == '#' && n)
 			break;
 		if (n == ORACLE_MAX_WORDS) {
-			wrong(p, "the line has too many words: at most %d", ORACLE_MAX_WORDS);
+			script_wrong(p, "the line has too many words: at most %d",
+				     ORACLE_MAX_WORDS);
 			return 0;
 		}
 		word[n++] = p->next_word;
@@ -805,13 +606,14 @@ static void parse_command(struct parser *p, const char *text, char **word, u32 n
 		n--;
 	}
 	if (!n) {
-		wrong(p, "& stands alone: a command of a process would follow");
+		script_wrong(p, "& stands alone: a command of a process would follow");
 		return;
 	}
 	while (cmd < commands + ARRAY_SIZE(commands) && strcmp(cmd->name, word[0]))
 		cmd++;
 	if (cmd == commands + ARRAY_SIZE(commands)) {
-		wrong(p, "there is no command \"%s\": oracle/scenarios/README lists them", word[0]);
+		script_wrong(p, "there is no command \"%s\": oracle/scenarios/README lists them",
+			     word[0]);
 		return;
 	}
 	c->op = cmd->op;
@@ -820,7 +622,7 @@ static void parse_command(struct parser *p, const char *text, char **word, u32 n
 	defaults(c);
 	if ((c->op == OP_SYSCTL || c->op == OP_WRITE || c->op == OP_CGSET || c->op == OP_TRACE) &&
 	    !c->nr_rest) {
-		wrong(p, "%s lacks a value: %s", word[0], cmd->usage);
+		script_wrong(p, "%s lacks a value: %s", word[0], cmd->usage);
 		return;
 	}
 	if (c->op == OP_REPEAT && !loop_begins(p, c))
@@ -837,7 +639,7 @@ static void parse_line(struct parser *p, const char *line)
 	u32 n;
 
 	if (strlen(line) > ORACLE_MAX_LINE) {
-		wrong(p, "the line is too long: at most %d bytes", ORACLE_MAX_LINE);
+		script_wrong(p, "the line is too long: at most %d bytes", ORACLE_MAX_LINE);
 		return;
 	}
 	if (*text == '#' && strncmp(text, "#vm ", 4))
@@ -874,7 +676,8 @@ static void parse_lines(struct parser *p)
 		char *end = strchr(line, '\n');
 
 		if (++p->line > ORACLE_MAX_LINES) {
-			wrong(p, "the file has too many lines: at most %d", ORACLE_MAX_LINES);
+			script_wrong(p, "the file has too many lines: at most %d",
+				     ORACLE_MAX_LINES);
 			return;
 		}
 		if (end)
@@ -884,7 +687,7 @@ static void parse_lines(struct parser *p)
 	}
 	if (p->depth) {
 		p->line = p->s->cmd[p->open[p->depth - 1]].line;
-		wrong(p, "this repeat has no end: a line \"end\" would end it");
+		script_wrong(p, "this repeat has no end: a line \"end\" would end it");
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "base/printk.h"
 #include "machine/text_grow.h"
 #include "oracle/internal.h"
+#include "oracle/snapshot_files.h"
 
 static unsigned long long now(struct run *r)
 {
@@ -203,12 +204,9 @@ static void pick(struct run *r, const char *prefix, const char *const *keys)
 
 static void snap_proc(struct run *r, const struct worker *w)
 {
-	static const char *const status[] = {"VmSize",	     "VmRSS",  "RssAnon", "RssFile",
-					     "RssShmem",     "VmSwap", "VmPTE",	  "VmLck",
-					     "HugetlbPages", NULL};
-	static const char *const rollup[] = {"Rss",  "Pss",	      "Anonymous", "AnonHugePages",
-					     "Swap", "FilePmdMapped", NULL};
-	static const char *const number[] = {"oom_score", "oom_score_adj"};
+	static const char *const status[] = {SNAP_STATUS, NULL};
+	static const char *const rollup[] = {SNAP_ROLLUP, NULL};
+	static const char *const number[] = {SNAP_NUMBERS};
 	unsigned long minflt, majflt;
 	char path[96];
 
@@ -240,8 +238,8 @@ static void snap_proc(struct run *r, const struct worker *w)
 
 static void snap_nodes(struct run *r, bool full)
 {
-	static const char *const files[] = {"meminfo", "numastat", "distance", "cpulist"};
-	static const char *const sizes[] = {"2048kB", "1048576kB"};
+	static const char *const files[] = {SNAP_NODE_FILES};
+	static const char *const sizes[] = {SNAP_HUGE_SIZES};
 	char path[96];
 
 	for (int node = 0; node < 64; node++) {
@@ -264,10 +262,7 @@ static void snap_nodes(struct run *r, bool full)
 
 static void snap_groups(struct run *r)
 {
-	static const char *const files[] = {
-		"memory.current",	"memory.stat", "memory.events", "memory.swap.current",
-		"memory.zswap.current", "memory.peak", "memory.max",	"memory.high",
-		"memory.min",		"memory.low"};
+	static const char *const files[] = {SNAP_GROUP_FILES};
 	char path[128];
 
 	for (u32 i = 0; i < r->nr_groups; i++) {
@@ -288,24 +283,8 @@ static void dump_all(struct run *r, const char *const *paths)
 
 static void snap_full(struct run *r)
 {
-	static const char *const files[] = {"/proc/pagetypeinfo",
-					    "/proc/slabinfo",
-					    "/proc/pressure/memory",
-					    "/proc/pressure/io",
-					    "/sys/kernel/debug/extfrag/extfrag_index",
-					    "/sys/kernel/debug/extfrag/unusable_index",
-					    "/sys/kernel/mm/lru_gen/enabled",
-					    "/proc/diskstats",
-					    NULL};
-	static const char *const dirs[] = {"/sys/kernel/mm/transparent_hugepage",
-					   "/sys/kernel/mm/transparent_hugepage/khugepaged",
-					   "/sys/kernel/mm/hugepages/hugepages-2048kB",
-					   "/sys/kernel/mm/hugepages/hugepages-1048576kB",
-					   "/sys/kernel/mm/ksm",
-					   "/sys/kernel/mm/swap",
-					   "/sys/kernel/debug/zswap",
-					   "/sys/module/zswap/parameters",
-					   NULL};
+	static const char *const files[] = {SNAP_FULL_FILES, NULL};
+	static const char *const dirs[] = {SNAP_FULL_DIRS, NULL};
 
 	dump_all(r, files);
 	for (const char *const *d = dirs; *d; d++)
@@ -341,19 +320,7 @@ static void begin(struct run *r, const char *label)
 
 void snap(struct run *r, const char *label, bool lite)
 {
-	static const char *const always[] = {"/proc/vmstat",
-					     "/proc/buddyinfo",
-					     "/proc/zoneinfo",
-					     "/proc/meminfo",
-					     "/proc/swaps",
-					     "/proc/sys/vm/min_free_kbytes",
-					     "/proc/sys/vm/watermark_scale_factor",
-					     "/proc/sys/vm/percpu_pagelist_high_fraction",
-					     "/proc/sys/vm/dirty_ratio",
-					     "/proc/sys/vm/dirty_background_ratio",
-					     "/sys/kernel/mm/transparent_hugepage/enabled",
-					     "/sys/devices/system/cpu/online",
-					     NULL};
+	static const char *const always[] = {SNAP_ALWAYS, NULL};
 
 	begin(r, label);
 	dump_all(r, always);

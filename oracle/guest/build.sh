@@ -49,7 +49,7 @@ fetch() { # KERNEL METAPACKAGE
 }
 
 guest_program() {
-	[ -f "$B/guest" ] && [ -z "$(find . -name '*.[ch]' -newer "$B/guest")" ] && return
+	[ -f "$B/guest" ] && [ -z "$(find . ../snapshot_files.h -name '*.[ch]' -newer "$B/guest")" ] && return
 	gcc -std=gnu11 -O2 -Wall -Wextra -static -o "$B/guest" crew.c main.c output.c script.c \
 		snapshot.c system.c worker.c
 	strip "$B/guest"
