@@ -14,16 +14,6 @@
 #include "base/text.h"
 #include "tests/lib/lower.h"
 
-#define BREAK(l, lvalue, value, text)                             \
-	do {                                                      \
-		__typeof__(lvalue) __was = (lvalue);              \
-		(lvalue) = (value);                               \
-		lower_expect_broken(l, text);                     \
-		(lvalue) = __was;                                 \
-		if (lower_verify(l))                              \
-			fail_msg("not mended:\n%s", (l)->report); \
-	} while (0)
-
 /* ---- a reclaim and a killer: they free pages that the test charged ------------ */
 
 #define MAX_PAGES 4096

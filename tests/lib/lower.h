@@ -53,4 +53,18 @@ void lower_expect_broken(struct lower *l, const char *text);
 		__panicked;                                   \
 	})
 
+/*
+ * Breaks an invariant on purpose: lvalue becomes value, verify must report a
+ * line that contains text, what was is put back, and all is well again.
+ */
+#define BREAK(l, lvalue, value, text)                             \
+	do {                                                      \
+		__typeof__(lvalue) __was = (lvalue);              \
+		(lvalue) = (value);                               \
+		lower_expect_broken(l, text);                     \
+		(lvalue) = __was;                                 \
+		if (lower_verify(l))                              \
+			fail_msg("not mended:\n%s", (l)->report); \
+	} while (0)
+
 #endif

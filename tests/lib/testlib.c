@@ -50,6 +50,15 @@ static void call_main(void *arg)
 		do_exit(c->t->q, current_task(c->t->q), 0);
 }
 
+void testbox_once(const struct testbox_config *cfg, void (*fn)(struct testbox *t, void *arg))
+{
+	struct testbox *t = testbox_new(cfg);
+
+	testbox_run(t, fn, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 void testbox_call(struct testbox *t, void (*fn)(struct testbox *t, void *arg), void *arg)
 {
 	struct call c = {t, fn, arg, false};

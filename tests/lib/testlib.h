@@ -29,14 +29,14 @@
 #include "verify/verify.h"
 
 struct testbox_config {
-	unsigned int nr_nodes;	  /* 0: one */
-	unsigned int node_mb[16]; /* memory of each; 0 for all: 256 MB each */
-	unsigned int cpus;	  /* of each node; 0: 2 */
-	unsigned int reserved_mb; /* of each node, kept from the allocator */
-	bool disk;		  /* an NVMe of 64 GB with a file system */
-	unsigned int swap_mb;	  /* swap on a second NVMe */
-	bool swap_pmem;		  /* which is persistent memory: transfers are over at once */
-	bool swap_slots;	  /* with 64 slots at hand for each CPU */
+	unsigned int nr_nodes;	   /* 0: one */
+	unsigned int node_mb[16];  /* memory of each; 0 for all: 256 MB each */
+	unsigned int cpus;	   /* of each node; 0: 2 */
+	unsigned int reserved_mb;  /* of each node, kept from the allocator */
+	bool disk;		   /* an NVMe of 64 GB with a file system */
+	unsigned int swap_mb;	   /* swap on a second NVMe */
+	bool swap_pmem;		   /* which is persistent memory: transfers are over at once */
+	bool swap_slots;	   /* with 64 slots at hand for each CPU */
 	unsigned int charge_batch; /* of groups; 0: 1, so that tests can count pages */
 	u64 seed;
 };
@@ -60,6 +60,8 @@ void testbox_free(struct testbox *t);
 
 /* fn as a new process (program "test") that exits when it returns. */
 void testbox_run(struct testbox *t, void (*fn)(struct testbox *t, void *arg), void *arg);
+/* The same in a box of its own, which is verified and freed. */
+void testbox_once(const struct testbox_config *cfg, void (*fn)(struct testbox *t, void *arg));
 /* fn as init (pid 1), or as nobody before there are tasks. */
 void testbox_call(struct testbox *t, void (*fn)(struct testbox *t, void *arg), void *arg);
 /* Lets ns of virtual time pass. */

@@ -128,11 +128,7 @@ static void dies_outside(struct testbox *t, void *arg)
 
 static void run_one(void (*fn)(struct testbox *t, void *arg), unsigned int nodes)
 {
-	struct testbox *t = testbox_new(&(struct testbox_config){.nr_nodes = nodes});
-
-	testbox_run(t, fn, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&(struct testbox_config){.nr_nodes = nodes}, fn);
 }
 
 static void test_contents(void **state)

@@ -196,15 +196,6 @@ static void test_names(void **state)
 	lower_end(l);
 }
 
-#define BREAK(l, lvalue, value, expected)             \
-	do {                                          \
-		__typeof__(lvalue) __was = (lvalue);  \
-		(lvalue) = (value);                   \
-		lower_expect_broken(l, expected);     \
-		(lvalue) = __was;                     \
-		assert_int_equal(lower_verify(l), 0); \
-	} while (0)
-
 static void test_verify(void **state)
 {
 	struct lower *l = lower_boot(2, 64, 2);

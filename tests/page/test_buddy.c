@@ -405,15 +405,6 @@ static void recount_types(struct free_area *area)
 			area->types |= 1u << mt;
 }
 
-#define BREAK(l, lvalue, value, expected)             \
-	do {                                          \
-		__typeof__(lvalue) __was = (lvalue);  \
-		(lvalue) = (value);                   \
-		lower_expect_broken(l, expected);     \
-		(lvalue) = __was;                     \
-		assert_int_equal(lower_verify(l), 0); \
-	} while (0)
-
 static void test_verify_lists(void **state)
 {
 	struct lower *l = lower_boot(1, 64, 1);

@@ -266,11 +266,7 @@ static void slabinfo_inside(struct testbox *t, __unused void *arg)
 
 static void test_in(void (*fn)(struct testbox *t, void *arg))
 {
-	struct testbox *t = testbox_new(&two_nodes);
-
-	testbox_run(t, fn, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&two_nodes, fn);
 }
 
 static void test_meminfo(__unused void **state)

@@ -260,11 +260,7 @@ static void cgroup_inside(struct testbox *t, __unused void *arg)
 
 static void test_in(void (*fn)(struct testbox *t, void *arg))
 {
-	struct testbox *t = testbox_new(&box);
-
-	testbox_run(t, fn, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&box, fn);
 }
 
 static void test_drop_caches(__unused void **state)

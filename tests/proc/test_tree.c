@@ -133,11 +133,7 @@ static void inside(struct testbox *t, __unused void *arg)
 
 static void test_whole_tree(__unused void **state)
 {
-	struct testbox *t = testbox_new(&two_nodes);
-
-	testbox_run(t, inside, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&two_nodes, inside);
 }
 
 static void test_names_that_are_none(__unused void **state)

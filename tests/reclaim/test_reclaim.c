@@ -327,12 +327,8 @@ static void thrash(struct testbox *t, void *arg)
 
 static void test_refaults_activate(void **unused)
 {
-	struct testbox *t = testbox_new(&small);
-
 	(void)unused;
-	testbox_run(t, thrash, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&small, thrash);
 }
 
 /* ---- groups ---------------------------------------------------------------------- */
@@ -622,12 +618,8 @@ static void read_with_failures(struct testbox *t, void *arg)
 
 static void test_failing_allocations(void **unused)
 {
-	struct testbox *t = testbox_new(&small);
-
 	(void)unused;
-	testbox_run(t, read_with_failures, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&small, read_with_failures);
 }
 
 int main(void)

@@ -148,12 +148,8 @@ static void evict_and_return(struct testbox *t, void *arg)
 
 static void test_shadow_nodes(void **unused)
 {
-	struct testbox *t = testbox_new(&small);
-
 	(void)unused;
-	testbox_run(t, evict_and_return, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&small, evict_and_return);
 }
 
 /* ---- pressure ------------------------------------------------------------------------ */

@@ -618,17 +618,6 @@ static void test_bad_frees(void **state)
 	lower_end(l);
 }
 
-/* Breaks one thing, sees it reported, mends it. */
-#define BREAK(l, lvalue, value, text)                             \
-	do {                                                      \
-		__typeof__(lvalue) __was = (lvalue);              \
-		(lvalue) = (value);                               \
-		lower_expect_broken(l, text);                     \
-		(lvalue) = __was;                                 \
-		if (lower_verify(l))                              \
-			fail_msg("not mended:\n%s", (l)->report); \
-	} while (0)
-
 static void test_broken(void **state)
 {
 	struct lower *l = lower_boot(1, 128, 1);

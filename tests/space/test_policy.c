@@ -53,12 +53,8 @@ static void interleave(struct testbox *t, void *arg)
 
 static void test_interleave(void **unused)
 {
-	struct testbox *t = testbox_new(&two_nodes);
-
 	(void)unused;
-	testbox_run(t, interleave, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&two_nodes, interleave);
 }
 
 static void titles(struct testbox *t, void *arg)
@@ -85,12 +81,8 @@ static void titles(struct testbox *t, void *arg)
 
 static void test_titles(void **unused)
 {
-	struct testbox *t = testbox_new(&two_nodes);
-
 	(void)unused;
-	testbox_run(t, titles, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&two_nodes, titles);
 }
 
 int main(void)

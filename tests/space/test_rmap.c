@@ -288,12 +288,8 @@ static void run_policy(struct testbox *t, void *arg)
 
 static void test_policy(void **state)
 {
-	struct testbox *t = testbox_new(&(struct testbox_config){.nr_nodes = 4});
-
 	(void)state;
-	testbox_run(t, run_policy, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&(struct testbox_config){.nr_nodes = 4}, run_policy);
 }
 
 int main(void)

@@ -294,12 +294,8 @@ static void run_overcommit(struct testbox *t, void *arg)
 
 static void test_overcommit(void **state)
 {
-	struct testbox *t = testbox_new(&(struct testbox_config){0});
-
 	(void)state;
-	testbox_run(t, run_overcommit, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&(struct testbox_config){0}, run_overcommit);
 }
 
 int main(void)

@@ -13,15 +13,6 @@
 #include "page/internal.h"
 #include "tests/lib/lower.h"
 
-#define BREAK(l, lvalue, value, expected)             \
-	do {                                          \
-		__typeof__(lvalue) __was = (lvalue);  \
-		(lvalue) = (value);                   \
-		lower_expect_broken(l, expected);     \
-		(lvalue) = __was;                     \
-		assert_int_equal(lower_verify(l), 0); \
-	} while (0)
-
 /* The last free block before memory that boot took, below order 10. */
 static struct page *last_block(struct quire *q)
 {

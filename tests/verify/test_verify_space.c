@@ -204,11 +204,7 @@ typedef void (*run_fn)(struct testbox *t, void *arg);
 
 static void on_box(void **state)
 {
-	struct testbox *t = testbox_new(&(struct testbox_config){0});
-
-	testbox_run(t, *(run_fn *)*state, NULL);
-	testbox_verify(t);
-	testbox_free(t);
+	testbox_once(&(struct testbox_config){0}, *(run_fn *)*state);
 }
 
 #define TEST(fn)                                   \
