@@ -281,12 +281,11 @@ bool explain_saving_adj(const struct explanation *e, long *adj)
 {
 	const struct ranked *next = explain_next(e);
 	const struct report_task *t;
-	long unit = e->rules->thousandths ? 1 : e->total_pages / 1000;
+	long step = oom_rules_step(e->rules, (unsigned long)e->total_pages);
 
-	if (!next || e->victim >= e->nr_rank || unit <= 0 || e->rank[e->victim].points == LONG_MIN)
+	if (!next || e->victim >= e->nr_rank || step <= 0 || e->rank[e->victim].points == LONG_MIN)
 		return false;
 	t = e->rank[e->victim].task;
-	/* One step of oom_score_adj is unit points; fewer than the next is enough. */
-	*adj = t->adj - (e->rank[e->victim].points - next->points) / unit - 1;
+	*adj = oom_rules_outlived_adj(t->adj, e->rank[e->victim].points - next->points, step);
 	return *adj > -1000 && *adj < t->adj;
 }

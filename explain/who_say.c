@@ -11,11 +11,11 @@
 static bool saving_adj(const struct who *w, long *adj)
 {
 	const struct who_process *p = w->processes;
-	long unit = w->rules->thousandths ? 1 : w->total_pages / 1000;
+	long step = oom_rules_step(w->rules, (unsigned long)w->total_pages);
 
-	if (w->nr_candidates < 2 || unit <= 0)
+	if (w->nr_candidates < 2 || step <= 0)
 		return false;
-	*adj = p[0].adj - (p[0].points - p[1].points) / unit - 1;
+	*adj = oom_rules_outlived_adj(p[0].adj, p[0].points - p[1].points, step);
 	return *adj > -1000;
 }
 
@@ -82,7 +82,7 @@ void who_say(const struct who *w, size_t rows, FILE *f)
 	fprintf(f,
 		"\nA point is a page of 4 kB: resident, swapped, page tables; one step of "
 		"oom_score_adj is %ld points.\n",
-		w->total_pages / 1000);
+		oom_rules_step(w->rules, (unsigned long)w->total_pages));
 	if (saving_adj(w, &adj))
 		fprintf(f,
 			"%s would outlive %s with an oom_score_adj of %ld or less (choom -n %ld -p "

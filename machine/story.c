@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "machine/events.h"
+#include "oom/rules.h"
 
 #define BAR_WIDTH 48
 #define BAR_ROWS  24
@@ -176,13 +177,13 @@ static void kill_table(const struct paint *p, const struct kill_note *k)
  * have made it another. */
 static void verdict(const struct paint *p, const struct kill_note *k)
 {
-	long unit = (long)(k->totalpages / 1000);
+	long step = oom_rules_step(oom_rules_of(0, false), k->totalpages);
 
-	if (*k->rival.comm && unit) {
+	if (*k->rival.comm && step) {
 		long margin = k->points - k->rival.points;
 
 		fprintf(p->f, "\n  The margin over %s is %ld MB: with an oom_score_adj of %ld or less, %s would have lived and %s died.\n",
-			k->rival.comm, margin / 256, k->adj - margin / unit - 1, k->comm, k->rival.comm);
+			k->rival.comm, margin / 256, oom_rules_outlived_adj(k->adj, margin, step), k->comm, k->rival.comm);
 	}
 	if (k->largest.pid == k->pid)
 		fprintf(p->f, "  It was also the one that held most: the killer took the right one.\n");

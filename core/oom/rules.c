@@ -73,9 +73,19 @@ long oom_rules_points(const struct oom_rules *rules, const struct oom_points_of 
 			adj -= 30;
 		if (task->root && rules->root == OOM_ROOT_PERCENT)
 			points -= points * 3 / 100;
-		points += adj * (long)(totalpages / 1000);
+		points += adj * oom_rules_step(rules, totalpages);
 	}
 	if (rules->at_least_one && points < 1)
 		return 1;
 	return rules->thousandths && points < 0 ? 0 : points;
+}
+
+long oom_rules_step(const struct oom_rules *rules, unsigned long totalpages)
+{
+	return rules->thousandths ? 1 : (long)(totalpages / 1000);
+}
+
+long oom_rules_outlived_adj(long adj, long margin, long step)
+{
+	return adj - margin / step - 1;
 }

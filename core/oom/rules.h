@@ -44,4 +44,13 @@ struct oom_points_of {
 long oom_rules_points(const struct oom_rules *rules, const struct oom_points_of *task,
 		      unsigned long totalpages);
 
+/* Points of one step of oom_score_adj; 0: there is too little memory to tell. */
+long oom_rules_step(const struct oom_rules *rules, unsigned long totalpages);
+/*
+ * The largest oom_score_adj with which a task that has adj, and margin points
+ * more than another, would have fewer; step as above, not 0.  May be below
+ * -1000: then none has.
+ */
+long oom_rules_outlived_adj(long adj, long margin, long step);
+
 #endif
