@@ -170,6 +170,7 @@ const char *log_strip(const char *line, bool *stamped, double *seconds)
 static bool read_line(struct log *log, struct log_message *msg)
 {
 	char raw[LOG_LINE_MAX];
+	const char *text;
 	size_t len = 0;
 	bool any = false;
 	int c;
@@ -191,8 +192,9 @@ static bool read_line(struct log *log, struct log_message *msg)
 		return false;
 	raw[len] = '\0';
 	msg->line = ++log->line;
-	snprintf(msg->text, sizeof(msg->text), "%s", log_strip(raw, &msg->stamped, &msg->seconds));
-	msg->len = strlen(msg->text);
+	text = log_strip(raw, &msg->stamped, &msg->seconds);
+	msg->len = len - (size_t)(text - raw);
+	memcpy(msg->text, text, msg->len + 1);
 	return true;
 }
 
@@ -216,7 +218,8 @@ bool log_read(struct log *log, struct log_message *msg)
 		log->eof = true;
 		return false;
 	}
-	*msg = log->next;
+	/* Not all LOG_LINE_MAX bytes of it. */
+	memcpy(msg, &log->next, offsetof(struct log_message, text) + log->next.len + 1);
 	log->have_next = false;
 	while (!log->eof) {
 		if (!read_line(log, &log->next)) {

@@ -13,11 +13,11 @@
 
 /* A message without what dmesg, syslog, journald and mailers put before it. */
 struct log_message {
-	char text[LOG_LINE_MAX];
 	size_t len;
-	unsigned long line; /* of the file, from 1: where it begins */
-	bool stamped;	    /* it had the kernel's time: [ 1.234567] */
-	double seconds;	    /* that time; 0 without one */
+	unsigned long line;	 /* of the file, from 1: where it begins */
+	bool stamped;		 /* it had the kernel's time: [ 1.234567] */
+	double seconds;		 /* that time; 0 without one */
+	char text[LOG_LINE_MAX]; /* last, so that a short one is copied fast */
 };
 
 struct log {

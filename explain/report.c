@@ -214,8 +214,6 @@ static bool take(struct report_reader *rd, const char *text)
 /* Does the message belong to another report than the present one? */
 static bool is_next(const struct report *r, const char *text)
 {
-	bool group = strstr(text, "Memory cgroup out of memory");
-
 	if (begins_report(text))
 		return true;
 	if (!r->nr_kills || !is_kill(text))
@@ -224,8 +222,7 @@ static bool is_next(const struct report *r, const char *text)
 	 * having been chosen, in a kernel that says so, or of another kind. */
 	if (is_chosen(text))
 		return r->ended;
-	return !r->kills[0].chosen && !r->kills[0].group && strstr(text, "ut of memory: Killed") &&
-	       !(group && r->nr_kills && r->kills[r->nr_kills - 1].group);
+	return !r->kills[0].chosen && !r->kills[0].group && strstr(text, "ut of memory: Killed");
 }
 
 static bool find_begin(struct report_reader *rd)
