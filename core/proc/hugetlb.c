@@ -105,24 +105,23 @@ s64 store_hugetlb(struct quire *q, const struct proc_entry *e, const struct proc
 /* Taking gigantic pages apart is not built: the file can't be written. */
 #define DEMOTE_SIZE DEF_TEXT("demote_size", 0644, "2048kB\n")
 
+/* What pools of both sizes have. */
+#define HUGE_FILES(size)                                                                 \
+	HUGE_RO("free_hugepages", HUGETLB_FREE | (size)),                                \
+		HUGE_RW("nr_hugepages", HUGETLB_NR | (size)),                            \
+		HUGE_RW("nr_hugepages_mempolicy", HUGETLB_NR | (size) | HUGETLB_POLICY), \
+		HUGE_RW("nr_overcommit_hugepages", HUGETLB_OVERCOMMIT | (size)),         \
+		HUGE_RO("resv_hugepages", HUGETLB_RESV | (size)),                        \
+		HUGE_RO("surplus_hugepages", HUGETLB_SURPLUS | (size))
+
 static const struct proc_def huge_2m_defs[] = {
-	HUGE_RO("free_hugepages", HUGETLB_FREE | HUGETLB_2M),
-	HUGE_RW("nr_hugepages", HUGETLB_NR | HUGETLB_2M),
-	HUGE_RW("nr_hugepages_mempolicy", HUGETLB_NR | HUGETLB_2M | HUGETLB_POLICY),
-	HUGE_RW("nr_overcommit_hugepages", HUGETLB_OVERCOMMIT | HUGETLB_2M),
-	HUGE_RO("resv_hugepages", HUGETLB_RESV | HUGETLB_2M),
-	HUGE_RO("surplus_hugepages", HUGETLB_SURPLUS | HUGETLB_2M),
+	HUGE_FILES(HUGETLB_2M),
 };
 PROC_DIR_TABLE(sysfs_huge_2m_dir, huge_2m_defs);
 
 static const struct proc_def huge_1g_defs[] = {
 	DEMOTE_SIZE,
-	HUGE_RO("free_hugepages", HUGETLB_FREE | HUGETLB_1G),
-	HUGE_RW("nr_hugepages", HUGETLB_NR | HUGETLB_1G),
-	HUGE_RW("nr_hugepages_mempolicy", HUGETLB_NR | HUGETLB_1G | HUGETLB_POLICY),
-	HUGE_RW("nr_overcommit_hugepages", HUGETLB_OVERCOMMIT | HUGETLB_1G),
-	HUGE_RO("resv_hugepages", HUGETLB_RESV | HUGETLB_1G),
-	HUGE_RO("surplus_hugepages", HUGETLB_SURPLUS | HUGETLB_1G),
+	HUGE_FILES(HUGETLB_1G),
 };
 PROC_DIR_TABLE(sysfs_huge_1g_dir, huge_1g_defs);
 
