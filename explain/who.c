@@ -23,20 +23,23 @@
 
 #define PROCESSES_MAX (1u << 22)
 
-static struct who_process *add_process(struct who *w)
+struct who_process *who_add(struct who *w, long pid, const char *name)
 {
+	struct who_process *p;
+
 	if (w->nr == w->cap) {
 		size_t cap = w->cap ? 2 * w->cap : 1024;
-		struct who_process *p =
-			cap <= PROCESSES_MAX ? realloc(w->processes, cap * sizeof(*p)) : NULL;
 
+		p = cap <= PROCESSES_MAX ? realloc(w->processes, cap * sizeof(*p)) : NULL;
 		if (!p)
 			return NULL;
 		w->processes = p;
 		w->cap = cap;
 	}
-	w->processes[w->nr] = (struct who_process){0};
-	return &w->processes[w->nr++];
+	p = &w->processes[w->nr++];
+	*p = (struct who_process){.pid = pid, .started = -1};
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	return p;
 }
 
 /* A file below dir into buf, as a string: its length, or -1. */
@@ -53,6 +56,22 @@ static ssize_t read_at(int dir, const char *path, char *buf, size_t cap)
 	close(fd);
 	buf[len] = '\0';
 	return n < 0 ? -1 : (ssize_t)len;
+}
+
+long who_file(const struct who *w, const char *path, char *buf, size_t cap)
+{
+	const struct capture_record *r;
+	char whole[1024];
+
+	if (w->capture) {
+		r = capture_find(w->capture, path);
+		if (!r || !r->text)
+			return -1;
+		snprintf(buf, cap, "%.*s", (int)(r->len < cap ? r->len : cap - 1), r->text);
+		return (long)strlen(buf);
+	}
+	snprintf(whole, sizeof(whole), "%.250s%.700s", w->root, path);
+	return (long)read_at(AT_FDCWD, whole, buf, cap);
 }
 
 /* "Key:   123 kB" at the start of a line. */
@@ -90,6 +109,8 @@ static bool take_status(struct who_process *p, const char *status)
 	if (!line_number(status, "VmRSS", &kb))
 		return false;
 	p->rss = kb / page_kb;
+	if (line_number(status, "RssFile", &kb))
+		p->rss_file = kb / page_kb;
 	if (line_number(status, "VmSwap", &kb))
 		p->swap = kb / page_kb;
 	if (line_number(status, "VmPTE", &kb))
@@ -107,7 +128,7 @@ static bool take_status(struct who_process *p, const char *status)
 static bool read_process(struct who *w, int proc, const char *pid)
 {
 	char path[64], text[8192];
-	struct who_process p = {.pid = atol(pid)}, *to;
+	struct who_process p = {.pid = atol(pid), .started = -1}, *to;
 
 	snprintf(path, sizeof(path), "%.20s/status", pid);
 	if (read_at(proc, path, text, sizeof(text)) <= 0 || !take_status(&p, text))
@@ -119,90 +140,128 @@ static bool read_process(struct who *w, int proc, const char *pid)
 	snprintf(path, sizeof(path), "%.20s/cgroup", pid);
 	if (read_at(proc, path, text, sizeof(text)) > 0)
 		take_group(&p, text);
-	to = add_process(w);
+	to = who_add(w, p.pid, p.name);
 	if (to)
 		*to = p;
 	return to != NULL;
 }
 
-static void read_settings(struct who *w, int proc)
+static void read_settings(struct who *w)
 {
-	char text[16384];
+	char text[256];
+	const char *avg;
+	double seconds, percent;
 
-	if (read_at(proc, "sys/vm/oom_kill_allocating_task", text, sizeof(text)) > 0)
+	if (who_file(w, "/proc/sys/vm/oom_kill_allocating_task", text, sizeof(text)) > 0)
 		w->allocating_task = atoi(text);
-	if (read_at(proc, "sys/vm/panic_on_oom", text, sizeof(text)) > 0)
+	if (who_file(w, "/proc/sys/vm/panic_on_oom", text, sizeof(text)) > 0)
 		w->panic = atoi(text);
-	if (read_at(proc, "sys/kernel/osrelease", text, sizeof(text)) > 0)
+	if (!*w->kernel && who_file(w, "/proc/sys/kernel/osrelease", text, sizeof(text)) > 0)
 		snprintf(w->kernel, sizeof(w->kernel), "%.*s", (int)strcspn(text, "\n"), text);
+	if (who_file(w, "/proc/uptime", text, sizeof(text)) > 0 &&
+	    sscanf(text, "%lf", &seconds) == 1)
+		w->memory.seconds = seconds;
+	if (who_file(w, "/proc/pressure/memory", text, sizeof(text)) > 0 &&
+	    (avg = strstr(text, "full avg10=")) && sscanf(avg + 11, "%lf", &percent) == 1 &&
+	    percent >= 0 && percent <= 100)
+		w->memory.psi_full10 = (long)(percent * 100);
+}
+
+static void clear(struct who *w)
+{
+	*w = (struct who){.limit_kb = -1,
+			  .swap_limit_kb = -1,
+			  .usage_kb = -1,
+			  .memory = {.seconds = -1,
+				     .free = -1,
+				     .min = -1,
+				     .low = -1,
+				     .high = -1,
+				     .file = -1,
+				     .slab = -1,
+				     .anon = -1,
+				     .swap_free = -1,
+				     .psi_full10 = -1}};
+}
+
+/* Files of the machine as a whole. */
+static bool read_machine(struct who *w)
+{
+	size_t cap = 4 << 20;
+	char *text = malloc(cap);
+	bool ok;
+
+	if (!text)
+		return false;
+	ok = who_file(w, "/proc/meminfo", text, cap) > 0 && who_take_meminfo(w, text);
+	if (ok && who_file(w, "/proc/zoneinfo", text, cap) > 0)
+		who_take_zoneinfo(w, text);
+	free(text);
+	if (ok)
+		read_settings(w);
+	return ok;
 }
 
 bool who_read(struct who *w, const char *root, FILE *err)
 {
-	char text[16384], path[512];
 	struct dirent *entry;
+	char path[512];
 	bool ok = true;
-	int proc;
 	DIR *d;
 
-	*w = (struct who){.limit_kb = -1, .swap_limit_kb = -1, .usage_kb = -1};
-	snprintf(w->root, sizeof(w->root), "%s", root);
-	snprintf(path, sizeof(path), "%.250s/proc", root);
+	clear(w);
+	snprintf(w->root, sizeof(w->root), "%s", root ? root : "");
+	snprintf(path, sizeof(path), "%.250s/proc", w->root);
 	d = opendir(path);
 	if (!d) {
 		fprintf(err, "quire: %s: %s\n", path, strerror(errno));
 		return false;
 	}
-	proc = dirfd(d);
-	if (read_at(proc, "meminfo", text, sizeof(text)) <= 0 ||
-	    !line_number(text, "MemTotal", &w->memory_kb)) {
+	if (!read_machine(w)) {
 		fprintf(err, "quire: %s/meminfo: no MemTotal; is it a Linux /proc?\n", path);
 		closedir(d);
 		return false;
 	}
-	line_number(text, "SwapTotal", &w->swap_kb);
-	line_number(text, "MemAvailable", &w->available_kb);
-	read_settings(w, proc);
 	while (ok && (entry = readdir(d)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			ok = read_process(w, proc, entry->d_name);
-	if (!ok)
+			ok = read_process(w, dirfd(d), entry->d_name);
+	if (!ok) {
 		fputs("quire: out of memory\n", err);
+		who_free(w);
+	}
 	closedir(d);
 	return ok;
 }
 
 bool who_read_capture(struct who *w, const struct cap_machine *cm, FILE *err)
 {
-	unsigned long kb;
-
-	*w = (struct who){.limit_kb = -1, .swap_limit_kb = -1, .usage_kb = -1};
+	clear(w);
+	w->capture = cm->file;
 	snprintf(w->kernel, sizeof(w->kernel), "%s", cm->release);
-	if (cap_meminfo(cm, "MemTotal", &kb))
-		w->memory_kb = (long)kb;
-	if (cap_meminfo(cm, "SwapTotal", &kb))
-		w->swap_kb = (long)kb;
-	if (cap_meminfo(cm, "MemAvailable", &kb))
-		w->available_kb = (long)kb;
+	if (!read_machine(w)) {
+		fputs("quire: the capture's /proc/meminfo has no MemTotal\n", err);
+		return false;
+	}
 	for (unsigned int i = 0; i < cm->nr_processes; i++) {
 		const struct cap_process *c = &cm->processes[i];
-		struct who_process *p = c->kthread ? NULL : add_process(w);
+		struct who_process *p = c->kthread ? NULL : who_add(w, c->pid, c->comm);
 
 		if (c->kthread)
 			continue;
 		if (!p) {
 			fputs("quire: out of memory\n", err);
+			who_free(w);
 			return false;
 		}
-		p->pid = c->pid;
 		p->uid = c->uid;
-		snprintf(p->name, sizeof(p->name), "%s", c->comm);
 		if (c->cgroup)
 			snprintf(p->group, sizeof(p->group), "%.*s", (int)c->cgroup_len, c->cgroup);
 		p->rss = (long)(c->vm_rss / 4);
+		p->rss_file = (long)(c->rss_file / 4);
 		p->swap = (long)(c->vm_swap / 4);
 		p->pgtables = (long)(c->vm_pte / 4);
 		p->adj = c->oom_score_adj;
+		p->started = (double)c->starttime / 100;
 	}
 	return true;
 }
@@ -210,6 +269,7 @@ bool who_read_capture(struct who *w, const struct cap_machine *cm, FILE *err)
 void who_free(struct who *w)
 {
 	free(w->processes);
+	free(w->groups);
 	*w = (struct who){0};
 }
 
@@ -232,42 +292,24 @@ size_t who_set_adj(struct who *w, const char *who, long adj)
 
 /* ---- the order --------------------------------------------------------------- */
 
-static bool is_below(const char *group, const char *ancestor)
-{
-	size_t len = strlen(ancestor);
-
-	while (len && ancestor[len - 1] == '/')
-		len--;
-	return !strncmp(group, ancestor, len) && (!group[len] || group[len] == '/');
-}
-
-/* A limit of a group's files; -1: none ("max"), or it can't be read. */
-static long group_limit(const struct who *w, const char *name)
-{
-	char path[1024], text[64];
-
-	if (!*w->root)
-		return -1;
-	snprintf(path, sizeof(path), "%s/sys/fs/cgroup/%s/%s", w->root, w->group, name);
-	if (read_at(AT_FDCWD, path, text, sizeof(text)) <= 0 || !isdigit((unsigned char)text[0]))
-		return -1;
-	return strtol(text, NULL, 10) >> 10;
-}
-
 static void count_memory(struct who *w, long limit_kb)
 {
 	long kb = w->memory_kb + w->swap_kb;
 
 	w->limit_kb = w->swap_limit_kb = w->usage_kb = -1;
-	if (*w->group) {
-		w->limit_kb = limit_kb >= 0 ? limit_kb : group_limit(w, "memory.max");
-		w->swap_limit_kb = group_limit(w, "memory.swap.max");
-		w->usage_kb = group_limit(w, "memory.current");
-		if (w->limit_kb >= 0)
-			kb = w->limit_kb + (w->swap_limit_kb >= 0 && w->swap_limit_kb < w->swap_kb
-						    ? w->swap_limit_kb
-						    : w->swap_kb);
+	if (*w->group && who_read_groups(w)) {
+		const struct who_group *g = who_group_of(w, w->group);
+
+		w->limit_kb = g ? g->max : -1;
+		w->swap_limit_kb = g ? g->swap_max : -1;
+		w->usage_kb = g ? g->current : -1;
 	}
+	if (*w->group && limit_kb >= 0)
+		w->limit_kb = limit_kb;
+	if (w->limit_kb >= 0)
+		kb = w->limit_kb + (w->swap_limit_kb >= 0 && w->swap_limit_kb < w->swap_kb
+					    ? w->swap_limit_kb
+					    : w->swap_kb);
 	w->total_pages = kb / 4;
 }
 
@@ -298,7 +340,7 @@ void who_rank(struct who *w, const char *group, long limit_kb)
 					     .pgtables = p->pgtables,
 					     .adj = p->adj,
 					     .root = !p->uid};
-		bool inside = !*w->group || is_below(p->group, w->group);
+		bool inside = !*w->group || who_is_below(p->group, w->group);
 
 		p->points = LONG_MIN;
 		if (!inside || p->pid == 1)
