@@ -14,20 +14,21 @@
 #include "base/bug.h"
 #include "base/wait.h"
 #include "base/prng.h"
+#include "base/trace.h"
 
 struct page;
 struct task;
 struct capture_control;
 
 /* Linux's PF_ flags that the memory manager reads of the running context. */
-#define PF_EXITING	     0x00000004
-#define PF_WQ_WORKER	     0x00000020
-#define PF_MEMALLOC	     0x00000800
-#define PF_KSWAPD	     0x00020000
-#define PF_MEMALLOC_NOFS     0x00040000
-#define PF_MEMALLOC_NOIO     0x00080000
-#define PF_LOCAL_THROTTLE    0x00100000
-#define PF_KTHREAD	     0x00200000
+#define PF_EXITING	  0x00000004
+#define PF_WQ_WORKER	  0x00000020
+#define PF_MEMALLOC	  0x00000800
+#define PF_KSWAPD	  0x00020000
+#define PF_MEMALLOC_NOFS  0x00040000
+#define PF_MEMALLOC_NOIO  0x00080000
+#define PF_LOCAL_THROTTLE 0x00100000
+#define PF_KTHREAD	  0x00200000
 
 #define QUIRE_MAX_HELD_LOCKS 16
 
@@ -36,13 +37,14 @@ struct capture_control;
  * keeps one for each and hot_current() finds the running one.
  */
 struct quire_context {
-	unsigned int flags;	/* PF_* */
-	unsigned int cpu;	/* where it runs now */
-	struct task *task;	/* for whom it works; NULL: nobody (early boot, I/O completion) */
+	unsigned int flags; /* PF_* */
+	unsigned int cpu;   /* where it runs now */
+	struct task *task;  /* for whom it works; NULL: nobody (early boot, I/O completion) */
 	unsigned int memcg_nr_pages_over_high; /* charged above memory.high, to be paid for */
-	unsigned long reclaimed_slab; /* pages that slab gave back during reclaim */
+	unsigned long reclaimed_slab;	       /* pages that slab gave back during reclaim */
 	/* While it compacts for an allocation: what it hopes to free (page/pageblock.h). */
 	struct capture_control *capture_control;
+	bool in_page_owner; /* it allocates for the debugging of pages (page/page_owner.c) */
 	/* Locks held, innermost last; kept by debug builds (base/lock.h). */
 	unsigned int nr_held;
 	const struct spinlock *held[QUIRE_MAX_HELD_LOCKS];
@@ -57,10 +59,11 @@ struct quire {
 	void *port_ctx;
 	unsigned int nr_nodes;
 	unsigned int nr_cpus;
-	_Atomic bool stopping; /* quire_finish() has begun: kernel threads return */
+	_Atomic bool stopping;	 /* quire_finish() has begun: kernel threads return */
 	unsigned int nr_threads; /* kernel threads that have not returned */
 	struct quire_wait_queue threads_done;
 
+	unsigned long keys; /* what is switched on: base/trace.h; mostly 0 */
 	struct node_floor *node;
 	struct page_floor *page;
 	struct slab_floor *slab;

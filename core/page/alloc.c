@@ -21,6 +21,8 @@
  * Follows Linux 6.1's __alloc_pages_slowpath().
  */
 #include "page/internal.h"
+#include "page/debug.h"
+#include "page/trace.h"
 #include "base/printk.h"
 #include "base/text.h"
 
@@ -49,6 +51,8 @@ void prep_compound_page(struct page *page, unsigned int order)
 
 void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)
 {
+	if (unlikely(q->keys & KEYS_PAGE_DEBUG))
+		post_alloc_debug(q, page, order, gfp);
 	page->private = 0;
 	HOT_STORE(&page->_refcount, 1);
 	if (gfp & __GFP_ZERO) {
@@ -401,6 +405,8 @@ static void warn_alloc(struct quire *q, gfp_t gfp, unsigned int order, const nod
 {
 	struct page_floor *floor = q->page;
 	char flags[256], nodes[256], allowed[256];
+	int pid, tgid;
+	const char *comm = page_current(q, &pid, &tgid);
 	u64 now = quire_clock(q) + 1, last = HOT_LOAD(&floor->last_warning_ns);
 	struct text t;
 
@@ -422,8 +428,9 @@ static void warn_alloc(struct quire *q, gfp_t gfp, unsigned int order, const nod
 	pr_warn(q,
 		"%s: page allocation failure: order:%u, mode:%#x(%s), "
 		"nodemask=%s,cpuset=/,mems_allowed=%s",
-		floor->ops.task_comm ? floor->ops.task_comm(q) : "swapper/0", order, gfp, flags,
-		nodes, allowed);
+		comm, order, gfp, flags, nodes, allowed);
+	pr_warn(q, "CPU: %u PID: %d Comm: %s Not tainted %s #1", smp_processor_id(q), pid, comm,
+		q->cfg.version);
 	if (floor->ops.show_mem)
 		floor->ops.show_mem(q, nodemask);
 }
@@ -596,10 +603,13 @@ struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsig
 					      gfp_to_alloc_flags_cma(gfp) |
 					      nofragment_flag(q, ac.preferred_zoneref->zone),
 				      &ac);
-	if (likely(page))
-		return page;
-	ac.spread_dirty_pages = false;
-	return alloc_pages_slowpath(q, gfp, &ac);
+	if (unlikely(!page)) {
+		ac.spread_dirty_pages = false;
+		page = alloc_pages_slowpath(q, gfp, &ac);
+	}
+	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_ALLOC)))
+		trace_mm_page_alloc(q, page, order, gfp, ac.migratetype);
+	return page;
 }
 
 struct page *alloc_pages_node(struct quire *q, unsigned int nid, gfp_t gfp, unsigned int order)

@@ -66,8 +66,8 @@ struct page_pressure_ops {
 	unsigned int (*mempolicy_node)(struct quire *q, const nodemask_t **nodemask);
 	/* "warn_alloc": prints Mem-Info beneath a page allocation failure. */
 	void (*show_mem)(struct quire *q, const nodemask_t *nodemask);
-	/* The running task's name for that warning; NULL: "swapper/0". */
-	const char *(*task_comm)(struct quire *q);
+	/* The running task's name and numbers, for reports; NULL: "swapper/0". */
+	const char *(*task_comm)(struct quire *q, int *pid, int *tgid);
 	/* Pages of a zone that reclaim could get at; NULL: its file pages. */
 	unsigned long (*zone_reclaimable_pages)(struct quire *q, struct zone *zone);
 	/* Compacts the zones that the request may use; may sleep.  *capture: a
@@ -84,6 +84,8 @@ struct page_pressure_ops {
 };
 
 struct hugetlb_floor;
+struct trace_floor;
+struct page_debug;
 
 /* Set by sysctl; the floor's state. */
 struct page_floor {
@@ -105,7 +107,14 @@ struct page_floor {
 	 * those with __GFP_NOFAIL). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
 	void *fail_ctx;
-	u64 last_warning_ns; /* of "page allocation failure": one in 10 s; 0: none yet */
+	u64 last_warning_ns;	   /* of "page allocation failure": one in 10 s; 0: none yet */
+	struct trace_floor *trace; /* page/trace.h; NULL: nothing was ever recorded */
+	struct page_debug *debug;  /* page/debug.h; NULL: it was never switched on */
+	/* A page that is not as it should be is reported, left where it is and
+	 * forgotten, as in Linux; or the machine stops (debug builds). */
+	bool panic_on_bad_page;
+	unsigned int nr_bad_shown, nr_bad_unshown; /* in the minute that began then: */
+	u64 bad_page_resume_ns;
 };
 
 /*

@@ -7,7 +7,7 @@
  * are what the caller sees, so they are cleared as bytes.
  */
 #include <quire/page.h>
-#include "page/alloc.h"
+#include "page/debug.h"
 
 struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, unsigned int flags)
 {
@@ -32,7 +32,15 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 
 void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
 {
-	BUG_ON(q, page_ref_count(page) != 1 || compound_order(page) != order);
+	if (unlikely(page_ref_count(page) != 1 || compound_order(page) != order)) {
+		bad_page(q, page,
+			 page_ref_count(page) <= 0 ? "freed, but it is free"
+			 : PageTail(page)	   ? "freed, but it is not a block's first page"
+			 : compound_order(page) != order
+				 ? "freed with another order than it was allocated with"
+				 : "freed, but others refer to it");
+		return;
+	}
 	__free_pages(q, page, order);
 }
 

@@ -33,6 +33,7 @@
  */
 #include "node/memblock.h"
 #include "page/internal.h"
+#include "page/trace.h"
 
 #define HIGHEST_ORDER (MAX_ORDER - 1)
 
@@ -301,6 +302,8 @@ struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int
 		del_page_from_free_list(q, page, zone, o);
 		expand(zone, page, order, o, migratetype);
 		set_pcppage_migratetype(page, migratetype);
+		if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_ALLOC_ZONE_LOCKED)))
+			trace_mm_page_alloc_zone_locked(q, page, order, migratetype);
 		return page;
 	}
 	return NULL;
@@ -442,6 +445,7 @@ static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int 
 				: (int)order;
 	int o, fallback_mt = -1;
 	bool can_steal = false;
+	struct page *page;
 
 	for (o = HIGHEST_ORDER; o >= min_order; o--) {
 		fallback_mt = find_suitable_fallback(&zone->free_area[o], (unsigned int)o, start_mt,
@@ -459,10 +463,10 @@ static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int 
 				break;
 		}
 	}
-	steal_suitable_fallback(
-		q, zone,
-		list_first_entry(&zone->free_area[o].free_list[fallback_mt], struct page, lru),
-		alloc_flags, start_mt, can_steal);
+	page = list_first_entry(&zone->free_area[o].free_list[fallback_mt], struct page, lru);
+	steal_suitable_fallback(q, zone, page, alloc_flags, start_mt, can_steal);
+	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_ALLOC_EXTFRAG)))
+		trace_mm_page_alloc_extfrag(q, page, order, (unsigned int)o, start_mt, fallback_mt);
 	return true;
 }
 

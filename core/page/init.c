@@ -53,6 +53,9 @@ int page_init_early(struct quire *q)
 	q->page->watermark_scale_factor = 10;
 	q->page->watermark_boost_factor = 15000;
 	q->page->extfrag_threshold = 500;
+#ifdef QUIRE_DEBUG
+	q->page->panic_on_bad_page = true;
+#endif
 	memcpy(q->page->lowmem_reserve_ratio, reserve_ratio, sizeof(reserve_ratio));
 	for_each_node (q, nid) {
 		for_each_zone_of_node(NODE_DATA(q, nid), zone)

@@ -37,6 +37,10 @@ static inline void set_pcppage_migratetype(struct page *page, int migratetype)
 	page->index = (unsigned long)migratetype;
 }
 
+/* Switched on (base/trace.h): what an allocation and a free do more; page_debug.c. */
+void post_alloc_debug(struct quire *q, struct page *page, unsigned int order, gfp_t gfp);
+void free_prepare_debug(struct quire *q, struct page *page, unsigned int order);
+
 /* alloc.c */
 void prep_compound_page(struct page *page, unsigned int order);
 

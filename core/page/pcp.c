@@ -19,6 +19,8 @@
  * do).  pcp->lock ranks above zone->lock.
  */
 #include "page/internal.h"
+#include "page/debug.h"
+#include "page/trace.h"
 
 /* The list of huge blocks, of all types, comes after the small orders'. */
 #define PCP_HUGE_INDEX (NR_PCP_LISTS - 1)
@@ -199,6 +201,8 @@ static void free_pcppages_bulk(struct quire *q, struct zone *zone, int count,
 			list_del(&page->lru);
 			left -= 1 << order;
 			given += 1 << order;
+			if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_PCPU_DRAIN)))
+				trace_mm_page_pcpu_drain(q, page, order, pcppage_migratetype(page));
 			/* Its pageblock may have been isolated meanwhile. */
 			__free_one_page(q, page, pfn, zone, order,
 					unlikely(isolated) ? pfnblock_migratetype(zone, pfn)
@@ -269,33 +273,45 @@ static void free_one_page(struct quire *q, struct zone *zone, struct page *page,
 	spin_unlock(q, &zone->lock);
 }
 
-static void bad_page(struct quire *q, const struct page *page)
+/* What is wrong with a page that comes back: Linux's page_bad_reason(). */
+static const char *page_bad_reason(const struct page *page)
 {
-	quire_panic(q,
-		    "BUG: Bad page state: pfn:%05lx refcount:%d mapcount:%d flags:%#lx freed while "
-		    "in use",
-		    page_to_pfn(q, page), page->_refcount, page->_mapcount,
-		    page->flags & (BIT(NR_PAGEFLAGS) - 1));
+	const char *reason = NULL;
+
+	if (page->_mapcount != -1)
+		reason = "nonzero mapcount";
+	if (page->_refcount)
+		reason = "nonzero _refcount";
+	if (page->flags & PAGE_FLAGS_CHECK_AT_FREE)
+		reason = "PAGE_FLAGS_CHECK_AT_FREE flag(s) set";
+	if (page->memcg)
+		reason = "page still charged to cgroup";
+	return reason;
 }
 
-static void check_free_page(struct quire *q, const struct page *page)
+/* 0, or 1 for a page that must not be given to anybody again. */
+static int check_free_page(struct quire *q, const struct page *page)
 {
-	if (unlikely((page->_refcount | (page->_mapcount + 1)) ||
-		     (page->flags & PAGE_FLAGS_CHECK_AT_FREE) || page->memcg))
-		bad_page(q, page);
+	if (likely(!((page->_refcount | (page->_mapcount + 1)) ||
+		     (page->flags & PAGE_FLAGS_CHECK_AT_FREE) || page->memcg)))
+		return 0;
+	bad_page(q, page, page_bad_reason(page));
+	return 1;
 }
 
-/* Takes a page's former life off its descriptors. */
-static void free_pages_prepare(struct quire *q, struct page *page, unsigned int order)
+/* Takes a page's former life off its descriptors.  False: something is wrong with
+ * it, which was said; it is nobody's from now on. */
+static bool free_pages_prepare(struct quire *q, struct page *page, unsigned int order)
 {
-	check_free_page(q, page);
+	int bad = check_free_page(q, page);
+
 	if (unlikely(order)) {
 		bool compound = PageHead(page);
 
 		for (unsigned long i = 1; i < 1UL << order; i++) {
 			struct page *tail = page + i;
 
-			check_free_page(q, tail);
+			bad += check_free_page(q, tail);
 			if (compound)
 				tail->lru.next = tail->lru.prev = NULL;
 			tail->mapping = NULL;
@@ -303,11 +319,17 @@ static void free_pages_prepare(struct quire *q, struct page *page, unsigned int 
 			tail->flags &= PAGE_PLACE_MASK;
 		}
 	} else if (unlikely(PageHead(page))) {
-		bad_page(q, page);
+		bad_page(q, page, "a compound page freed as a single one");
+		bad++;
 	}
+	if (unlikely(bad))
+		return false;
+	if (unlikely(q->keys & KEYS_PAGE_FREE))
+		free_prepare_debug(q, page, order);
 	page->mapping = NULL;
 	page->private = 0;
 	page->flags &= PAGE_PLACE_MASK;
+	return true;
 }
 
 void free_unref_page(struct quire *q, struct page *page, unsigned int order)
@@ -317,7 +339,8 @@ void free_unref_page(struct quire *q, struct page *page, unsigned int order)
 	struct per_cpu_pages *pcp;
 	int migratetype;
 
-	free_pages_prepare(q, page, order);
+	if (unlikely(!free_pages_prepare(q, page, order)))
+		return;
 	count_vm_events(q, PGFREE, 1UL << order);
 	migratetype = pfnblock_migratetype(zone, pfn);
 	set_pcppage_migratetype(page, migratetype);
@@ -344,6 +367,8 @@ void free_unref_page_list(struct quire *q, struct list_head *list)
 		struct page *page = list_first_entry(list, struct page, lru);
 
 		list_del(&page->lru);
+		if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_FREE_BATCHED)))
+			trace_mm_page_free_batched(q, page);
 		free_unref_page(q, page, 0);
 	}
 }
@@ -354,6 +379,10 @@ void __free_pages(struct quire *q, struct page *page, unsigned int order)
 
 	if (likely(put_page_testzero(page))) {
 		free_unref_page(q, page, order);
+	} else if (unlikely(page_ref_count(page) < 0)) {
+		/* Nobody had it: Linux's VM_BUG_ON_PAGE in put_page_testzero(). */
+		set_page_count(page, 0);
+		bad_page(q, page, "VM_BUG_ON_PAGE(page_ref_count(page) == 0)");
 	} else if (!compound) {
 		/* Someone still holds the first page: the others go now, it
 		 * goes with the last reference, as one page. */

@@ -142,6 +142,17 @@ static bool task_is_oom_victim(struct quire *q)
 	return task && task->signal->oom_mm;
 }
 
+static const char *task_comm(struct quire *q, int *pid, int *tgid)
+{
+	const struct task *task = current_task(q);
+
+	if (!task)
+		return "swapper/0";
+	*pid = task->pid;
+	*tgid = task->tgid;
+	return task->comm;
+}
+
 static struct mem_cgroup *current_memcg(struct quire *q)
 {
 	return task_memcg(current_task(q));
@@ -159,6 +170,7 @@ static void register_ops(struct quire *q)
 	q->page->ops.task_is_dying = task_is_dying;
 	q->page->ops.task_is_oom_victim = task_is_oom_victim;
 	q->page->ops.mempolicy_node = mempolicy_node;
+	q->page->ops.task_comm = task_comm;
 	q->swap->ops.unuse_mms = unuse_mms;
 	q->swap->ops.set_oom_origin = set_oom_origin;
 	q->swap->ops.enough_memory = vm_could_promise;
