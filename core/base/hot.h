@@ -22,6 +22,9 @@
  *	void hot_fill_page(struct quire_hot *, u64 pfn, unsigned long value)
  *		content of frames of user and cache pages: bytes on ports with
  *		real memory, a descriptor of 8 bytes in the model
+ *
+ *	HOT_PERCPU	1: there are lists of the running CPU's own that need no
+ *		lock (hot_percpu_pop32() and others: port/host/rseq.h); 0: none
  */
 #ifndef QUIRE_BASE_HOT_H
 #define QUIRE_BASE_HOT_H

@@ -88,7 +88,9 @@ static void host_free(struct host *h)
 		munmap(h->hot.physmap, h->physmap_bytes);
 	if (h->vmemmap)
 		munmap(h->vmemmap, h->vmemmap_bytes);
+	host_percpu_destroy(h);
 	pthread_mutex_destroy(&h->lock);
+	pthread_mutex_destroy(&h->percpu_lock);
 	free(h->q);
 	free(h);
 }
@@ -105,6 +107,9 @@ static int host_reserve(struct host *h, struct quire_config *cfg)
 	h->vmemmap = reserve(h->vmemmap_bytes);
 	if (!h->hot.physmap || !h->vmemmap)
 		return -ENOMEM;
+	err = host_percpu_init(h);
+	if (err)
+		return err;
 	cfg->memory.physmap = h->hot.physmap;
 	cfg->memory.vmemmap = h->vmemmap;
 	cfg->port = &host_port_ops;
@@ -123,6 +128,7 @@ struct quire *quire_host_create(const struct quire_config *config, unsigned int 
 	if (h) {
 		h->q = calloc(1, quire_sizeof());
 		pthread_mutex_init(&h->lock, NULL);
+		pthread_mutex_init(&h->percpu_lock, NULL);
 		h->flags = flags;
 		h->boot_ns = host_clock_ns();
 		h->hot.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);

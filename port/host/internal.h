@@ -28,6 +28,9 @@ struct host {
 	unsigned int nr_threads;     /* of them alive */
 	unsigned int nr_asleep;	     /* of them in host_wait() */
 	struct host_sleeper *sleepers;
+	pthread_mutex_t percpu_lock; /* a slot is stopped; the offsets */
+	uint32_t percpu_end;	     /* of each region so much was ever taken */
+	struct percpu_hole *percpu_holes;
 	bool stopping; /* all have been woken for the last time: sleeps are short */
 };
 
@@ -37,6 +40,12 @@ extern const struct quire_port_ops host_port_ops;
 extern __thread bool host_is_kernel_thread;
 
 uint64_t host_clock_ns(void);
+/* percpu.c */
+int host_percpu_init(struct host *h);
+void host_percpu_destroy(struct host *h);
+/* A slot for a thread, if slots are threads'; and back. */
+uint32_t host_percpu_take_slot(struct host *h);
+void host_percpu_give_slot(struct host *h, uint32_t slot);
 /* thread.c */
 void host_join_threads(struct host *h);
 void host_detach_all(struct host *h);

@@ -10,11 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "port/host/rseq.h"
+
 struct quire_context;
 
 struct quire_hot {
 	char *physmap;
 	uint64_t id; /* no two instances of a process ever have the same */
+	struct host_percpu percpu;
 };
 
 /*
@@ -25,6 +28,7 @@ struct quire_hot {
 struct quire_host_last {
 	uint64_t id;
 	struct quire_context *context;
+	uint32_t slot; /* of lists, if a slot is a thread's */
 };
 extern __thread struct quire_host_last quire_host_last;
 
@@ -124,6 +128,104 @@ static inline bool hot_page_same_filled(struct quire_hot *hot, uint64_t pfn, uns
 			return false;
 	*value = word[0];
 	return true;
+}
+
+/* ---- lists of the CPU's own (port/host/rseq.h says how to use them) ----------- */
+
+#define HOT_PERCPU 1
+
+/* percpu.c: the same where a slot is a thread's. */
+bool quire_host_pop32(struct quire_hot *hot, uint32_t off, uint32_t *value);
+bool quire_host_push32(struct quire_hot *hot, uint32_t off, uint32_t cap, uint32_t value);
+bool quire_host_pop64(struct quire_hot *hot, uint32_t off, uint64_t *value);
+bool quire_host_push64(struct quire_hot *hot, uint32_t off, uint32_t cap, uint64_t value);
+uint32_t quire_host_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to, uint32_t nr,
+			       bool count);
+uint32_t quire_host_push_many32(struct quire_hot *hot, uint32_t off, uint32_t cap,
+				const uint32_t *from, uint32_t nr);
+
+/* Bytes at one offset of each slot, zero; 0: there are none.  And back. */
+uint32_t hot_percpu_alloc(struct quire_hot *hot, size_t bytes);
+void hot_percpu_free(struct quire_hot *hot, uint32_t off, size_t bytes);
+/* Stops a slot: its region, until hot_percpu_resume(). */
+char *hot_percpu_stop(struct quire_hot *hot, uint32_t slot);
+void hot_percpu_resume(struct quire_hot *hot, uint32_t slot);
+
+static inline uint32_t hot_percpu_slots(const struct quire_hot *hot)
+{
+	return hot->percpu.nr;
+}
+
+/* A list's word as it was a moment ago. */
+static inline uint64_t hot_percpu_word(const struct quire_hot *hot, uint32_t slot, uint32_t off)
+{
+	const char *region = hot->percpu.regions + (size_t)slot * PERCPU_REGION;
+
+	return __atomic_load_n((const uint64_t *)(region + off), __ATOMIC_RELAXED);
+}
+
+/* The last one in; false: there is none, or no list. */
+static inline __attribute__((always_inline)) bool hot_percpu_pop32(struct quire_hot *hot,
+								   uint32_t off, uint32_t *value)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_pop32(hot, off, value);
+	if (!rseq_pop32(&hot->percpu, off, value))
+		return false;
+	host_tsan_acquire(&hot->percpu);
+	return true;
+}
+
+/* False: the list has cap entries already, or there is none. */
+static inline __attribute__((always_inline)) bool
+hot_percpu_push32(struct quire_hot *hot, uint32_t off, uint32_t cap, uint32_t value)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_push32(hot, off, cap, value);
+	host_tsan_release(&hot->percpu);
+	return off && rseq_push32(&hot->percpu, off, cap, value);
+}
+
+/* The same for pointers. */
+static inline __attribute__((always_inline)) bool hot_percpu_pop64(struct quire_hot *hot,
+								   uint32_t off, uint64_t *value)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_pop64(hot, off, value);
+	if (!rseq_pop64(&hot->percpu, off, value))
+		return false;
+	host_tsan_acquire(&hot->percpu);
+	return true;
+}
+
+static inline __attribute__((always_inline)) bool
+hot_percpu_push64(struct quire_hot *hot, uint32_t off, uint32_t cap, uint64_t value)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_push64(hot, off, cap, value);
+	host_tsan_release(&hot->percpu);
+	return off && rseq_push64(&hot->percpu, off, cap, value);
+}
+
+/* Up to nr of the last ones, oldest first; how many.  count: as pops. */
+static inline uint32_t hot_percpu_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to,
+					     uint32_t nr, bool count)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_pop_many32(hot, off, to, nr, count);
+	nr = nr ? rseq_pop_many32(&hot->percpu, off, to, nr, count ? 0xffff : UINT64_MAX) : 0;
+	host_tsan_acquire(&hot->percpu);
+	return nr;
+}
+
+/* As many as there is room for; how many. */
+static inline uint32_t hot_percpu_push_many32(struct quire_hot *hot, uint32_t off, uint32_t cap,
+					      const uint32_t *from, uint32_t nr)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_push_many32(hot, off, cap, from, nr);
+	host_tsan_release(&hot->percpu);
+	return off && nr ? rseq_push_many32(&hot->percpu, off, cap, from, nr) : 0;
 }
 
 #endif

@@ -23,6 +23,7 @@
 struct host_attachment {
 	struct quire_context context;
 	uint64_t id;
+	uint32_t slot;	   /* percpu.c */
 	struct host *host; /* NULL: the instance is gone */
 	struct host_attachment *next_of_thread;
 	struct host_attachment *next, **pprev; /* of the instance */
@@ -58,6 +59,7 @@ static void leave(void *chain)
 			*a->pprev = a->next;
 			if (a->next)
 				a->next->pprev = a->pprev;
+			host_percpu_give_slot(a->host, a->slot);
 		}
 		free(a);
 		a = next;
@@ -101,6 +103,7 @@ static struct host_attachment *attach(struct host *h)
 	forget_dead();
 	a->id = h->hot.id;
 	a->host = h;
+	a->slot = host_percpu_take_slot(h);
 	a->context.cpu = h->next_cpu;
 	h->next_cpu = (h->next_cpu + 1) % max(h->q->nr_cpus, 1u);
 	a->next = h->attachments;
@@ -124,7 +127,7 @@ struct quire_context *quire_host_attach(struct quire_hot *hot)
 		a = a->next_of_thread;
 	if (!a)
 		a = attach(h);
-	quire_host_last = (struct quire_host_last){hot->id, &a->context};
+	quire_host_last = (struct quire_host_last){hot->id, &a->context, a->slot};
 	return &a->context;
 }
 

@@ -121,4 +121,7 @@ static inline bool hot_page_same_filled(struct quire_hot *hot, uint64_t pfn, uns
 	return true;
 }
 
+/* The lists of the core are as fast here: one thread runs everything. */
+#define HOT_PERCPU 0
+
 #endif
