@@ -340,7 +340,7 @@ static struct page *direct_compact(struct quire *q, gfp_t gfp, struct alloc_cont
 		struct zone *zone = page_zone(q, page);
 
 		zone->compact_blockskip_flush = false;
-		compaction_defer_reset(zone, (int)ac->order, true);
+		compaction_defer_reset(q, zone, (int)ac->order, true);
 		count_vm_event(q, COMPACTSUCCESS);
 		return page;
 	}

@@ -15,6 +15,7 @@
  * counts are read as they stand, a stale one is as good.
  */
 #include "page/internal.h"
+#include "page/trace.h"
 
 #define COMPACT_MAX_DEFER_SHIFT 6u
 
@@ -100,14 +101,21 @@ enum compact_result compaction_suitable(const struct quire *q, const struct zone
 {
 	enum compact_result ret = __compaction_suitable(zone, order, alloc_flags, highest_zoneidx,
 							zone_page_state(zone, NR_FREE_PAGES));
+	enum compact_result why;
 
+	why = ret;
 	/* Small blocks are not left to an estimate: their failure is fatal. */
 	if (ret == COMPACT_CONTINUE && order > PAGE_ALLOC_COSTLY_ORDER) {
 		int index = fragmentation_index(zone, (unsigned int)order);
 
-		if (index >= 0 && index <= (int)HOT_LOAD(&q->page->extfrag_threshold))
+		if (index >= 0 && index <= (int)HOT_LOAD(&q->page->extfrag_threshold)) {
+			why = COMPACT_NOT_SUITABLE_ZONE;
 			ret = COMPACT_SKIPPED;
+		}
 	}
+	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_COMPACTION_SUITABLE)))
+		trace_mm_compaction_status((struct quire *)(uintptr_t)q,
+					   TRACE_MM_COMPACTION_SUITABLE, zone, order, why);
 	return ret;
 }
 
@@ -134,32 +142,44 @@ bool compaction_zonelist_suitable(struct quire *q, const struct alloc_context *a
 
 /* ---- putting it off --------------------------------------------------------- */
 
-void defer_compaction(struct zone *zone, int order)
+static void trace_defer(struct quire *q, enum trace_event event, const struct zone *zone, int order)
+{
+	if (unlikely(q->keys & TRACE_KEY(event)))
+		trace_record(q, event, 0, trace_pair(zone_to_nid(zone), zone->zone_idx),
+			     trace_pair((u32)order, (u32)zone->compact_order_failed),
+			     trace_pair(zone->compact_considered, zone->compact_defer_shift), 0);
+}
+
+void defer_compaction(struct quire *q, struct zone *zone, int order)
 {
 	zone->compact_considered = 0;
 	zone->compact_defer_shift = min(zone->compact_defer_shift + 1, COMPACT_MAX_DEFER_SHIFT);
 	zone->compact_order_failed = min(zone->compact_order_failed, order);
+	trace_defer(q, TRACE_MM_COMPACTION_DEFER_COMPACTION, zone, order);
 }
 
-bool compaction_deferred(struct zone *zone, int order)
+bool compaction_deferred(struct quire *q, struct zone *zone, int order)
 {
 	unsigned int limit = 1u << zone->compact_defer_shift;
 
 	if (order < zone->compact_order_failed)
 		return false;
-	if (++zone->compact_considered < limit)
+	if (++zone->compact_considered < limit) {
+		trace_defer(q, TRACE_MM_COMPACTION_DEFERRED, zone, order);
 		return true;
+	}
 	zone->compact_considered = limit;
 	return false;
 }
 
-void compaction_defer_reset(struct zone *zone, int order, bool alloc_success)
+void compaction_defer_reset(struct quire *q, struct zone *zone, int order, bool alloc_success)
 {
 	if (alloc_success) {
 		zone->compact_considered = 0;
 		zone->compact_defer_shift = 0;
 	}
 	zone->compact_order_failed = max(zone->compact_order_failed, order + 1);
+	trace_defer(q, TRACE_MM_COMPACTION_DEFER_RESET, zone, order);
 }
 
 bool compaction_restarting(const struct zone *zone, int order)

@@ -130,10 +130,10 @@ bool compaction_zonelist_suitable(struct quire *q, const struct alloc_context *a
 				  unsigned int alloc_flags);
 
 /* Compaction failed for an order: the next 1, 2, 4 .. 64 tries are skipped. */
-void defer_compaction(struct zone *zone, int order);
-bool compaction_deferred(struct zone *zone, int order);
+void defer_compaction(struct quire *q, struct zone *zone, int order);
+bool compaction_deferred(struct quire *q, struct zone *zone, int order);
 /* It went well; alloc_success: and the allocation too. */
-void compaction_defer_reset(struct zone *zone, int order, bool alloc_success);
+void compaction_defer_reset(struct quire *q, struct zone *zone, int order, bool alloc_success);
 bool compaction_restarting(const struct zone *zone, int order);
 
 /* ---- isolation (page/isolation.c) ------------------------------------------- */

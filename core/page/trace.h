@@ -72,4 +72,13 @@ void trace_mm_page_pcpu_drain(struct quire *q, const struct page *page, unsigned
 void trace_mm_page_alloc_extfrag(struct quire *q, const struct page *page, unsigned int order,
 				 unsigned int fallback_order, int migratetype, int fallback_mt);
 
+/* compaction: node, zone, order and a status. */
+static inline void trace_mm_compaction_status(struct quire *q, enum trace_event event,
+					      const struct zone *zone, int order,
+					      enum compact_result status)
+{
+	trace_record(q, event, 0, trace_pair(zone_to_nid(zone), zone->zone_idx), (u32)order,
+		     (u64)status, 0);
+}
+
 #endif

@@ -63,6 +63,11 @@ enum proc_dir_id {
 	DIR_MODULES,
 	DIR_MODULE_ZSWAP,
 	DIR_ZSWAP_PARAMS,
+	DIR_TRACING,
+	DIR_TRACE_EVENTS,
+	DIR_TRACE_KMEM,
+	DIR_TRACE_COMPACTION,
+	DIR_TRACE_EVENT,
 	DIR_FS,
 	DIR_CGROUP,
 	NR_PROC_DIRS,
@@ -161,7 +166,8 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_modules_dir, sysfs_module_zswap_dir, sysfs_zswap_params_dir, sysfs_fs_dir,
 	sysfs_nodes_dir, sysfs_node_dir, sysfs_node_huge_dir, sysfs_node_huge_2m_dir,
 	sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir, sysfs_topology_dir,
-	sysfs_memory_blocks_dir, sysfs_memory_block_dir, cgroup_dir;
+	sysfs_memory_blocks_dir, sysfs_memory_block_dir, sysfs_tracing_dir, sysfs_trace_events_dir,
+	sysfs_trace_kmem_dir, sysfs_trace_compaction_dir, sysfs_trace_event_dir, cgroup_dir;
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {

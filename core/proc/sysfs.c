@@ -179,7 +179,6 @@ s64 store_fixed_choice(__unused struct quire *q, __unused const struct proc_entr
 	return (s64)in->len;
 }
 
-
 static const struct proc_def huge_defs[] = {
 	DEF_DIR("hugepages-1048576kB", DIR_HUGE_1G),
 	DEF_DIR("hugepages-2048kB", DIR_HUGE_2M),
@@ -239,6 +238,7 @@ static const struct proc_def kernel_defs[] = {
 	DEF_DIR("debug", DIR_DEBUG),
 	DEF_DIR("mm", DIR_MM),
 	DEF_DIR("slab", DIR_SLABS),
+	DEF_DIR("tracing", DIR_TRACING),
 };
 PROC_DIR_TABLE(sysfs_kernel_dir, kernel_defs);
 

@@ -64,6 +64,11 @@ static const struct proc_dir *const dirs[NR_PROC_DIRS] = {
 	[DIR_MODULES] = &sysfs_modules_dir,
 	[DIR_MODULE_ZSWAP] = &sysfs_module_zswap_dir,
 	[DIR_ZSWAP_PARAMS] = &sysfs_zswap_params_dir,
+	[DIR_TRACING] = &sysfs_tracing_dir,
+	[DIR_TRACE_EVENTS] = &sysfs_trace_events_dir,
+	[DIR_TRACE_KMEM] = &sysfs_trace_kmem_dir,
+	[DIR_TRACE_COMPACTION] = &sysfs_trace_compaction_dir,
+	[DIR_TRACE_EVENT] = &sysfs_trace_event_dir,
 	[DIR_FS] = &sysfs_fs_dir,
 	[DIR_CGROUP] = &cgroup_dir,
 };
@@ -299,18 +304,12 @@ static void render_mems_allowed(struct quire *q, struct text *t)
 int proc_init(struct quire *q)
 {
 	static const int misc[NR_PROC_MISC] = {
-		[MISC_DIRTYTIME_EXPIRE] = 43200,
-		[MISC_MIN_SLAB_RATIO] = 5,
-		[MISC_MIN_UNMAPPED_RATIO] = 1,
-		[MISC_MMAP_RND_BITS] = 28,
-		[MISC_MMAP_RND_COMPAT_BITS] = 8,
-		[MISC_NUMA_STAT] = 1,
-		[MISC_PAGE_LOCK_UNFAIRNESS] = 5,
-		[MISC_STAT_INTERVAL] = 1,
-		[MISC_MEMORY_FAILURE_RECOVERY] = 1,
-		[MISC_SYSRQ] = 438,
-		[MISC_RANDOMIZE_VA_SPACE] = 2,
-		[MISC_DMESG_RESTRICT] = 1,
+		[MISC_DIRTYTIME_EXPIRE] = 43200,    [MISC_MIN_SLAB_RATIO] = 5,
+		[MISC_MIN_UNMAPPED_RATIO] = 1,	    [MISC_MMAP_RND_BITS] = 28,
+		[MISC_MMAP_RND_COMPAT_BITS] = 8,    [MISC_NUMA_STAT] = 1,
+		[MISC_PAGE_LOCK_UNFAIRNESS] = 5,    [MISC_STAT_INTERVAL] = 1,
+		[MISC_MEMORY_FAILURE_RECOVERY] = 1, [MISC_SYSRQ] = 438,
+		[MISC_RANDOMIZE_VA_SPACE] = 2,	    [MISC_DMESG_RESTRICT] = 1,
 		[MISC_PERF_PARANOID] = 3,
 	};
 	struct proc_floor *proc = kzalloc(q, sizeof(*proc), GFP_KERNEL);

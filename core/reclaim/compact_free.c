@@ -14,6 +14,7 @@
  */
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "page/trace.h"
 
 /* Single pages, each with its reference, last block first. */
 static void split_map_pages(struct quire *q, struct list_head *list)
@@ -120,6 +121,9 @@ static unsigned long isolate_freepages_block(struct quire *q, struct compact_con
 	if (locked)
 		spin_unlock(q, &zone->lock);
 	pfn = min(pfn, end_pfn);
+	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_COMPACTION_ISOLATE_FREEPAGES)))
+		trace_record(q, TRACE_MM_COMPACTION_ISOLATE_FREEPAGES, 0, *start_pfn, pfn,
+			     nr_scanned, total);
 	*start_pfn = pfn;
 	if (strict && pfn < end_pfn)
 		total = 0;

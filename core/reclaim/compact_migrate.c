@@ -21,6 +21,7 @@
  */
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "page/trace.h"
 
 /* What one call found so far. */
 struct migrate_scan {
@@ -220,6 +221,7 @@ static int isolate_migratepages_block(struct quire *q, struct compact_control *c
 		.end_pfn = end_pfn,
 		.skip_on_failure = cc->direct_compaction && cc->mode == MIGRATE_ASYNC,
 	};
+	u64 start_pfn = low_pfn;
 	int err;
 
 	cc->migrate_pfn = low_pfn;
@@ -255,6 +257,9 @@ static int isolate_migratepages_block(struct quire *q, struct compact_control *c
 			set_pageblock_skip(cc->zone, low_pfn, true);
 		update_cached_migrate(cc, s.low_pfn);
 	}
+	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_COMPACTION_ISOLATE_MIGRATEPAGES)))
+		trace_record(q, TRACE_MM_COMPACTION_ISOLATE_MIGRATEPAGES, 0, start_pfn, s.low_pfn,
+			     s.nr_scanned, s.nr_isolated);
 	charge_ns(q, (u64)s.nr_scanned * SCAN_PFN_NS);
 	cc->total_migrate_scanned += s.nr_scanned;
 	count_vm_events(q, COMPACTISOLATED, s.nr_isolated);

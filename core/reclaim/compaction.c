@@ -20,6 +20,7 @@
  */
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "page/trace.h"
 
 #define COMPACTION_HPAGE_ORDER HPAGE_PMD_ORDER
 
@@ -167,8 +168,13 @@ static bool block_is_free(const struct compact_control *cc)
 	return false;
 }
 
-/* COMPACT_CONTINUE, or how it ended. */
-static enum compact_result compact_finished(struct quire *q, struct compact_control *cc)
+static bool tracing(const struct quire *q, enum trace_event event)
+{
+	return unlikely(q->keys & TRACE_KEY(event)) != 0;
+}
+
+/* COMPACT_CONTINUE, COMPACT_NO_SUITABLE_PAGE (the same), or how it ended. */
+static enum compact_result __compact_finished(struct quire *q, struct compact_control *cc)
 {
 	struct pglist_data *pgdat = cc->zone->zone_pgdat;
 	enum compact_result ret = COMPACT_CONTINUE;
@@ -189,10 +195,21 @@ static enum compact_result compact_finished(struct quire *q, struct compact_cont
 			return COMPACT_CONTINUE;
 		if (block_is_free(cc))
 			return COMPACT_SUCCESS;
+		ret = COMPACT_NO_SUITABLE_PAGE;
 	}
 	if (cc->contended || compact_fatal_signal(q) || q->stopping)
 		ret = COMPACT_CONTENDED;
 	return ret;
+}
+
+static enum compact_result compact_finished(struct quire *q, struct compact_control *cc)
+{
+	enum compact_result ret = __compact_finished(q, cc);
+
+	if (tracing(q, TRACE_MM_COMPACTION_FINISHED))
+		trace_mm_compaction_status(q, TRACE_MM_COMPACTION_FINISHED, cc->zone, cc->order,
+					   ret);
+	return ret == COMPACT_NO_SUITABLE_PAGE ? COMPACT_CONTINUE : ret;
 }
 
 /* ---- a run ----------------------------------------------------------------------- */
@@ -238,9 +255,13 @@ static void drain_after_block(struct quire *q, const struct compact_control *cc,
 /* Moves what is isolated.  False: there is nowhere to move it to, give up. */
 static bool migrate_isolated(struct quire *q, struct compact_control *cc, u64 *last_migrated)
 {
+	unsigned int succeeded;
 	int err = migrate_pages(q, &cc->migratepages, compaction_alloc, compaction_free, cc,
-				cc->mode, NULL);
+				cc->mode, &succeeded);
 
+	if (tracing(q, TRACE_MM_COMPACTION_MIGRATEPAGES))
+		trace_record(q, TRACE_MM_COMPACTION_MIGRATEPAGES, 0, succeeded,
+			     cc->nr_migratepages - succeeded, 0, 0);
 	cc->nr_migratepages = 0;
 	if (!err)
 		return true;
@@ -298,6 +319,15 @@ static enum compact_result compact_rounds(struct quire *q, struct compact_contro
 	return ret;
 }
 
+static void trace_run(struct quire *q, enum trace_event event, const struct compact_control *cc,
+		      enum compact_result status)
+{
+	if (tracing(q, event))
+		trace_record(q, event, 0, cc->zone->zone_start_pfn, cc->migrate_pfn, cc->free_pfn,
+			     zone_end_pfn(cc->zone) | (u64)status << 56 |
+				     (u64)(cc->mode != MIGRATE_ASYNC) << 63);
+}
+
 enum compact_result compact_zone(struct quire *q, struct compact_control *cc,
 				 struct capture_control *capc)
 {
@@ -316,6 +346,7 @@ enum compact_result compact_zone(struct quire *q, struct compact_control *cc,
 	if (compaction_restarting(zone, cc->order))
 		__reset_isolation_suitable(q, zone);
 	start_scanners(cc);
+	trace_run(q, TRACE_MM_COMPACTION_BEGIN, cc, COMPACT_CONTINUE);
 	lru_add_drain(q);
 	ret = compact_rounds(q, cc, capc);
 	if (cc->nr_freepages) {
@@ -328,6 +359,7 @@ enum compact_result compact_zone(struct quire *q, struct compact_control *cc,
 	}
 	count_vm_events(q, COMPACTMIGRATE_SCANNED, cc->total_migrate_scanned);
 	count_vm_events(q, COMPACTFREE_SCANNED, cc->total_free_scanned);
+	trace_run(q, TRACE_MM_COMPACTION_END, cc, ret);
 	return ret;
 }
 
@@ -370,12 +402,15 @@ enum compact_result try_to_compact_pages(struct quire *q, struct alloc_context *
 	/* Moving pages may need I/O. */
 	if (!(ac->gfp & __GFP_IO))
 		return COMPACT_SKIPPED;
+	if (tracing(q, TRACE_MM_COMPACTION_TRY_TO_COMPACT_PAGES))
+		trace_record(q, TRACE_MM_COMPACTION_TRY_TO_COMPACT_PAGES, 0, (u64)order, ac->gfp,
+			     prio, 0);
 	psi_stall_enter(q, PSI_MEM);
 	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask)
 	{
 		enum compact_result status;
 
-		if (prio > MIN_COMPACT_PRIORITY && compaction_deferred(zone, order)) {
+		if (prio > MIN_COMPACT_PRIORITY && compaction_deferred(q, zone, order)) {
 			rc = max_t(enum compact_result, rc, COMPACT_DEFERRED);
 			continue;
 		}
@@ -383,12 +418,12 @@ enum compact_result try_to_compact_pages(struct quire *q, struct alloc_context *
 		rc = max(rc, status);
 		if (status == COMPACT_SUCCESS) {
 			/* Whether the allocation succeeds is yet to be seen. */
-			compaction_defer_reset(zone, order, false);
+			compaction_defer_reset(q, zone, order, false);
 			break;
 		}
 		if (prio != COMPACT_PRIO_ASYNC &&
 		    (status == COMPACT_COMPLETE || status == COMPACT_PARTIAL_SKIPPED))
-			defer_compaction(zone, order);
+			defer_compaction(q, zone, order);
 		if (compact_fatal_signal(q))
 			break;
 	}

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "page/trace.h"
 
 #define HPAGE_FRAG_CHECK_INTERVAL (500 * NSEC_PER_MSEC)
 #define NO_PROGRESS_SHIFT	  6
@@ -41,6 +42,13 @@ static bool kcompactd_node_suitable(const struct quire *q, const struct pglist_d
 	return false;
 }
 
+static void trace_wake(struct quire *q, enum trace_event event, const struct pglist_data *pgdat,
+		       int order, int highest_zoneidx)
+{
+	if (unlikely(q->keys & TRACE_KEY(event)))
+		trace_record(q, event, 0, pgdat->node_id, (u64)order, (u64)highest_zoneidx, 0);
+}
+
 void wakeup_kcompactd(struct quire *q, struct pglist_data *pgdat, int order, int highest_zoneidx)
 {
 	if (!order || !pgdat->has_kcompactd)
@@ -49,8 +57,10 @@ void wakeup_kcompactd(struct quire *q, struct pglist_data *pgdat, int order, int
 		HOT_STORE(&pgdat->kcompactd_max_order, order);
 	if (HOT_LOAD(&pgdat->kcompactd_highest_zoneidx) > highest_zoneidx)
 		HOT_STORE(&pgdat->kcompactd_highest_zoneidx, highest_zoneidx);
-	if (HOT_LOAD(&pgdat->kcompactd_asleep) && kcompactd_node_suitable(q, pgdat))
-		wake_up(q, &pgdat->kcompactd_wait);
+	if (!HOT_LOAD(&pgdat->kcompactd_asleep) || !kcompactd_node_suitable(q, pgdat))
+		return;
+	trace_wake(q, TRACE_MM_COMPACTION_WAKEUP_KCOMPACTD, pgdat, order, highest_zoneidx);
+	wake_up(q, &pgdat->kcompactd_wait);
 }
 
 static void count_scanned(struct quire *q, const struct compact_control *cc)
@@ -63,17 +73,17 @@ static void compact_for_request(struct quire *q, struct zone *zone, struct compa
 {
 	enum compact_result status;
 
-	if (!zone->present_pages || compaction_deferred(zone, cc->order) ||
+	if (!zone->present_pages || compaction_deferred(q, zone, cc->order) ||
 	    compaction_suitable(q, zone, cc->order, 0, (int)zone->zone_idx) != COMPACT_CONTINUE)
 		return;
 	cc->zone = zone;
 	status = compact_zone(q, cc, NULL);
 	if (status == COMPACT_SUCCESS) {
-		compaction_defer_reset(zone, cc->order, false);
+		compaction_defer_reset(q, zone, cc->order, false);
 	} else if (status == COMPACT_PARTIAL_SKIPPED || status == COMPACT_COMPLETE) {
 		/* Pages on CPUs' lists may be what was missing. */
 		drain_all_pages(q, zone);
-		defer_compaction(zone, cc->order);
+		defer_compaction(q, zone, cc->order);
 	}
 	count_scanned(q, cc);
 }
@@ -88,6 +98,7 @@ static void kcompactd_do_work(struct quire *q, struct pglist_data *pgdat)
 	};
 
 	cc.search_order = cc.order;
+	trace_wake(q, TRACE_MM_COMPACTION_KCOMPACTD_WAKE, pgdat, cc.order, cc.highest_zoneidx);
 	count_vm_event(q, KCOMPACTD_WAKE);
 	for (int zid = 0; zid <= cc.highest_zoneidx && !q->stopping; zid++)
 		compact_for_request(q, &pgdat->node_zones[zid], &cc);
@@ -157,6 +168,7 @@ static void kcompactd(struct quire *q, void *arg)
 
 		if (!q->reclaim->compaction_proactiveness)
 			timeout = MAX_SCHEDULE_TIMEOUT;
+		trace_wake(q, TRACE_MM_COMPACTION_KCOMPACTD_SLEEP, pgdat, 0, 0);
 		HOT_STORE(&pgdat->kcompactd_asleep, true);
 		requested = wait_event_timeout(q, &pgdat->kcompactd_wait, work_requested(q, pgdat),
 					       timeout);

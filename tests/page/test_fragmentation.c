@@ -42,28 +42,30 @@ static void test_indices(void **state)
 
 static void test_deferral(void **state)
 {
+	static struct quire nothing_on;
+	struct quire *q = &nothing_on;
 	struct zone z;
 
 	(void)state;
 	memset(&z, 0, sizeof(z));
-	assert_false(compaction_deferred(&z, 9));
+	assert_false(compaction_deferred(q, &z, 9));
 	/* The more failures, the longer: 2, 4, ... 64 requests. */
 	for (unsigned int shift = 1; shift <= 8; shift++) {
 		unsigned int n = 0;
 
-		defer_compaction(&z, 9);
+		defer_compaction(q, &z, 9);
 		assert_false(compaction_restarting(&z, 9));
-		while (compaction_deferred(&z, 9))
+		while (compaction_deferred(q, &z, 9))
 			n++;
 		assert_int_equal(n, (1u << min(shift, 6u)) - 1);
 	}
 	assert_true(compaction_restarting(&z, 9));
-	compaction_defer_reset(&z, 9, false);
+	compaction_defer_reset(q, &z, 9, false);
 	assert_int_equal(z.compact_order_failed, 10);
-	assert_false(compaction_deferred(&z, 9));
-	defer_compaction(&z, 4);
+	assert_false(compaction_deferred(q, &z, 9));
+	defer_compaction(q, &z, 4);
 	assert_int_equal(z.compact_order_failed, 4);
-	compaction_defer_reset(&z, 4, true);
+	compaction_defer_reset(q, &z, 4, true);
 	assert_int_equal(z.compact_defer_shift, 0);
 }
 

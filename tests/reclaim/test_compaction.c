@@ -123,11 +123,11 @@ static void run_pinned(struct testbox *t, void *arg)
 	assert_true(z->compact_defer_shift > 0);
 	/* From a zone that never had success all orders stay away. */
 	assert_int_equal(z->compact_order_failed, 0);
-	assert_true(compaction_deferred(z, 9));
-	compaction_defer_reset(z, 8, false);
-	assert_false(compaction_deferred(z, 8));
+	assert_true(compaction_deferred(t->q, z, 9));
+	compaction_defer_reset(t->q, z, 8, false);
+	assert_false(compaction_deferred(t->q, z, 8));
 	z->compact_considered = 0;
-	assert_true(compaction_deferred(z, 9));
+	assert_true(compaction_deferred(t->q, z, 9));
 	for (unsigned long i = 1; i < n; i += 2)
 		put_page(t->q, page_at(t, t->task, a + i * PAGE_SIZE));
 	give_blocks(t, 9, &whole);
