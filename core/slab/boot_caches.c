@@ -7,10 +7,10 @@
  * Linux's order.  A floor that calls kmem_cache_create() with one of these
  * names becomes its owner, and its size is then the owner's; the others (TCP,
  * sock_inode_cache, names_cache...) are for the machine, by find_kmem_cache().
- * Debian's kernel does not merge caches (CONFIG_SLAB_MERGE_DEFAULT is off), so
- * neither do we.
+ * Debian's kernel does not merge caches (CONFIG_SLAB_MERGE_DEFAULT is off); with
+ * merging on (quire_config.slab_merge) such a name may be an alias.
  */
-#include "slab/slub.h"
+#include "slab/impl.h"
 
 static const struct {
 	const char *name;
@@ -127,9 +127,13 @@ static const struct {
 int create_boot_caches(struct quire *q)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(boot_caches); i++) {
-		struct kmem_cache *s = create_cache(q, boot_caches[i].name, boot_caches[i].size, 0,
-						    boot_caches[i].flags, NULL);
+		struct kmem_cache *s = merge_boot_cache(q, boot_caches[i].name, boot_caches[i].size,
+							boot_caches[i].flags);
 
+		if (s)
+			continue;
+		s = create_cache(q, boot_caches[i].name, boot_caches[i].size, 0,
+				 boot_caches[i].flags, NULL);
 		if (!s)
 			return -ENOMEM;
 		s->unclaimed = true;

@@ -11,7 +11,9 @@
  *
  * No locks of its own.
  */
-#include "slab/slub.h"
+#include "base/printk.h"
+#include "base/string.h"
+#include "slab/debug.h"
 
 #define KMALLOC_NAMES(prefix)                                                                    \
 	{                                                                                        \
@@ -52,11 +54,13 @@ int create_kmalloc_caches(struct quire *q)
 		for (unsigned int i = 0; i < ARRAY_SIZE(creation_order); i++) {
 			unsigned int index = creation_order[i], size = kmalloc_index_size(index);
 			unsigned int align = is_power_of_2(size) ? size : 0;
-			struct kmem_cache *s = create_cache(q, kmalloc_names[type][index], size,
-							    align, kmalloc_flags[type], NULL);
+			struct kmem_cache *s =
+				create_cache(q, kmalloc_names[type][index], size, align,
+					     kmalloc_flags[type] | SLAB_KMALLOC, NULL);
 
 			if (!s)
 				return -ENOMEM;
+			s->usersize = size;
 			q->slab->kmalloc_caches[type][index] = s;
 		}
 	}
@@ -100,46 +104,85 @@ static void *kmalloc_large(struct quire *q, size_t size, gfp_t gfp, int nid)
 	return object;
 }
 
-static void kfree_large(struct quire *q, struct page *page)
+/* What was never kmalloc'ed: reported where anything is debugged. */
+static void bad_kfree(struct quire *q, const void *object)
+{
+	BUG_ON(q, !q->slab->debug_flags); /* not from kmalloc */
+	(void)HOT_ADD(&q->slab->nr_reports, 1);
+	pr_err(q, "object pointer: 0x%016lx", slab_kaddr(q, object));
+	slab_dump_stack(q);
+}
+
+static void kfree_large(struct quire *q, struct page *page, const void *object)
 {
 	unsigned int order = compound_order(page);
 
-	BUG_ON(q, !order); /* not from kmalloc */
+	if (unlikely(!order || page_has_dtor(page, TRANSHUGE_PAGE_DTOR))) {
+		bad_kfree(q, object);
+		return;
+	}
 	mod_node_page_state(page_pgdat(q, page), NR_SLAB_UNRECLAIMABLE, -(1L << order));
 	(void)HOT_SUB(&q->slab->large_pages[page_to_nid(page)], 1UL << order);
 	__free_pages(q, page, order);
 }
 
+static inline void *__do_kmalloc_node(struct quire *q, size_t size, gfp_t gfp, int nid,
+				      unsigned long caller)
+{
+	struct kmem_cache *s;
+
+	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
+		return kmalloc_large(q, size, gfp, nid);
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	s = kmalloc_slab(q, size, gfp);
+	if (unlikely(s->flags & SLAB_HOOKED))
+		return slab_alloc_hooked(q, s, gfp, nid, size, caller);
+	return kmem_cache_alloc_node(q, s, gfp, nid);
+}
+
 void *kmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid)
 {
-	if (unlikely(size_bytes > KMALLOC_MAX_CACHE_SIZE))
-		return kmalloc_large(q, size_bytes, gfp, nid);
-	if (unlikely(!size_bytes))
-		return ZERO_SIZE_PTR;
-	return kmem_cache_alloc_node(q, kmalloc_slab(q, size_bytes, gfp), gfp, nid);
+	return __do_kmalloc_node(q, size_bytes, gfp, nid, _RET_IP_);
 }
 
 void *kmalloc(struct quire *q, size_t size_bytes, gfp_t gfp)
 {
-	return kmalloc_node(q, size_bytes, gfp, -1);
+	return __do_kmalloc_node(q, size_bytes, gfp, -1, _RET_IP_);
 }
 
 void *kzalloc(struct quire *q, size_t size_bytes, gfp_t gfp)
 {
-	return kmalloc_node(q, size_bytes, gfp | __GFP_ZERO, -1);
+	return __do_kmalloc_node(q, size_bytes, gfp | __GFP_ZERO, -1, _RET_IP_);
+}
+
+/* A frame's descriptor, if the address lies in memory at all. */
+static bool is_frame(const struct quire *q, const void *object)
+{
+	return (const char *)object >= q->physmap && virt_to_pfn(q, object) < q->max_pfn;
 }
 
 void kfree(struct quire *q, const void *object)
 {
 	struct page *page;
+	struct kmem_cache *s;
 
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
 		return;
+	if (unlikely(q->slab->debug_flags) && !is_frame(q, object)) {
+		bad_kfree(q, object);
+		return;
+	}
 	page = virt_to_slab(q, object);
-	if (likely(PageSlab(page)))
-		kmem_cache_free(q, page->slab_cache, (void *)(unsigned long)object);
+	if (unlikely(!PageSlab(page))) {
+		kfree_large(q, page, object);
+		return;
+	}
+	s = page->slab_cache;
+	if (unlikely(s->flags & SLAB_HOOKED))
+		slab_free_hooked(q, s, page, (void *)(unsigned long)object, _RET_IP_);
 	else
-		kfree_large(q, page);
+		kmem_cache_free(q, s, (void *)(unsigned long)object);
 }
 
 size_t ksize(struct quire *q, const void *object)
@@ -149,5 +192,109 @@ size_t ksize(struct quire *q, const void *object)
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
 		return 0;
 	page = virt_to_slab(q, object);
-	return PageSlab(page) ? page->slab_cache->object_size : PAGE_SIZE << compound_order(page);
+	if (!PageSlab(page))
+		return PAGE_SIZE << compound_order(page);
+	return slab_asked_size(page->slab_cache, object);
+}
+
+/* ---- what is made of these ---------------------------------------------------- */
+
+size_t kmalloc_size_roundup(struct quire *q, size_t size_bytes)
+{
+	if (!size_bytes)
+		return 0;
+	if (size_bytes <= KMALLOC_MAX_CACHE_SIZE)
+		return kmalloc_slab(q, size_bytes, GFP_KERNEL)->object_size;
+	return PAGE_SIZE << get_order(size_bytes);
+}
+
+void *krealloc(struct quire *q, const void *object, size_t size_bytes, gfp_t gfp)
+{
+	void *old = (void *)(unsigned long)object, *new;
+	size_t have;
+
+	if (unlikely(!size_bytes)) {
+		kfree(q, object);
+		return ZERO_SIZE_PTR;
+	}
+	have = ksize(q, object);
+	if (have >= size_bytes) {
+		struct page *page = virt_to_slab(q, object);
+
+		/* The rest of what it has may not be used any more. */
+		if (PageSlab(page) && slub_debug_orig_size(page->slab_cache))
+			slab_set_asked_size(q, page->slab_cache, old, size_bytes);
+		return old;
+	}
+	new = __do_kmalloc_node(q, size_bytes, gfp, -1, _RET_IP_);
+	if (!new)
+		return NULL;
+	if (have)
+		memcpy(new, old, have);
+	kfree(q, object);
+	return new;
+}
+
+void *kmalloc_array(struct quire *q, size_t n, size_t size_bytes, gfp_t gfp)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size_bytes, &bytes))
+		return NULL;
+	return __do_kmalloc_node(q, bytes, gfp, -1, _RET_IP_);
+}
+
+void *kcalloc(struct quire *q, size_t n, size_t size_bytes, gfp_t gfp)
+{
+	return kmalloc_array(q, n, size_bytes, gfp | __GFP_ZERO);
+}
+
+void *kmemdup(struct quire *q, const void *src, size_t len, gfp_t gfp)
+{
+	void *copy = __do_kmalloc_node(q, len, gfp, -1, _RET_IP_);
+
+	if (copy && len)
+		memcpy(copy, src, len);
+	return copy;
+}
+
+char *kstrdup(struct quire *q, const char *text, gfp_t gfp)
+{
+	return text ? kmemdup(q, text, str_len(text) + 1, gfp) : NULL;
+}
+
+void kfree_sensitive(struct quire *q, const void *object)
+{
+	size_t bytes = ksize(q, object);
+
+	if (bytes) {
+		memset((void *)(unsigned long)object, 0, bytes);
+		/* The compiler may not see that nobody reads it. */
+		__asm__ volatile("" : : "r"(object) : "memory");
+	}
+	kfree(q, object);
+}
+
+bool check_heap_object(struct quire *q, const void *ptr, size_t len)
+{
+	struct page *page;
+	struct kmem_cache *s;
+	size_t off;
+
+	if (!is_frame(q, ptr))
+		return false;
+	page = virt_to_slab(q, ptr);
+	if (!PageSlab(page)) {
+		const char *start = page_address(q, page);
+
+		off = (size_t)((const char *)ptr - start);
+		return len <= (PAGE_SIZE << compound_order(page)) - off;
+	}
+	s = page->slab_cache;
+	off = (size_t)((const char *)ptr - (const char *)page_address(q, page)) % s->size;
+	if (off < s->red_left_pad)
+		return false;
+	off -= s->red_left_pad;
+	return off >= s->useroffset && off - s->useroffset <= s->usersize &&
+	       len <= s->usersize - (off - s->useroffset);
 }

@@ -14,13 +14,30 @@
 
 struct kmem_cache;
 
-#define SLAB_HWCACHE_ALIGN   0x00002000u
-#define SLAB_CACHE_DMA	     0x00004000u
-#define SLAB_PANIC	     0x00040000u
-#define SLAB_RECLAIM_ACCOUNT 0x00020000u
-#define SLAB_TYPESAFE_BY_RCU 0x00080000u
-#define SLAB_ACCOUNT	     0x04000000u
-#define SLAB_NO_MERGE	     0x01000000u
+/* Linux's values. */
+#define SLAB_CONSISTENCY_CHECKS 0x00000100u /* F: metadata is checked at alloc and free */
+#define SLAB_RED_ZONE		0x00000400u /* Z: bytes around each object that nobody may write */
+#define SLAB_POISON		0x00000800u /* P: free objects hold a pattern */
+#define SLAB_KMALLOC		0x00001000u /* one of kmalloc's: the size asked for is kept, too */
+#define SLAB_HWCACHE_ALIGN	0x00002000u
+#define SLAB_CACHE_DMA		0x00004000u
+#define SLAB_CACHE_DMA32	0x00008000u
+#define SLAB_STORE_USER		0x00010000u /* U: who allocated and who freed, with stacks */
+#define SLAB_RECLAIM_ACCOUNT	0x00020000u
+#define SLAB_PANIC		0x00040000u /* no memory for the cache: the machine stops */
+#define SLAB_TYPESAFE_BY_RCU	0x00080000u /* slabs are given back a grace period late */
+#define SLAB_TRACE		0x00200000u /* T: each alloc and free is logged */
+#define SLAB_NOLEAKTRACE	0x00800000u
+#define SLAB_NO_MERGE		0x01000000u
+#define SLAB_FAILSLAB		0x02000000u /* A: the fault point fail_slab applies */
+#define SLAB_ACCOUNT		0x04000000u
+#define SLAB_TEMPORARY		SLAB_RECLAIM_ACCOUNT
+/* Quire's own: a cache whose objects do not take the fast path, because it is
+ * debugged, accounted, sampled now, or not SLUB's.  The fast path's only test. */
+#define SLAB_HOOKED	0x10000000u
+#define __OBJECT_POISON 0x80000000u /* free objects are filled, not only red-zoned */
+#define SLAB_DEBUG_FLAGS \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE)
 
 #define ARCH_KMALLOC_MINALIGN  8
 #define KMALLOC_MAX_CACHE_SIZE (PAGE_SIZE * 2)
@@ -38,7 +55,15 @@ int slab_init(struct quire *q);
  */
 struct kmem_cache *kmem_cache_create(struct quire *q, const char *name, unsigned int size_bytes,
 				     unsigned int align, unsigned int flags, void (*ctor)(void *));
-/* -EBUSY while objects are in use. */
+/* The same with the only part of an object that may be copied to and from users:
+ * [useroffset, useroffset + usersize). */
+struct kmem_cache *kmem_cache_create_usercopy(struct quire *q, const char *name,
+					      unsigned int size_bytes, unsigned int align,
+					      unsigned int flags, unsigned int useroffset,
+					      unsigned int usersize, void (*ctor)(void *));
+/* Drops a reference (merged caches have several); the last ends the cache.
+ * -EBUSY while objects are in use: each is named in the log.  Waits for a grace
+ * period if it is SLAB_TYPESAFE_BY_RCU. */
 int kmem_cache_destroy(struct quire *q, struct kmem_cache *s);
 /* Frees empty slabs; returns the number of pages given back. */
 unsigned long kmem_cache_shrink(struct quire *q, struct kmem_cache *s);
@@ -47,6 +72,17 @@ void *kmem_cache_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp) __must_
 void *kmem_cache_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid) __must_check;
 void *kmem_cache_zalloc(struct quire *q, struct kmem_cache *s, gfp_t gfp) __must_check;
 void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object);
+/* nr objects at once: nr, or 0 and none when there is not enough memory. */
+int kmem_cache_alloc_bulk(struct quire *q, struct kmem_cache *s, gfp_t gfp, size_t nr,
+			  void **objects) __must_check;
+/* s NULL: each of its own cache, kmalloc'ed ones of any kind too. */
+void kmem_cache_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void **objects);
+/*
+ * May [ptr, ptr + len) be copied to or from a user?  True if it lies within the
+ * part of its object that kmem_cache_create_usercopy() named (all of kmalloc's).
+ * Linux: __check_heap_object().
+ */
+bool check_heap_object(struct quire *q, const void *ptr, size_t len);
 /* Object size asked for, in bytes. */
 unsigned int kmem_cache_size(const struct kmem_cache *s);
 
@@ -56,7 +92,20 @@ void *kzalloc(struct quire *q, size_t size_bytes, gfp_t gfp) __must_check;
 /* On node nid (-1: any). */
 void *kmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid) __must_check;
 void kfree(struct quire *q, const void *object);
+/* Bytes that may be used of it. */
 size_t ksize(struct quire *q, const void *object);
+/* What kmalloc() would really hand out for size_bytes. */
+size_t kmalloc_size_roundup(struct quire *q, size_t size_bytes);
+/* Grows or shrinks, content kept; may move.  NULL: no memory, the old one stays.
+ * Of NULL: kmalloc(); to 0: kfree(), and ZERO_SIZE_PTR. */
+void *krealloc(struct quire *q, const void *object, size_t size_bytes, gfp_t gfp) __must_check;
+/* n objects of size_bytes, zeroed by kcalloc(); NULL if the product overflows. */
+void *kmalloc_array(struct quire *q, size_t n, size_t size_bytes, gfp_t gfp) __must_check;
+void *kcalloc(struct quire *q, size_t n, size_t size_bytes, gfp_t gfp) __must_check;
+void *kmemdup(struct quire *q, const void *src, size_t len, gfp_t gfp) __must_check;
+char *kstrdup(struct quire *q, const char *text, gfp_t gfp) __must_check;
+/* Clears all of it, then frees it. */
+void kfree_sensitive(struct quire *q, const void *object);
 
 /* Pages that the caches' per-CPU parts take (meminfo's Percpu). */
 unsigned long slab_percpu_pages(const struct quire *q);

@@ -8,7 +8,7 @@
  *
  * Locks: each list's own, one at a time.
  */
-#include "slab/slub.h"
+#include "slab/impl.h"
 
 void slab_for_each_cache(struct quire *q,
 			 void (*fn)(struct quire *q, struct kmem_cache *s, void *ctx), void *ctx)
@@ -33,6 +33,16 @@ static unsigned long count_node_free(struct quire *q, struct kmem_cache_node *n)
 }
 
 void get_slabinfo(struct quire *q, struct kmem_cache *s, struct slabinfo *info)
+{
+	q->slab->impl->info(q, s, info);
+}
+
+unsigned long kmem_cache_objects_in_use(struct quire *q, struct kmem_cache *s)
+{
+	return q->slab->impl->objects_in_use(q, s);
+}
+
+void slub_info(struct quire *q, struct kmem_cache *s, struct slabinfo *info)
 {
 	unsigned long free = 0;
 
@@ -72,12 +82,32 @@ static unsigned long count_cpu_free(struct quire *q, struct kmem_cache *s, struc
 	return free;
 }
 
-unsigned long kmem_cache_objects_in_use(struct quire *q, struct kmem_cache *s)
+unsigned long slub_objects_in_use(struct quire *q, struct kmem_cache *s)
 {
 	struct slabinfo info;
 
-	get_slabinfo(q, s, &info);
+	slub_info(q, s, &info);
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 		info.active_objs -= count_cpu_free(q, s, &s->cpu_slab[cpu]);
 	return info.active_objs;
 }
+
+bool slub_has_objects(struct quire *q, struct kmem_cache *s)
+{
+	for_each_node (q, nid)
+		if (s->node[nid] && HOT_LOAD(&s->node[nid]->nr_slabs))
+			return true;
+	return false;
+}
+
+const struct slab_impl slub_impl = {
+	.name = "slub",
+	.create = slub_create,
+	.destroy = slub_destroy,
+	.has_objects = slub_has_objects,
+	.alloc = slub_alloc,
+	.free = slub_free,
+	.shrink = slub_shrink,
+	.info = slub_info,
+	.objects_in_use = slub_objects_in_use,
+};

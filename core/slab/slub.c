@@ -14,9 +14,10 @@
  * Locks and invariants: slub.h.  Pages are allocated and freed with no lock of
  * ours held, since both may take long.  Differs from Linux: slabs are changed
  * under the node's lock instead of by a double-word compare-and-exchange, a
- * new slab's free objects are in order of address instead of shuffled, and
- * other nodes' partial slabs are always tried (Linux: 977 times in 1,000).
+ * new slab's free objects are in order of address unless the machine was made
+ * with shuffled free lists (shuffle.c), and other nodes' partial slabs are always tried (Linux: 977 times in 1,000).
  */
+#include "slab/memcg.h"
 #include "slab/slub.h"
 
 /* What an allocation may ask of the pages beneath. */
@@ -24,11 +25,6 @@
 	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS | __GFP_NOWARN | __GFP_RETRY_MAYFAIL | \
 	 __GFP_NOFAIL | __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC | __GFP_ATOMIC |       \
 	 __GFP_HARDWALL | __GFP_THISNODE)
-
-static inline struct kmem_cache_node *slab_node(struct kmem_cache *s, const struct page *page)
-{
-	return s->node[page_to_nid(page)];
-}
 
 /* ---- slabs ------------------------------------------------------------------ */
 
@@ -59,49 +55,84 @@ static struct page *allocate_slab(struct quire *q, struct kmem_cache *s, gfp_t g
 	return page;
 }
 
+/* The free objects of a new slab, in order of address. */
+static void link_slab(struct quire *q, struct kmem_cache *s, struct page *page)
+{
+	char *object = (char *)page_address(q, page) + s->red_left_pad;
+	unsigned int nr = page->objects;
+
+	page->freelist = object;
+	for (unsigned int i = 0; i < nr; i++, object += s->size) {
+		if (unlikely(s->ctor || kmem_cache_debug(s)))
+			setup_object(q, s, page, object);
+		set_freepointer(s, object, i + 1 < nr ? object + s->size : NULL);
+	}
+}
+
 struct page *new_slab(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 {
 	struct page *page = allocate_slab(q, s, gfp, nid);
-	unsigned int nr;
-	char *object;
 
 	if (unlikely(!page))
 		return NULL;
-	nr = page->objects;
-	object = page_address(q, page);
 	page->slab_cache = s;
-	page->freelist = object;
 	page->inuse = 0;
 	page->frozen = 0;
 	INIT_LIST_HEAD(&page->lru);
 	SetPageSlab(page);
-	for (unsigned int i = 0; i < nr; i++, object += s->size) {
-		if (s->ctor)
-			s->ctor(object);
-		set_freepointer(s, object, i + 1 < nr ? object + s->size : NULL);
-	}
+	if (kmem_cache_debug(s))
+		setup_slab_debug(q, s, page);
+	if (unlikely(s->random_seq))
+		shuffle_slab(q, s, page);
+	else
+		link_slab(q, s, page);
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), 1L << compound_order(page));
 	(void)HOT_ADD(&slab_node(s, page)->nr_slabs, 1);
-	(void)HOT_ADD(&slab_node(s, page)->total_objects, nr);
+	(void)HOT_ADD(&slab_node(s, page)->total_objects, page->objects);
 	return page;
 }
 
-void discard_slab(struct quire *q, struct kmem_cache *s, struct page *page)
+void free_slab_pages(struct quire *q, struct kmem_cache *s, struct page *page)
 {
 	unsigned int order = compound_order(page);
 
-	VM_BUG_ON(q, page->inuse);
-	(void)HOT_SUB(&slab_node(s, page)->nr_slabs, 1);
-	(void)HOT_SUB(&slab_node(s, page)->total_objects, page->objects);
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), -(1L << order));
 	/* Reclaim counts this with the pages it freed itself. */
 	current_context(q)->reclaimed_slab += 1UL << order;
+	if (unlikely(page->memcg))
+		slab_free_objcgs(q, page);
 	ClearPageSlab(page);
 	page->slab_cache = NULL;
 	page->freelist = NULL;
 	page->private = 0;
 	INIT_LIST_HEAD(&page->lru);
 	__free_pages(q, page, order);
+}
+
+static void free_rcu_slab(struct quire *q, struct rcu_head *head)
+{
+	struct page *page = container_of((struct list_head *)head, struct page, lru);
+
+	free_slab_pages(q, page->slab_cache, page);
+}
+
+void free_slab_by_rcu(struct quire *q, struct page *page)
+{
+	page->frozen = SLAB_WAITS_FOR_RCU;
+	call_rcu(q, (struct rcu_head *)&page->lru, free_rcu_slab);
+}
+
+void discard_slab(struct quire *q, struct kmem_cache *s, struct page *page)
+{
+	VM_BUG_ON(q, page->inuse);
+	if (kmem_cache_debug(s))
+		check_discarded_slab(q, s, page);
+	(void)HOT_SUB(&slab_node(s, page)->nr_slabs, 1);
+	(void)HOT_SUB(&slab_node(s, page)->total_objects, page->objects);
+	if (unlikely(s->flags & SLAB_TYPESAFE_BY_RCU))
+		free_slab_by_rcu(q, page);
+	else
+		free_slab_pages(q, s, page);
 }
 
 /* Discards a chain made with set_slab_next(). */
@@ -125,7 +156,7 @@ void add_partial(struct kmem_cache_node *n, struct page *page, bool tail)
 		list_add(&page->lru, &n->partial);
 }
 
-static void remove_partial(struct kmem_cache_node *n, struct page *page)
+void remove_partial(struct kmem_cache_node *n, struct page *page)
 {
 	list_del_init(&page->lru);
 	HOT_STORE(&n->nr_partial, n->nr_partial - 1);
@@ -377,7 +408,7 @@ load:
 	return freelist;
 }
 
-static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
+void *slub_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 {
 	struct kmem_cache_cpu *c = this_cpu_slab(q, s);
 	void *object;
@@ -387,9 +418,19 @@ static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t
 	if (likely(object && (nid < 0 || page_to_nid(c->slab) == (unsigned int)nid))) {
 		c->freelist = get_freepointer(s, object);
 		spin_unlock(q, &c->lock);
-	} else {
-		object = ___slab_alloc(q, s, gfp, nid, c);
+		return object;
 	}
+	return ___slab_alloc(q, s, gfp, nid, c);
+}
+
+static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid,
+				    unsigned long caller)
+{
+	void *object;
+
+	if (unlikely(s->flags & SLAB_HOOKED))
+		return slab_alloc_hooked(q, s, gfp, nid, s->object_size, caller);
+	object = slub_alloc(q, s, gfp, nid);
 	if (unlikely(gfp & __GFP_ZERO) && object)
 		memset(object, 0, s->object_size);
 	return object;
@@ -397,17 +438,17 @@ static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t
 
 void *kmem_cache_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp)
 {
-	return slab_alloc_node(q, s, gfp, -1);
+	return slab_alloc_node(q, s, gfp, -1, _RET_IP_);
 }
 
 void *kmem_cache_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 {
-	return slab_alloc_node(q, s, gfp, nid);
+	return slab_alloc_node(q, s, gfp, nid, _RET_IP_);
 }
 
 void *kmem_cache_zalloc(struct quire *q, struct kmem_cache *s, gfp_t gfp)
 {
-	return slab_alloc_node(q, s, gfp | __GFP_ZERO, -1);
+	return slab_alloc_node(q, s, gfp | __GFP_ZERO, -1, _RET_IP_);
 }
 
 /* ---- freeing ---------------------------------------------------------------- */
@@ -442,12 +483,10 @@ static __attribute__((noinline)) void __slab_free(struct quire *q, struct kmem_c
 		discard_slab(q, s, page);
 }
 
-void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
+void slub_free(struct quire *q, struct kmem_cache *s, struct page *page, void *object)
 {
-	struct page *page = virt_to_slab(q, object);
 	struct kmem_cache_cpu *c = this_cpu_slab(q, s);
 
-	BUG_ON(q, page->slab_cache != s); /* not an object of this cache */
 	spin_lock(q, &c->lock);
 	if (likely(c->slab == page)) {
 		BUG_ON(q, object == c->freelist); /* freed twice */
@@ -458,6 +497,21 @@ void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
 	}
 	spin_unlock(q, &c->lock);
 	__slab_free(q, s, page, object);
+}
+
+void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
+{
+	struct page *page = virt_to_slab(q, object);
+
+	if (unlikely(page->slab_cache != s)) {
+		s = cache_from_obj(q, s, page, object);
+		if (!s)
+			return;
+	}
+	if (unlikely(s->flags & SLAB_HOOKED))
+		slab_free_hooked(q, s, page, object, _RET_IP_);
+	else
+		slub_free(q, s, page, object);
 }
 
 /* ---- shrinking -------------------------------------------------------------- */
@@ -494,7 +548,7 @@ static unsigned long shrink_node(struct quire *q, struct kmem_cache *s, struct k
 	return pages;
 }
 
-unsigned long kmem_cache_shrink(struct quire *q, struct kmem_cache *s)
+unsigned long slub_shrink(struct quire *q, struct kmem_cache *s)
 {
 	unsigned long pages = 0;
 

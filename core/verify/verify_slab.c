@@ -29,9 +29,10 @@ static long check_freelist(struct verify *v, struct kmem_cache *s, struct page *
 	long nr = 0;
 
 	for (char *object = freelist; object; object = get_freepointer(s, object)) {
-		size_t off = (size_t)(object - start);
+		size_t off = (size_t)(object - start) - s->red_left_pad;
 
-		if (object < start || off >= (size_t)page->objects * s->size || off % s->size) {
+		if (object < start + s->red_left_pad || off >= (size_t)page->objects * s->size ||
+		    off % s->size) {
 			broken(v, "slab: %s: the %s of slab 0x%lx leads outside its objects",
 			       s->name, which, pfn);
 			return -1;
@@ -81,7 +82,7 @@ static void check_slab(struct verify *v, struct page *page)
 }
 
 /* Every slab in the map; pages[]: a node's unreclaimable and reclaimable ones. */
-static void walk_map(struct verify *v, unsigned long *pages)
+static void walk_map(struct verify *v, unsigned long *pages, unsigned long *waiting)
 {
 	struct quire *q = v->q;
 	u64 pfn = 0;
@@ -105,6 +106,10 @@ static void walk_map(struct verify *v, unsigned long *pages)
 		}
 		pages[page_to_nid(page) * 2 + (s->flags & SLAB_RECLAIM_ACCOUNT ? 1 : 0)] +=
 			1UL << compound_order(page);
+		if (page->frozen == SLAB_WAITS_FOR_RCU) {
+			(*waiting)++;
+			continue;
+		}
 		check_slab(v, page);
 		/* An unfrozen slab is on its node's list if and only if it has
 		 * free objects: check_node() compares the numbers. */
@@ -148,6 +153,27 @@ static void check_node(struct verify *v, struct kmem_cache *s, unsigned int nid)
 		       n->nr_partial, nr);
 }
 
+/* With SLAB_STORE_USER full slabs are on a list; the others are all partial. */
+static void check_full(struct verify *v, struct kmem_cache *s, unsigned int nid)
+{
+	struct kmem_cache_node *n = s->node[nid];
+	unsigned long nr = 0;
+	struct page *page;
+
+	list_for_each_entry (page, &s->full[nid], lru) {
+		if (!PageSlab(page) || page->slab_cache != s || page->freelist || page->frozen) {
+			broken(v, "slab: %s: a page on node %u's list of full slabs is not one",
+			       s->name, nid);
+			return;
+		}
+		if (++nr > n->nr_slabs)
+			break;
+	}
+	if (nr + n->nr_partial != n->nr_slabs)
+		broken(v, "slab: %s: node %u has %lu slabs, %lu partial and %lu full", s->name, nid,
+		       (unsigned long)n->nr_slabs, (unsigned long)n->nr_partial, nr);
+}
+
 static void check_cpu(struct verify *v, struct kmem_cache *s, unsigned int cpu)
 {
 	struct kmem_cache_cpu *c = &s->cpu_slab[cpu];
@@ -182,17 +208,25 @@ void verify_slab(struct verify *v)
 {
 	struct quire *q = v->q;
 	unsigned long pages[QUIRE_MAX_NODES * 2] = {0};
+	unsigned long waiting = 0;
 	struct kmem_cache *s;
 
 	list_for_each_entry (s, &q->slab->caches, list)
 		for_each_node (q, nid)
 			if (s->node[nid])
 				reset_seen(s->node[nid]);
-	walk_map(v, pages);
+	walk_map(v, pages, &waiting);
+	if (waiting > rcu_pending(q))
+		broken(v, "slab: %lu slabs wait for a grace period, and %lu callbacks", waiting,
+		       rcu_pending(q));
 	list_for_each_entry (s, &q->slab->caches, list) {
 		for_each_node (q, nid)
 			if (s->node[nid])
 				check_node(v, s, nid);
+		if (s->full)
+			for_each_node (q, nid)
+				if (s->node[nid])
+					check_full(v, s, nid);
 		for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 			check_cpu(v, s, cpu);
 	}

@@ -104,6 +104,23 @@ struct quire_port_ops {
 	 */
 	void (*frames_dense)(void *ctx, uint64_t pfn, uint64_t nr);
 
+	/*
+	 * The call chain that led here, innermost first, as numbers that symbol()
+	 * can name: how many were written.  NULL: reports of the slab's debugging
+	 * name callers only.
+	 */
+	unsigned int (*stack_save)(void *ctx, uintptr_t *entries, unsigned int nr);
+	/* "kmalloc+0x12/0x80" into buf; NULL: code has no names. */
+	void (*symbol)(void *ctx, uintptr_t entry, char *buf, size_t cap);
+
+	/*
+	 * Make the frames [pfn, pfn + nr) trap when they are touched through the
+	 * physmap, or let them be used again: the guard pages of KFENCE.  The
+	 * port's trap handler tells kfence_handle_page_fault().  False: it can't
+	 * be done.  NULL: the same.
+	 */
+	bool (*guard_frames)(void *ctx, uint64_t pfn, uint64_t nr, bool guard);
+
 	/* Forget translations of an address space in [start, end). */
 	void (*tlb_flush)(void *ctx, void *mm, uint64_t start, uint64_t end);
 

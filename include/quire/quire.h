@@ -100,6 +100,20 @@ struct quire_config {
 	const struct quire_slab_layout
 		*slabs; /* NULL: by the rules; read at any kmem_cache_create() */
 	uint32_t nr_slabs;
+	/*
+	 * The slab (docs/slab.md): which of Linux's three implementations, and what
+	 * its command line would say of it.  slub_debug is "FZPU", "FZ,dentry;P" and
+	 * the like: "" for all checks, NULL for none.
+	 */
+	enum { QUIRE_SLUB, QUIRE_SLAB, QUIRE_SLOB } slab;
+	const char *slub_debug;
+	bool slab_merge;	     /* like caches become one */
+	bool slab_freelist_random;   /* the free objects of a new slab are shuffled */
+	bool slab_freelist_hardened; /* their links are scrambled */
+	bool slab_account;	     /* objects are charged to control groups */
+	/* The sampling guard (KFENCE): one allocation each so many ms is guarded by
+	 * pages of its own; 0: off.  How many objects it has; 0: 255. */
+	uint32_t kfence_sample_ms, kfence_objects;
 	/* Transparent huge pages at boot: sysfs changes it later.  Machines of
 	 * less than 512 MiB start without, as Linux's do. */
 	enum { QUIRE_THP_NEVER, QUIRE_THP_MADVISE, QUIRE_THP_ALWAYS } transparent_hugepage;
