@@ -501,7 +501,7 @@ static void map_anon(struct build *b, struct build_task *t, unsigned long *lock)
 {
 	const struct cap_process *cap = t->cap;
 	struct mm_struct *mm = t->task->mm;
-	unsigned long there = get_mm_counter(mm, MM_ANONPAGES), data = KB_PAGES(cap->vm_data);
+	unsigned long there = mm_counter_exact(b->q, mm, MM_ANONPAGES), data = KB_PAGES(cap->vm_data);
 	unsigned long rss = KB_PAGES(cap->rss_anon), have = (unsigned long)mm->pgtables_bytes >> 12;
 	unsigned long want = cap->vm_pte / 4, tables, least;
 	struct anon a = {b, t, rss > there ? rss - there : 0, KB_PAGES(cap->vm_swap), *lock};
@@ -585,6 +585,7 @@ static void process_memory(struct build *b, struct build_task *t)
 	map_anon(b, t, &lock);
 	map_rest(b, t);
 	b->lock_all = false;
+	sync_mm_rss(t->task); /* what was captured is what it had told */
 	mm->hiwater_rss = max(KB_PAGES(t->cap->vm_hwm), get_mm_rss(mm));
 	mm->hiwater_vm = max(KB_PAGES(t->cap->vm_peak), mm->total_vm);
 	build_act_as(b, NULL);

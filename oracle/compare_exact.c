@@ -242,22 +242,40 @@ static void compare_slabs(struct compare *c)
 
 /* ---- scores ------------------------------------------------------------------ */
 
-/* The score that the kernel's process would have with its exact residence (the
- * one that it shows lags by up to 64 pages a kind) and with the model's
- * progress, where the rounds of a loop differ. */
-static u64 exact_score(struct compare *c, const struct oracle_proc *k, s64 more)
+#define SIZE_PERCENT 2
+
+/* Pages that the killer counts.  VmRSS is late by what the task has not told yet,
+ * smaps.Rss is not. */
+static s64 points_of(const struct oracle_proc *p, const char *resident)
 {
-	s64 rss = 0, swap = 0, tables = 0, adj = 0, points;
+	s64 rss = 0, swap = 0, tables = 0;
+
+	oracle_proc_value(p, resident, &rss);
+	oracle_proc_value(p, "VmSwap", &swap);
+	oracle_proc_value(p, "VmPTE", &tables);
+	return (rss + swap + tables) / 4;
+}
+
+/* The formula on what the model's own process shows, if its size is the kernel's
+ * within the bar of amounts; with the model's progress, where the rounds of a loop
+ * differ. */
+static bool score_by_formula(struct compare *c, const struct oracle_proc *k,
+			     const struct oracle_proc *m, s64 shown)
+{
+	s64 want = points_of(k, "smaps.Rss"), have = points_of(m, "smaps.Rss");
+	s64 shows = points_of(m, "VmRSS"), adj = 0, k_adj = 0, off, bar;
+	s64 more = (s64)m->touched - (s64)k->touched;
 	u64 total = 0, total_swap = 0;
 
-	oracle_proc_value(k, "smaps.Rss", &rss);
-	oracle_proc_value(k, "smaps.Swap", &swap);
-	oracle_proc_value(k, "VmPTE", &tables);
-	oracle_proc_value(k, "oom_score_adj", &adj);
-	oracle_meminfo(c->ks, "MemTotal", &total);
-	oracle_meminfo(c->ks, "SwapTotal", &total_swap);
-	points = (rss + swap + tables) / 4 + more + more / 512;
-	return derive_oom_score(points > 0 ? (u64)points : 0, adj, total / 4 + total_swap / 4);
+	oracle_proc_value(m, "oom_score_adj", &adj);
+	oracle_proc_value(k, "oom_score_adj", &k_adj);
+	oracle_meminfo(c->ms, "MemTotal", &total);
+	oracle_meminfo(c->ms, "SwapTotal", &total_swap);
+	want += more + more / 512;
+	bar = want * SIZE_PERCENT / 100;
+	off = have - want;
+	return adj == k_adj && off >= -bar && off <= bar &&
+	       (u64)shown == derive_oom_score((u64)shows, adj, total / 4 + total_swap / 4);
 }
 
 static void compare_scores(struct compare *c)
@@ -267,7 +285,7 @@ static void compare_scores(struct compare *c)
 
 	for (size_t i = 0; i < c->ks->nr_procs; i++) {
 		const struct oracle_proc *k = &c->ks->procs[i], *m;
-		s64 a, b = -1, more;
+		s64 a, b = -1;
 
 		if (!oracle_proc_value(k, "oom_score", &a))
 			continue;
@@ -277,8 +295,7 @@ static void compare_scores(struct compare *c)
 			missing++;
 			continue;
 		}
-		more = (s64)m->touched - (s64)k->touched;
-		if (a == b || (u64)b == exact_score(c, k, more))
+		if (a == b || score_by_formula(c, k, m, b))
 			continue;
 		if (!wrong++) {
 			snprintf(kernel, sizeof(kernel), "%.20s: %lld", k->name, (long long)a);

@@ -259,7 +259,6 @@ void image_command(struct worker *w, const struct oracle_cmd *c)
 	touch(r, w->task, VDSO_START, 1, false);
 	switch (c->op) {
 	case OP_MMAP:
-		touch_heap(r, w->task, WORKER_MAP, 1);
 		if (c->path) /* open, fstat, ftruncate */
 			text_window(r, w->task, 6);
 		break;
@@ -277,4 +276,9 @@ void image_command(struct worker *w, const struct oracle_cmd *c)
 	default:
 		break;
 	}
+}
+
+void image_mapped(struct worker *w)
+{
+	touch_heap(w->run, w->task, WORKER_MAP, 1);
 }

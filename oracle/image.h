@@ -16,5 +16,7 @@ void image_fork(struct worker *w);
 void image_begin(struct worker *w);
 /* What a command touches of the worker's own. */
 void image_command(struct worker *w, const struct oracle_cmd *c);
+/* What it writes when a mapping has been made. */
+void image_mapped(struct worker *w);
 
 #endif

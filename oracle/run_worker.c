@@ -106,6 +106,7 @@ static int work_mmap(struct worker *w, const struct oracle_cmd *c, struct reply 
 		(void)advise(r, mm, addr, c->len, MADV_HUGEPAGE);
 	if (c->flags & FLAG_NOTHP)
 		(void)advise(r, mm, addr, c->len, MADV_NOHUGEPAGE);
+	image_mapped(w);
 	w->map[w->slot].addr = addr;
 	w->map[w->slot].len = c->len;
 	reply->val = addr;

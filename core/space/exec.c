@@ -96,7 +96,7 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 
 		mm->start_stack = mm->arg_start = STACK_TOP - 1 - cmdline_len;
 		populate_range(q, mm, args_start, STACK_TOP);
-		if (get_mm_counter(mm, MM_ANONPAGES) < (STACK_TOP - args_start) >> PAGE_SHIFT)
+		if (mm_counter_exact(q, mm, MM_ANONPAGES) < (STACK_TOP - args_start) >> PAGE_SHIFT)
 			err = -ENOMEM;
 	}
 	if (err) {
@@ -112,6 +112,7 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 	task->flags &= ~(unsigned int)PF_KTHREAD;
 	set_task_comm(task, comm);
 	mm->owner = task;
+	sync_mm_rss(task);
 	task->mm = mm;
 	if (old)
 		mmput(q, old);

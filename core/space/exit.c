@@ -138,6 +138,7 @@ static void exit_mm(struct quire *q, struct task *task)
 
 	if (!mm)
 		return;
+	sync_mm_rss(task);
 	update_hiwater_rss(mm);
 	update_hiwater_vm(mm);
 	if (mm->owner == task) {

@@ -148,7 +148,9 @@ static bool advise_huge(struct quire *q, struct advice *a, struct vm_area_struct
 static void advise_table(struct quire *q, struct advice *a, struct vm_area_struct *vma, pte_t *pmdp,
 			 u64 addr, u64 stop)
 {
+	struct task *task = current_task(q);
 	struct mm_struct *mm = vma->vm_mm;
+	long nr_swap = 0;
 
 	for (; addr < stop && pmd_table(*pmdp); addr += PAGE_SIZE) {
 		pte_t *ptep = pte_offset(q, *pmdp, addr);
@@ -160,7 +162,7 @@ static void advise_table(struct quire *q, struct advice *a, struct vm_area_struc
 			if (a->behavior == MADV_FREE && !pte_is_migration(*ptep)) {
 				free_swap_and_cache(q, pte_to_swp_entry(*ptep));
 				set_pte(q, ptep, 0);
-				add_mm_counter(mm, MM_SWAPENTS, -1);
+				nr_swap--;
 			}
 			continue;
 		}
@@ -176,6 +178,11 @@ static void advise_table(struct quire *q, struct advice *a, struct vm_area_struc
 		if (page_mapcount(page) == 1)
 			advise_present(q, a, vma, addr, ptep);
 	}
+	if (!nr_swap)
+		return;
+	if (task && task->mm == mm)
+		sync_mm_rss(task);
+	add_mm_counter(mm, MM_SWAPENTS, nr_swap);
 }
 
 static void advise_range(struct quire *q, struct advice *a, struct vm_area_struct *vma, u64 addr,

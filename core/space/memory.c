@@ -73,7 +73,7 @@ static struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t z
 static void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot)
 {
 	page_add_new_anon_rmap(q, page, vmf->vma, vmf->addr);
-	add_mm_counter(vmf->mm, MM_ANONPAGES, 1);
+	add_mm_counter_fast(vmf->task, vmf->mm, MM_ANONPAGES, 1);
 	lru_cache_add(q, page);
 	set_pte(q, vmf->ptep, mk_pte(page_to_pfn(q, page), prot));
 }
@@ -171,8 +171,9 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 	}
 	spin_unlock(q, &mapping->i_pages_lock);
 	if (mapped)
-		add_mm_counter(vmf->mm, mapping->swap_backed ? MM_SHMEMPAGES : MM_FILEPAGES,
-			       (long)mapped);
+		add_mm_counter_fast(vmf->task, vmf->mm,
+				    mapping->swap_backed ? MM_SHMEMPAGES : MM_FILEPAGES,
+				    (long)mapped);
 	spin_unlock(q, &vmf->mm->page_table_lock);
 	while (unlikely(nr_locked)) {
 		mlock_page(q, locked[--nr_locked]);
@@ -224,7 +225,7 @@ static void note_dirtied(struct vm_fault *vmf)
 static void map_file_page(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot)
 {
 	page_add_file_rmap(q, page);
-	add_mm_counter(vmf->mm, mm_counter(page), 1);
+	add_mm_counter_fast(vmf->task, vmf->mm, mm_counter(page), 1);
 	set_pte(q, vmf->ptep, mk_pte(page_to_pfn(q, page), prot));
 }
 
@@ -331,7 +332,7 @@ static unsigned int wp_page_copy(struct quire *q, struct vm_fault *vmf, struct p
 		goto out;
 	}
 	if (old) {
-		add_mm_counter(vmf->mm, mm_counter(old), -1);
+		add_mm_counter_fast(vmf->task, vmf->mm, mm_counter(old), -1);
 		page_remove_rmap(q, old);
 	}
 	map_new_anon(q, vmf, copy, write_prot(vmf));
@@ -449,8 +450,8 @@ static void map_swapped_page(struct quire *q, struct vm_fault *vmf, struct page 
 	swap_free(q, entry);
 	if (should_try_to_free_swap(q, vmf, head))
 		(void)try_to_free_swap(q, head);
-	add_mm_counter(vmf->mm, MM_ANONPAGES, 1);
-	add_mm_counter(vmf->mm, MM_SWAPENTS, -1);
+	add_mm_counter_fast(vmf->task, vmf->mm, MM_ANONPAGES, 1);
+	add_mm_counter_fast(vmf->task, vmf->mm, MM_SWAPENTS, -1);
 	if (vmf->write && (exclusive || page_ref_count(head) == 1)) {
 		prot = write_prot(vmf);
 		vmf->write = false;
@@ -560,6 +561,21 @@ static unsigned int handle_pmd_fault(struct quire *q, struct vm_fault *vmf, unsi
 	return VM_FAULT_FALLBACK;
 }
 
+/* Of a fault that was served; populating counts as well. */
+static void account_fault(struct task *task, unsigned int ret)
+{
+	if (ret & VM_FAULT_MAJOR)
+		task->maj_flt++;
+	else
+		task->min_flt++;
+}
+
+static void check_sync_rss_stat(struct task *task)
+{
+	if (likely(task) && unlikely(task->rss_stat.events++ > TASK_RSS_EVENTS_THRESH))
+		sync_mm_rss(task);
+}
+
 /* One page of an area that allows the access.  mmap_lock is held. */
 static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct vm_area_struct *vma,
 				    u64 addr, bool write, struct file **dirtied)
@@ -573,6 +589,7 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 
 	count_vm_event(q, PGFAULT);
 	count_memcg_events(q, vmf.mm->memcg, PGFAULT, 1);
+	check_sync_rss_stat(task);
 	charge_ns(q, FAULT_NS);
 	if (unlikely(is_vm_hugetlb_page(vma)))
 		return hugetlb_fault(q, task, vma, addr, write);
@@ -638,10 +655,7 @@ out:
 	}
 	if (unlikely(ret & VM_FAULT_OOM))
 		return ret;
-	if (ret & VM_FAULT_MAJOR)
-		task->maj_flt++;
-	else
-		task->min_flt++;
+	account_fault(task, ret);
 	return ret;
 }
 
@@ -664,8 +678,8 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 		struct vm_area_struct *vma;
 		unsigned int ret = VM_FAULT_SIGSEGV;
 		struct file *dirtied = NULL;
+		bool write, faulted = false;
 		u64 step = PAGE_SIZE;
-		bool write;
 
 		down_read(q, &mm->mmap_lock);
 		vma = find_vma(mm, start);
@@ -674,7 +688,8 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 			if (is_vm_hugetlb_page(vma))
 				step = huge_page_size(hstate_vma(vma));
 			write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-			if (is_populated(q, mm, start, write))
+			faulted = !is_populated(q, mm, start, write);
+			if (!faulted)
 				ret = 0;
 			else
 				ret = handle_mm_fault(q, task, vma, start, write, &dirtied);
@@ -684,6 +699,8 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 			throttle_dirtier(q, dirtied);
 		if (ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM))
 			break;
+		if (faulted && task)
+			account_fault(task, ret);
 		start = ALIGN_DOWN(start, step) + step;
 	}
 }

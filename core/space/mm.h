@@ -226,6 +226,12 @@ pte_t make_readable_migration_pte(pte_t pte);
 /* mm of a killed task: its private anonymous frames go now (OOM reaper). */
 bool oom_reap_mm(struct quire *q, struct mm_struct *mm);
 
+/*
+ * SPLIT_RSS_COUNTING, as 6.1 has it: what a task's own faults change is counted in
+ * the task and told to the address space by sync_mm_rss() only, each 65 faults and
+ * when it unmaps or exits.  get_mm_counter() is thus late, as in Linux, for all who
+ * read it: /proc, the killer, its report.  mm_counter_exact() asks the tasks too.
+ */
 static inline unsigned long get_mm_counter(const struct mm_struct *mm, int member)
 {
 	long v = HOT_LOAD(&mm->rss_stat[member]);

@@ -44,7 +44,14 @@ struct mempolicy {
 	nodemask_t nodes;
 };
 
-#define TASK_COMM_LEN 16
+#define TASK_COMM_LEN	       16
+#define TASK_RSS_EVENTS_THRESH 64
+
+/* What a task has not yet told its address space. */
+struct task_rss_stat {
+	unsigned int events; /* faults since it last did */
+	long count[NR_MM_COUNTERS];
+};
 
 struct task {
 	struct list_head tasks;	       /* all leaders, oldest first */
@@ -61,6 +68,7 @@ struct task {
 	enum task_state state;
 	const char *wchan;
 	struct mm_struct *mm; /* NULL: kernel thread, or exited */
+	struct task_rss_stat rss_stat;
 	struct signal_struct *signal;
 	void *sighand, *files, *fs, *cred, *pid_struct; /* real objects of their slabs */
 	u64 stack;					/* kernel stack, vmalloc'ed */
@@ -112,6 +120,20 @@ struct space_floor {
 	unsigned int max_threads;
 	long vm_committed_as; /* pages */
 };
+
+/* A fault of task changed mm; told later if mm is its own (SPLIT_RSS_COUNTING). */
+static inline void add_mm_counter_fast(struct task *task, struct mm_struct *mm, int member, long n)
+{
+	if (likely(task && task->mm == mm))
+		task->rss_stat.count[member] += n;
+	else
+		add_mm_counter(mm, member, n);
+}
+
+/* task tells its address space what it has counted. */
+void sync_mm_rss(struct task *task);
+/* With what the tasks have not told yet: what the tables hold. */
+unsigned long mm_counter_exact(struct quire *q, const struct mm_struct *mm, int member);
 
 int space_init(struct quire *q);
 

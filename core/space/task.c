@@ -284,6 +284,32 @@ static int make_first_tasks(struct quire *q)
 	return 0;
 }
 
+/* ---- counts of pages ------------------------------------------------------------- */
+
+void sync_mm_rss(struct task *task)
+{
+	for (int i = 0; i < NR_MM_COUNTERS; i++) {
+		if (task->rss_stat.count[i] && task->mm)
+			add_mm_counter(task->mm, i, task->rss_stat.count[i]);
+		task->rss_stat.count[i] = 0;
+	}
+	task->rss_stat.events = 0;
+}
+
+unsigned long mm_counter_exact(struct quire *q, const struct mm_struct *mm, int member)
+{
+	long sum = HOT_LOAD(&mm->rss_stat[member]);
+	struct task *p;
+
+	for_each_process(q, p)
+	{
+		for_each_thread(p, t) if (t->mm == mm) sum += t->rss_stat.count[member];
+	}
+	return sum < 0 ? 0 : (unsigned long)sum;
+}
+
+/* ---- boot ------------------------------------------------------------------------ */
+
 int space_init(struct quire *q)
 {
 	struct space_floor *sp = kzalloc(q, sizeof(*sp), GFP_KERNEL);

@@ -63,8 +63,13 @@ static void zap_flush(struct quire *q, struct zap *zap)
 	zap->nr = 0;
 }
 
-static void zap_sync_rss(struct zap *zap)
+/* Linux: add_mm_rss_vec(), after each table. */
+static void zap_sync_rss(struct quire *q, struct zap *zap)
 {
+	struct task *task = current_task(q);
+
+	if (task && task->mm == zap->mm)
+		sync_mm_rss(task);
 	for (int i = 0; i < NR_MM_COUNTERS; i++) {
 		if (zap->rss[i])
 			add_mm_counter(zap->mm, i, zap->rss[i]);
@@ -124,7 +129,7 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 	}
 	virt_to_page(q, table)->private -= cleared;
 	zap->end = *addr;
-	zap_sync_rss(zap);
+	zap_sync_rss(q, zap);
 	spin_unlock(q, &zap->mm->page_table_lock);
 }
 
@@ -151,14 +156,13 @@ static bool zap_huge_pmd(struct quire *q, struct zap *zap, struct vm_area_struct
 	zap->stale = true;
 	if (!pte_special(pmd)) {
 		page = pfn_to_page(q, pte_pfn(pmd));
-		zap->rss[MM_ANONPAGES] -= HPAGE_PMD_NR;
+		add_mm_counter(zap->mm, MM_ANONPAGES, -(long)HPAGE_PMD_NR);
 		page_remove_huge_rmap(q, page);
 		if (unlikely(vma->vm_flags & VM_LOCKED) && PageMlocked(page))
 			munlock_page(q, page);
 		zap->pages[zap->nr++] = (unsigned long)page;
 	}
 	zap->end = *addr = stop;
-	zap_sync_rss(zap);
 	(void)HOT_SUB(&zap->mm->pgtables_bytes, (long)PAGE_SIZE);
 	spin_unlock(q, &zap->mm->page_table_lock);
 	pt_free(q, table);

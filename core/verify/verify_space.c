@@ -413,13 +413,20 @@ static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *en
 {
 	static const char *const names[NR_MM_COUNTERS] = {"file", "anon", "swap", "shmem"};
 	struct walk w = {.v = v, .mm = mm, .entries = entries};
+	long untold[NR_MM_COUNTERS] = {0}; /* by the tasks */
+	struct task *p;
 
+	for_each_process(v->q, p)
+	{
+		for_each_thread(p, t) for (int i = 0; t->mm == mm && i < NR_MM_COUNTERS; i++)
+			untold[i] += t->rss_stat.count[i];
+	}
 	w.vma = rb_entry_safe(rb_first(&mm->mm_rb), struct vm_area_struct, vm_rb);
 	check_table(&w, mm->pgd_pfn, PT_LEVELS, 0);
 	for (int i = 0; i < NR_MM_COUNTERS; i++)
-		if (w.rss[i] != mm->rss_stat[i])
+		if (w.rss[i] != mm->rss_stat[i] + untold[i])
 			broken(v, "space: mm %lu counts %ld %s entries, has %ld", mm->context_id,
-			       mm->rss_stat[i], names[i], w.rss[i]);
+			       mm->rss_stat[i] + untold[i], names[i], w.rss[i]);
 	if (w.hugetlb != mm->hugetlb_usage)
 		broken(v, "space: mm %lu counts %ld frames of pools, maps %ld", mm->context_id,
 		       mm->hugetlb_usage, w.hugetlb);

@@ -30,11 +30,14 @@ static void contents(struct testbox *t, void *arg)
 {
 	u64 addr = map(t, 4 * MIB), content;
 	struct touch w = {addr, 1024, 1, true, CONTENT_KIND_TEXT, 77};
-	unsigned long rss = get_mm_rss(t->task->mm), flt = t->task->min_flt;
+	unsigned long rss, flt = t->task->min_flt;
 
 	(void)arg;
+	sync_mm_rss(t->task);
+	rss = get_mm_rss(t->task->mm);
 	assert_false(mmu_peek(t->m, t->task, addr, &content));
 	assert_int_equal(mmu_touch(t->m, t->task, &w), 1024);
+	sync_mm_rss(t->task);
 	assert_int_equal(get_mm_rss(t->task->mm), rss + 1024);
 	assert_true(t->task->min_flt >= flt + 1024);
 	for (u64 i = 0; i < 1024; i++) {
@@ -92,6 +95,7 @@ static void random_touches(struct testbox *t, void *arg)
 	(void)arg;
 	assert_int_equal(mmu_touch_random(t->m, t->task, &w, 20000, &t->rng), 20000);
 	/* All but a share of e^-9.8. */
+	sync_mm_rss(t->task);
 	assert_in_range(get_mm_rss(t->task->mm), 2040, 2200);
 }
 

@@ -438,13 +438,13 @@ static void test_reaper_frees(void **unused)
 	(void)unused;
 	start(b, &p[0]);
 	testbox_call(b->t, fill_other, &p[0]);
-	assert_true(get_mm_rss(p[0].task->mm) >= 100 * MB_PAGES);
+	assert_true(mm_counter_exact(b->t->q, p[0].task->mm, MM_ANONPAGES) >= 100 * MB_PAGES);
 	start(b, &p[1]);
 	testbox_pass(b->t, 60 * NSEC_PER_SEC);
 	assert_int_equal(kills(b), 1);
 	assert_false(p[1].killed);
-	assert_true(get_mm_counter(p[1].task->mm, MM_ANONPAGES) >= 200 * MB_PAGES);
-	assert_int_equal(get_mm_counter(p[0].task->mm, MM_ANONPAGES), 0);
+	assert_true(mm_counter_exact(b->t->q, p[1].task->mm, MM_ANONPAGES) >= 200 * MB_PAGES);
+	assert_int_equal(mm_counter_exact(b->t->q, p[0].task->mm, MM_ANONPAGES), 0);
 	snprintf(line, sizeof(line),
 		 "oom_reaper: reaped process %d (stuck), now anon-rss:0kB, file-rss:0kB, "
 		 "shmem-rss:0kB\n",

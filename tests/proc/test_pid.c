@@ -72,6 +72,7 @@ static void process_inside(struct testbox *t, __unused void *arg)
 	char name[64], *text;
 
 	map_touched(t, 3);
+	sync_mm_rss(task);
 	rss = get_mm_rss(mm);
 	text = slurp(t->q, of(task, "status"));
 	assert_names(text, status_names);

@@ -59,7 +59,7 @@ static void run_there_and_back(struct testbox *t, void *arg)
 	assert_int_equal(dma32(t)->managed_pages, managed - PAGES_PER_SECTION);
 	assert_int_equal(t->q->node->totalram_pages, total - PAGES_PER_SECTION);
 	assert_true(min_wmark_pages(dma32(t)) < min);
-	assert_int_equal(get_mm_counter(t->task->mm, MM_ANONPAGES), n + 1);
+	assert_int_equal(mm_counter_exact(t->q, t->task->mm, MM_ANONPAGES), n + 1);
 	assert_int_equal(peek(t, t->task, a + 12345 * PAGE_SIZE), want);
 	testbox_verify(t);
 	/* Twice is no error, as device_offline() has it; other words are. */

@@ -80,7 +80,7 @@ static void cache_then_anon(struct testbox *t, void *arg)
 	addr = map_anon(t, 120);
 	assert_int_equal(touch(t, addr, 120, true), 120 * MB_PAGES);
 	/* All of it is there, and the cache made room. */
-	assert_true(get_mm_counter(mm, MM_ANONPAGES) >= 120 * MB_PAGES);
+	assert_true(mm_counter_exact(t->q, mm, MM_ANONPAGES) >= 120 * MB_PAGES);
 	assert_true(state(t, NR_FILE_PAGES) + 100 * MB_PAGES < cached);
 	assert_int_equal(event(t, OOM_KILL), 0);
 	assert_int_equal(event(t, PSWPOUT), 0);

@@ -57,8 +57,9 @@ static inline __unused struct page *page_at(struct testbox *t, struct task *task
 	return pfn_to_page(t->q, pte_pfn(*ptep));
 }
 
-static inline __unused unsigned long rss(const struct task *task, int member)
+static inline __unused unsigned long rss(struct task *task, int member)
 {
+	sync_mm_rss(task);
 	return get_mm_counter(task->mm, member);
 }
 

@@ -316,13 +316,60 @@ static void test_mlock(void **state)
 	testbox_free(t);
 }
 
+/* SPLIT_RSS_COUNTING: the space hears of a task's faults each 66 of them, and
+ * when the task unmaps or goes. */
+static void run_late(struct testbox *t, void *arg)
+{
+	struct task *task = t->task, *child;
+	struct mm_struct *mm = task->mm;
+	u64 addr = map_anon(t, task, 256);
+	unsigned long before = rss(task, MM_ANONPAGES);
+
+	(void)arg;
+	touch(t, task, addr, 65, 5);
+	assert_int_equal(get_mm_counter(mm, MM_ANONPAGES), before);
+	assert_int_equal(mm_counter_exact(t->q, mm, MM_ANONPAGES), before + 65);
+	testbox_verify(t);
+	/* The 66th tells of those before it. */
+	touch(t, task, addr + 65 * PAGE_SIZE, 1, 5);
+	assert_int_equal(get_mm_counter(mm, MM_ANONPAGES), before + 65);
+	touch(t, task, addr + 66 * PAGE_SIZE, 2 * 66 + 9, 5);
+	assert_int_equal(get_mm_counter(mm, MM_ANONPAGES), before + 65 + 2 * 66);
+	testbox_verify(t);
+	/* A child's space is told of what it gets at once, the parent's is not. */
+	child = copy_process(t->q, task, 0);
+	assert_int_equal(get_mm_counter(child->mm, MM_ANONPAGES), before + 65 + 2 * 66 + 10);
+	assert_int_equal(get_mm_counter(mm, MM_ANONPAGES), before + 65 + 2 * 66);
+	touch(t, child, addr, 3, 6); /* copies: nothing changes */
+	touch(t, child, addr + 220 * PAGE_SIZE, 4, 6);
+	assert_int_equal(mm_counter_exact(t->q, child->mm, MM_ANONPAGES),
+			 get_mm_counter(child->mm, MM_ANONPAGES) + 4);
+	testbox_verify(t);
+	do_exit(t->q, child, 0);
+	release_task(t->q, child);
+	/* Unmapping tells of all. */
+	assert_int_equal(madvise_dontneed(t->q, mm, addr, PAGE_SIZE), 0);
+	assert_int_equal(get_mm_counter(mm, MM_ANONPAGES), before + 65 + 2 * 66 + 9);
+	testbox_verify(t);
+}
+
+static void test_late(void **state)
+{
+	struct testbox *t = box(false, 0);
+
+	(void)state;
+	testbox_run(t, run_late, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_anon),	    cmocka_unit_test(test_file),
 		cmocka_unit_test(test_shared_file), cmocka_unit_test(test_shmem),
 		cmocka_unit_test(test_stack),	    cmocka_unit_test(test_segv),
-		cmocka_unit_test(test_mlock),
+		cmocka_unit_test(test_mlock),	    cmocka_unit_test(test_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

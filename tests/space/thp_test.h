@@ -43,7 +43,7 @@ static inline __unused struct page *huge_at(struct testbox *t, struct task *task
 }
 
 /* Anonymous pages without the one that exec left on the stack. */
-static inline __unused unsigned long anon(const struct task *task)
+static inline __unused unsigned long anon(struct task *task)
 {
 	return rss(task, MM_ANONPAGES) - 1;
 }
