@@ -41,6 +41,7 @@ static void configure(struct machine *m)
 	cfg->seed = s->seed;
 	cfg->boot_time = day + (int64_t)clock;
 	cfg->hostname = s->hostname;
+	cfg->version = s->release;
 }
 
 static int sysctl_write(struct machine *m, const char *name, const char *value)

@@ -4,12 +4,14 @@
  * read by libcyaml, and then every value with a unit is made a number and
  * every name is looked up.  All faults are reported before giving up.
  */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "machine/scenario_schema.h"
 #include "machine/units.h"
+#include "oom/rules.h"
 
 #define NS_SEC 1000000000ULL
 #define NS_DAY (86400 * NS_SEC)
@@ -345,6 +347,20 @@ static void check_process(struct lint *l, struct scenario *s, uint32_t i)
 	check_work(l, s, p, place);
 }
 
+/* A kernel whose killer is known: from 2.6.32 to the 6s. */
+static void check_kernel(struct lint *l, struct scenario *s)
+{
+	unsigned int version = s->kernel ? oom_rules_version(s->kernel) : 0;
+
+	if (!s->kernel)
+		return;
+	must(l, version >= OOM_RULES_FIRST && version < 700, "kernel",
+	     "\"%s\" is not a kernel from 2.6.32 to 6.x; write its number in quotes, as \"3.10\"",
+	     s->kernel);
+	if (asprintf(&s->release, version < 300 ? "%.20s-quire" : "%.20s.0-quire", s->kernel) < 0)
+		s->release = NULL;
+}
+
 static void check(struct lint *l, struct scenario *s)
 {
 	int64_t seconds;
@@ -356,6 +372,7 @@ static void check(struct lint *l, struct scenario *s)
 	must(l, s->hostname && strlen(s->hostname) < 64, "hostname", "has at most 63 letters");
 	must(l, s->date && parse_date(s->date, &seconds), "date",
 	     "\"%s\" is not a day; write it as 2026-03-14", s->date ? s->date : "");
+	check_kernel(l, s);
 	value(l, &s->start, CLOCK, "00:00", "start");
 	value(l, &s->length, DURATION, NULL, "length");
 	must(l, s->length.v && s->length.v <= 31 * NS_DAY, "length",
@@ -409,6 +426,8 @@ void scenario_free(struct scenario *s)
 		return;
 	free(s->path);
 	s->path = NULL;
+	free(s->release);
+	s->release = NULL;
 	cyaml_free(&cyaml, &scenario_schema, s, 0);
 }
 

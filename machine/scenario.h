@@ -131,6 +131,8 @@ struct scenario {
 	struct scn_value start, length; /* clock time of the first instant; how long */
 	char *date;			/* "2026-03-14": for time stamps */
 	char *hostname;
+	char *kernel;  /* "3.10": whose killer; NULL: 6.1 */
+	char *release; /* not in the file: what uname says of it; NULL: the model's own */
 	struct scn_node *nodes;
 	uint32_t nodes_count;
 	struct scn_value local_latency, remote_latency;

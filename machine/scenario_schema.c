@@ -174,6 +174,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	NEEDED_VALUE("length", struct scenario, length),
 	STRING("date", OPT, struct scenario, date),
 	STRING("hostname", OPT, struct scenario, hostname),
+	STRING("kernel", OPT, struct scenario, kernel),
 	CYAML_FIELD_SEQUENCE("nodes", CYAML_FLAG_POINTER, struct scenario, nodes, &node_schema, 1,
 			     64),
 	VALUE("local_latency", struct scenario, local_latency),

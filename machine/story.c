@@ -16,6 +16,7 @@
 struct paint {
 	FILE *f;
 	bool colour;
+	const struct oom_rules *rules;
 };
 
 static const char *code(const struct paint *p, const char *c)
@@ -126,15 +127,22 @@ static void timeline(const struct paint *p, struct machine *m)
 static void why(const struct paint *p, const struct kill_note *k)
 {
 	unsigned long rss = k->anon + k->file + k->shmem;
-	long adj_points = (long)k->adj * (long)(k->totalpages / 1000);
+	long step = oom_rules_step(p->rules, k->totalpages);
+	/* Where points are thousandths, a step is a thousandth of memory as well. */
+	long adj_points = (long)k->adj * (p->rules->thousandths ? (long)(k->totalpages / 1000) : step);
 
 	fprintf(p->f,
 		"  %s asked for memory when %lu MB were free%s and %s, and reclaim had found nothing more to take.\n",
 		*k->invoker ? k->invoker : "the kernel", mb(k->free_pages),
 		k->memcg ? " (but its control group was at its limit)" : "",
 		k->swap_free < 1024 ? "swap was full" : "swap could take no more");
-	fprintf(p->f,
-		"  The killer takes the largest score: resident pages + swapped pages + page tables + oom_score_adj x total/1000.\n");
+	if (p->rules->heuristic)
+		fprintf(p->f, "  The killer takes the largest score: pages of address space, less for what has run long and for root's, more for niced ones, doubled or halved by oom_adj.\n");
+	else
+		fprintf(p->f, "  The killer takes the largest score: resident pages + swapped pages%s%s.\n",
+			p->rules->pgtables ? " + page tables" : "",
+			p->rules->thousandths ? " in thousandths of all memory + oom_score_adj"
+					      : " + oom_score_adj x total/1000");
 	fprintf(p->f, "  %s had %lu MB resident (%lu anonymous, %lu shared, %lu file) and %lu MB swapped",
 		k->comm, mb(rss), mb(k->anon), mb(k->shmem), mb(k->file), mb(k->swap));
 	if (adj_points)
@@ -177,13 +185,15 @@ static void kill_table(const struct paint *p, const struct kill_note *k)
  * have made it another. */
 static void verdict(const struct paint *p, const struct kill_note *k)
 {
-	long step = oom_rules_step(oom_rules_of(0, false), k->totalpages);
+	long step = oom_rules_step(p->rules, k->totalpages);
 
 	if (*k->rival.comm && step) {
 		long margin = k->points - k->rival.points;
 
+		if (p->rules->thousandths)
+			margin *= (long)(k->totalpages / 1000);
 		fprintf(p->f, "\n  The margin over %s is %ld MB: with an oom_score_adj of %ld or less, %s would have lived and %s died.\n",
-			k->rival.comm, margin / 256, oom_rules_outlived_adj(k->adj, margin, step), k->comm, k->rival.comm);
+			k->rival.comm, margin / 256, oom_rules_outlived_adj(k->adj, k->points - k->rival.points, step), k->comm, k->rival.comm);
 	}
 	if (k->largest.pid == k->pid)
 		fprintf(p->f, "  It was also the one that held most: the killer took the right one.\n");
@@ -304,7 +314,7 @@ static void summary(const struct paint *p, struct machine *m)
 
 void machine_story(struct machine *m, FILE *f, bool colour)
 {
-	const struct paint paint = {f, colour}, *p = &paint;
+	const struct paint paint = {f, colour, m->q->oom->rules}, *p = &paint;
 
 	summary(p, m);
 	picture(p, m);

@@ -10,6 +10,9 @@
  * next to nothing else is.  -1000 is never killed, nor are init, kernel
  * threads, and whose memory was taken already.
  *
+ * How points are counted is the kernel's (oom/rules.h): 6.1's unless a scenario
+ * asks for another's.
+ *
  * If a process that was killed before is still there, nobody is chosen: it
  * will free its memory, or the reaper marks it MMF_OOM_SKIP.
  *
@@ -17,6 +20,7 @@
  */
 #include "oom/internal.h"
 #include "oom/rules.h"
+#include "page/pgtable.h"
 
 bool oom_unkillable_task(const struct quire *q, const struct task *p)
 {
@@ -54,9 +58,51 @@ bool tsk_is_oom_victim(const struct task *task)
 	return task->signal && task->signal->oom_mm;
 }
 
-/* Under tasklist_lock. */
-static long __oom_badness(struct quire *q, struct task *p, unsigned long totalpages)
+/* Page tables as the rules count them, under tasklist_lock.  mm counts all; the
+ * few of the upper levels are looked for. */
+static long count_pgtables(struct quire *q, struct mm_struct *mm, enum oom_pgtables how)
 {
+	long all = mm->pgtables_bytes / (long)PAGE_SIZE, puds = 0, pmds = 0;
+	const pte_t *pgd;
+
+	if (how == OOM_PGTABLES_BYTES || how == OOM_PGTABLES_NONE)
+		return all;
+	spin_lock(q, &mm->page_table_lock);
+	pgd = pt_entries(q, mm->pgd_pfn);
+	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
+		const pte_t *pud;
+
+		if (pte_none(pgd[i]))
+			continue;
+		puds++;
+		pud = pt_entries(q, pte_pfn(pgd[i]));
+		for (unsigned int j = 0; j < PTRS_PER_TABLE; j++)
+			pmds += pmd_table(pud[j]);
+	}
+	spin_unlock(q, &mm->page_table_lock);
+	return how == OOM_PGTABLES_PTE ? all - puds - pmds : all - puds;
+}
+
+/* What counted before 2.6.36, under tasklist_lock. */
+static void heuristic_of(struct quire *q, const struct task *p, const struct mm_struct *mm,
+			 struct oom_points_of *what)
+{
+	const struct task *child;
+	u64 cpu = p->utime + p->stime + p->signal->utime + p->signal->stime;
+
+	what->total_vm = (long)mm->total_vm;
+	list_for_each_entry (child, &p->children, sibling)
+		if (child->mm && child->mm != mm)
+			what->children_vm += (long)child->mm->total_vm / 2 + 1;
+	what->cpu_s = (long)(cpu / NSEC_PER_SEC);
+	what->run_s = (long)((quire_clock(q) - p->start_time) / NSEC_PER_SEC);
+	what->niced = p->nice > 0;
+}
+
+/* Under tasklist_lock. */
+long oom_badness_locked(struct quire *q, struct task *p, unsigned long totalpages)
+{
+	const struct oom_rules *rules = q->oom->rules;
 	const struct task *t;
 	struct oom_points_of what;
 
@@ -67,10 +113,12 @@ static long __oom_badness(struct quire *q, struct task *p, unsigned long totalpa
 		return LONG_MIN;
 	what = (struct oom_points_of){.rss = (long)get_mm_rss(t->mm),
 				      .swapents = (long)get_mm_counter(t->mm, MM_SWAPENTS),
-				      .pgtables = t->mm->pgtables_bytes / (long)PAGE_SIZE,
+				      .pgtables = count_pgtables(q, t->mm, rules->pgtables),
 				      .adj = t->signal->oom_score_adj,
 				      .root = !t->uid};
-	return oom_rules_points(oom_rules_of(0, false), &what, totalpages);
+	if (unlikely(rules->heuristic))
+		heuristic_of(q, p, t->mm, &what);
+	return oom_rules_points(rules, &what, totalpages);
 }
 
 long oom_badness(struct quire *q, struct task *p, unsigned long totalpages)
@@ -78,7 +126,7 @@ long oom_badness(struct quire *q, struct task *p, unsigned long totalpages)
 	long points;
 
 	spin_lock(q, &q->space->tasklist_lock);
-	points = __oom_badness(q, p, totalpages);
+	points = oom_badness_locked(q, p, totalpages);
 	spin_unlock(q, &q->space->tasklist_lock);
 	return points;
 }
@@ -87,12 +135,8 @@ long oom_score(struct quire *q, struct task *p)
 {
 	unsigned long totalpages =
 		q->node->totalram_pages + (q->swap ? q->swap->total_swap_pages : 0);
-	long badness = oom_badness(q, p, totalpages);
 
-	/* 0 .. 2000 of old, so that what reads it keeps its scale. */
-	if (badness == LONG_MIN || !totalpages)
-		return 0;
-	return max(0L, (1000 + badness * 1000 / (long)totalpages) * 2 / 3);
+	return oom_rules_score(q->oom->rules, oom_badness(q, p, totalpages), totalpages);
 }
 
 /* May the process have memory on the nodes that the request is bound to? */
@@ -165,8 +209,10 @@ static bool oom_evaluate_task(struct quire *q, struct task *p, struct oom_contro
 		return false;
 	if (!is_sysrq_oom(oc) && tsk_is_oom_victim(p))
 		return !(p->signal->oom_mm->flags & BIT(MMF_OOM_SKIP));
-	points = p->signal->oom_flag_origin ? LONG_MAX : __oom_badness(q, p, oc->totalpages);
+	points = p->signal->oom_flag_origin ? LONG_MAX : oom_badness_locked(q, p, oc->totalpages);
 	if (points == LONG_MIN || points < oc->chosen_points)
+		return false;
+	if (oc->chosen && points == oc->chosen_points && !q->oom->rules->last_of_equals)
 		return false;
 	oc->chosen = p;
 	oc->chosen_points = points;

@@ -27,6 +27,8 @@ bool oom_unkillable_task(const struct quire *q, const struct task *p);
 bool process_shares_mm(const struct task *p, const struct mm_struct *mm);
 /* A thread of the process that still has the memory; NULL: none has. */
 struct task *find_task_mm(struct task *p);
+/* oom_badness() under tasklist_lock. */
+long oom_badness_locked(struct quire *q, struct task *p, unsigned long totalpages);
 bool oom_cpuset_eligible(const struct task *p, const struct oom_control *oc);
 /* Sets constraint and totalpages. */
 enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc);

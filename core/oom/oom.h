@@ -29,7 +29,10 @@ struct oom_control {
 	enum oom_constraint constraint;
 };
 
+struct oom_rules;
+
 struct oom_floor {
+	const struct oom_rules *rules; /* by q->cfg.version */
 	int sysctl_panic_on_oom, sysctl_oom_kill_allocating_task, sysctl_oom_dump_tasks;
 	struct quire_wait_queue reaper_wait;
 	struct list_head reaper_list;
@@ -46,9 +49,10 @@ struct oom_floor {
 
 int oom_init(struct quire *q);
 
-/* LONG_MIN: never.  Linux 6.1: rss + swap + page tables, plus adj. */
+/* LONG_MIN: never.  By the rules of the kernel (oom/rules.h); 6.1: rss + swap + page
+ * tables, plus adj. */
 long oom_badness(struct quire *q, struct task *p, unsigned long totalpages);
-/* /proc/PID/oom_score: 0 .. 2000. */
+/* /proc/PID/oom_score: 0 .. 2000 in 6.1. */
 long oom_score(struct quire *q, struct task *p);
 bool out_of_memory(struct quire *q, struct oom_control *oc);
 /* Killed by the OOM killer and not yet gone. */

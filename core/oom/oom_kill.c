@@ -14,11 +14,15 @@
  * Locks: oom_lock (sleeping) makes kills one after another; tasklist_lock is
  * taken for each look at the list and never held while a signal is sent.
  *
+ * Other kernels did it otherwise (oom/rules.h): a child dies in the place of its
+ * parent, nobody reaps, there are no groups that die as a whole.
+ *
  * Differs from Linux's: there are no cpusets, and the failed request waits for
  * one tick after a kill instead of spinning through reclaim.
  */
 #include "base/printk.h"
 #include "oom/internal.h"
+#include "oom/rules.h"
 
 #define JIFFY_NS	(4 * NSEC_PER_MSEC)
 #define REPORT_INTERVAL (5 * NSEC_PER_SEC)
@@ -104,7 +108,7 @@ static void __oom_kill_process(struct quire *q, struct task *p, const struct oom
 {
 	struct task *victim = p, *sharer;
 	struct mm_struct *mm = NULL;
-	bool can_reap = true;
+	bool can_reap = true, prefix;
 
 	spin_lock(q, &q->space->tasklist_lock);
 	victim = find_task_mm(p);
@@ -124,13 +128,15 @@ static void __oom_kill_process(struct quire *q, struct task *p, const struct oom
 	if (mm->memcg)
 		memcg_memory_event(mm->memcg, MEMCG_OOM_KILL);
 	q->oom->nr_kills++;
+	/* Until 5.0 the line before it says of what it is. */
+	prefix = q->oom->rules->child == OOM_CHILD_NONE;
 	pr_err(q,
-	       "%s: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, "
+	       "%s%sKilled process %d (%s) total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, "
 	       "shmem-rss:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d",
-	       message, victim->pid, victim->comm, mm->total_vm << 2,
-	       get_mm_counter(mm, MM_ANONPAGES) << 2, get_mm_counter(mm, MM_FILEPAGES) << 2,
-	       get_mm_counter(mm, MM_SHMEMPAGES) << 2, victim->uid,
-	       (unsigned long)mm->pgtables_bytes >> 10, victim->signal->oom_score_adj);
+	       prefix ? message : "", prefix ? ": " : "", victim->pid, victim->comm,
+	       mm->total_vm << 2, get_mm_counter(mm, MM_ANONPAGES) << 2,
+	       get_mm_counter(mm, MM_FILEPAGES) << 2, get_mm_counter(mm, MM_SHMEMPAGES) << 2,
+	       victim->uid, (unsigned long)mm->pgtables_bytes >> 10, victim->signal->oom_score_adj);
 	/* The victim of a group that dies as a whole comes twice. */
 	if (q->oom->on_kill && !victim->tif_memdie)
 		q->oom->on_kill(q, victim, oc, q->oom->on_kill_ctx);
@@ -155,6 +161,8 @@ static struct mem_cgroup *mem_cgroup_get_oom_group(const struct quire *q, const 
 {
 	struct mem_cgroup *memcg = victim->memcg, *group = NULL;
 
+	if (!q->oom->rules->oom_group)
+		return NULL;
 	if (!domain)
 		domain = q->group->root;
 	if (!mem_cgroup_is_descendant(q, memcg, domain))
@@ -227,6 +235,56 @@ static bool report_allowed(struct quire *q)
 	return false;
 }
 
+/* May child die in the place of p, in kernels where that is so? */
+static bool may_be_sacrificed(const struct quire *q, const struct task *child, const struct task *p,
+			      const struct oom_control *oc)
+{
+	if (!child->mm || process_shares_mm(child, p->mm) || oom_unkillable_task(q, child))
+		return false;
+	return is_memcg_oom(oc) ? mem_cgroup_is_descendant(q, child->memcg, oc->memcg)
+				: oom_cpuset_eligible(child, oc);
+}
+
+/*
+ * Until 5.0 the parent's work is to be lost last: a child of the chosen dies
+ * for it, the worst one with memory of its own (before 2.6.36 the first).
+ * Returns who is to die, with the reference of p moved to it.
+ */
+static struct task *sacrifice_child(struct quire *q, struct task *p, const struct oom_control *oc,
+				    const char *message)
+{
+	const struct oom_rules *rules = q->oom->rules;
+	bool first = rules->child == OOM_CHILD_FIRST;
+	struct task *child, *victim = p;
+	long most = 0, points;
+
+	if (rules->child == OOM_CHILD_NONE)
+		return p;
+	points = oc->chosen_points == LONG_MAX ? 0 : oc->chosen_points;
+	if (first)
+		pr_err(q, "%s: kill process %d (%s) score %ld or a child", message, p->pid, p->comm,
+		       points);
+	else
+		pr_err(q, "%s: Kill process %d (%s) score %ld or sacrifice child", message, p->pid,
+		       p->comm, oom_rules_score(rules, points, oc->totalpages));
+	spin_lock(q, &q->space->tasklist_lock);
+	list_for_each_entry (child, &p->children, sibling) {
+		if (!p->mm || !may_be_sacrificed(q, child, p, oc))
+			continue;
+		points = oom_badness_locked(q, child, oc->totalpages);
+		if (points != LONG_MIN && (first || points > most)) {
+			most = points;
+			victim = child;
+		}
+		if (first && victim != p)
+			break;
+	}
+	get_task(victim);
+	spin_unlock(q, &q->space->tasklist_lock);
+	put_task(q, p);
+	return victim;
+}
+
 /* Kills oc->chosen, whose reference goes. */
 static void oom_kill_process(struct quire *q, struct oom_control *oc, const char *message)
 {
@@ -242,6 +300,7 @@ static void oom_kill_process(struct quire *q, struct oom_control *oc, const char
 	}
 	if (report_allowed(q))
 		dump_header(q, oc, victim);
+	victim = sacrifice_child(q, victim, oc, message);
 	/* Before the victim leaves its group. */
 	group = mem_cgroup_get_oom_group(q, victim, oc->memcg);
 	if (group)
@@ -257,7 +316,7 @@ static void check_panic_on_oom(struct quire *q, const struct oom_control *oc)
 {
 	int panic_on_oom = q->oom->sysctl_panic_on_oom;
 
-	if (!panic_on_oom || is_sysrq_oom(oc))
+	if (!panic_on_oom || (is_sysrq_oom(oc) && !q->oom->rules->sysrq_may_panic))
 		return;
 	/* 1: not when only a policy or a group is short. */
 	if (panic_on_oom != 2 && oc->constraint != CONSTRAINT_NONE)
@@ -267,12 +326,32 @@ static void check_panic_on_oom(struct quire *q, const struct oom_control *oc)
 		    panic_on_oom == 2 ? "compulsory" : "system-wide");
 }
 
-/* May the task that allocates be the one, as the sysctl asks? */
-static bool kill_allocating_task(struct quire *q, struct task *task, const struct oom_control *oc)
+/* Must the task that allocates be the one, as the sysctl asks, or, before 2.6.36,
+ * where its policy's nodes are full?  What the log says then; NULL: no. */
+static const char *current_dies(struct quire *q, struct task *task, const struct oom_control *oc)
 {
-	return q->oom->sysctl_oom_kill_allocating_task && !is_memcg_oom(oc) && task && task->mm &&
-	       !oom_unkillable_task(q, task) && oom_cpuset_eligible(task, oc) &&
-	       task->signal->oom_score_adj != OOM_SCORE_ADJ_MIN;
+	if (is_memcg_oom(oc) || !task || !task->mm || oom_unkillable_task(q, task) ||
+	    task->signal->oom_score_adj == OOM_SCORE_ADJ_MIN)
+		return NULL;
+	if (oc->constraint == CONSTRAINT_MEMORY_POLICY && q->oom->rules->policy_kills_current)
+		return "No available memory (MPOL_BIND)";
+	if (q->oom->sysctl_oom_kill_allocating_task && oom_cpuset_eligible(task, oc))
+		return "Out of memory (oom_kill_allocating_task)";
+	return NULL;
+}
+
+static void nobody_to_kill(struct quire *q, const struct oom_control *oc)
+{
+	static const char text[] = "Out of memory and no killable processes...";
+	bool stop = !is_sysrq_oom(oc) && !is_memcg_oom(oc), two = q->oom->rules->names_deadlock;
+
+	if (!stop && !two)
+		return;
+	dump_header(q, oc, NULL);
+	if (two)
+		pr_warn(q, "%s", text);
+	if (stop)
+		quire_panic(q, "%s", two ? "System is deadlocked on memory" : text);
 }
 
 /*
@@ -284,6 +363,7 @@ static bool kill_allocating_task(struct quire *q, struct task *task, const struc
 bool out_of_memory(struct quire *q, struct oom_control *oc)
 {
 	struct task *task = current_task(q);
+	const char *message;
 
 	/* Inside a process: who asked is told, and goes on. */
 	if (!q->port->kill)
@@ -295,24 +375,22 @@ bool out_of_memory(struct quire *q, struct oom_control *oc)
 	}
 	/* What a request without __GFP_FS lacks, reclaim was not allowed to
 	 * get: others' requests may do better. */
-	if (!(oc->gfp_mask & __GFP_FS) && !is_memcg_oom(oc))
+	if (oc->gfp_mask && !(oc->gfp_mask & __GFP_FS) && !is_memcg_oom(oc))
 		return true;
 	oc->constraint = constrained_alloc(q, oc);
 	if (oc->constraint != CONSTRAINT_MEMORY_POLICY)
 		oc->nodemask = NULL;
 	check_panic_on_oom(q, oc);
-	if (kill_allocating_task(q, task, oc)) {
+	message = current_dies(q, task, oc);
+	if (message) {
 		get_task(task);
 		oc->chosen = task;
-		oom_kill_process(q, oc, "Out of memory (oom_kill_allocating_task)");
+		oom_kill_process(q, oc, message);
 		return true;
 	}
 	select_bad_process(q, oc);
 	if (!oc->chosen) {
-		dump_header(q, oc, NULL);
-		pr_warn(q, "Out of memory and no killable processes...");
-		if (!is_sysrq_oom(oc) && !is_memcg_oom(oc))
-			quire_panic(q, "System is deadlocked on memory");
+		nobody_to_kill(q, oc);
 		return false;
 	}
 	if (oc->chosen != OOM_ABORT)
@@ -377,7 +455,8 @@ int oom_init(struct quire *q)
 
 	if (!oom)
 		return -ENOMEM;
-	oom->sysctl_oom_dump_tasks = 1;
+	oom->rules = oom_rules_of(oom_rules_version(q->cfg.version), false);
+	oom->sysctl_oom_dump_tasks = oom->rules->dump_tasks;
 	INIT_LIST_HEAD(&oom->reaper_list);
 	mutex_init(&oom->oom_lock);
 	q->oom = oom;

@@ -9,6 +9,9 @@
  * worked or not, MMF_OOM_SKIP then says that this victim has had its chance,
  * and the killer may choose another.
  *
+ * Kernels before 4.6 have none, and those before 5.18 one that does not wait
+ * (oom/rules.h).
+ *
  * Invariants: a task on reaper_list carries a reference, and its mm the flag
  * MMF_OOM_REAP_QUEUED, so it is queued once.  The list is in order of time.
  *
@@ -16,6 +19,7 @@
  */
 #include "base/printk.h"
 #include "oom/internal.h"
+#include "oom/rules.h"
 
 #define OOM_REAPER_DELAY     (2 * NSEC_PER_SEC)
 #define MAX_OOM_REAP_RETRIES 10
@@ -24,12 +28,12 @@ void queue_oom_reaper(struct quire *q, struct task *task)
 {
 	struct mm_struct *mm = task->signal->oom_mm;
 
-	if (!mm || !q->port->thread_start)
+	if (!mm || !q->port->thread_start || !q->oom->rules->reaper)
 		return;
 	if (HOT_OR(&mm->flags, BIT(MMF_OOM_REAP_QUEUED)) & BIT(MMF_OOM_REAP_QUEUED))
 		return;
 	get_task(task);
-	task->oom_reaper_at = quire_clock(q) + OOM_REAPER_DELAY;
+	task->oom_reaper_at = quire_clock(q) + (q->oom->rules->reaper_waits ? OOM_REAPER_DELAY : 0);
 	spin_lock(q, &q->space->tasklist_lock);
 	list_add_tail(&task->oom_reaper_list, &q->oom->reaper_list);
 	spin_unlock(q, &q->space->tasklist_lock);

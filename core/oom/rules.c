@@ -1,43 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Badness, as each kernel computes it.
+ * Badness, choice and kill, as each kernel has them.
  *
- *	before 2.6.36	total_vm, halved and doubled by age, niceness and privilege
- *	2.6.36		(rss + swap) * 1000 / memory, root 30 less, + oom_score_adj
- *	2.6.39		page tables count, nobody has less than 1
- *	3.5		pages instead of thousandths, oom_score_adj * memory / 1000
- *	3.14		root has 3 % less of its own points
- *	4.17		root has no bonus
- *	5.1		no child dies in the place of its parent; of equals the last
- *	5.9		points may be negative
- *
- * Page tables are counted by levels as those are added (4.0: PMDs, 4.14: PUDs)
- * and in bytes from 4.15 on, which makes no other number.
+ * The idea: each rule is one line that says in which kernels it holds; the
+ * table has a row for each kernel in which a line changes, computed by the
+ * compiler.  docs/oom-rules.md has the changes' names and dates.
  */
 #include "oom/rules.h"
 
+#define BETWEEN(v, from, before) ((v) >= (from) && (v) < (before))
+
+#define KERNEL(v)                                                                                  \
+	{                                                                                          \
+		.since = (v), .heuristic = (v) < 236, .thousandths = BETWEEN(v, 236, 305),         \
+		.pgtables = (v) < 239	? OOM_PGTABLES_NONE                                        \
+			    : (v) < 400 ? OOM_PGTABLES_PTE                                         \
+			    : (v) < 415 ? OOM_PGTABLES_PTE_PMD                                     \
+					: OOM_PGTABLES_BYTES,                                      \
+		.at_least_one = BETWEEN(v, 237, 509),                                              \
+		.root = (v) < 236   ? OOM_ROOT_QUARTER                                             \
+			: (v) < 314 ? OOM_ROOT_30                                                  \
+			: (v) < 417 ? OOM_ROOT_PERCENT                                             \
+				    : OOM_ROOT_NONE,                                               \
+		.scale = (v) < 305   ? OOM_SCALE_POINTS                                            \
+			 : (v) < 509 ? OOM_SCALE_1000                                              \
+				     : OOM_SCALE_2000,                                             \
+		.last_of_equals = (v) >= 503,                                                      \
+		.child = (v) < 236   ? OOM_CHILD_FIRST                                             \
+			 : (v) < 501 ? OOM_CHILD_WORST                                             \
+				     : OOM_CHILD_NONE,                                             \
+		.policy_kills_current = (v) < 236, .reaper = (v) >= 406,                           \
+		.reaper_waits = (v) >= 518, .oom_group = (v) >= 419, .sysrq_may_panic = (v) < 403, \
+		.dump_tasks = (v) >= 236, .names_deadlock = (v) >= 419, .adj_floor = (v) >= 238,   \
+		.adj_shared = (v) >= 408,                                                          \
+	}
+
 static const struct oom_rules table[] = {
-	{.since = 0, .heuristic = true, .at_least_one = true, .prefer_child = true},
-	{.since = 236, .thousandths = true, .prefer_child = true, .root = OOM_ROOT_30},
-	{.since = 239,
-	 .thousandths = true,
-	 .pgtables = true,
-	 .at_least_one = true,
-	 .prefer_child = true,
-	 .root = OOM_ROOT_30},
-	{.since = 305,
-	 .pgtables = true,
-	 .at_least_one = true,
-	 .prefer_child = true,
-	 .root = OOM_ROOT_30},
-	{.since = 314,
-	 .pgtables = true,
-	 .at_least_one = true,
-	 .prefer_child = true,
-	 .root = OOM_ROOT_PERCENT},
-	{.since = 417, .pgtables = true, .at_least_one = true, .prefer_child = true},
-	{.since = 501, .pgtables = true, .at_least_one = true, .last_of_equals = true},
-	{.since = 509, .pgtables = true, .last_of_equals = true},
+	KERNEL(OOM_RULES_FIRST),
+	KERNEL(236),
+	KERNEL(237),
+	KERNEL(238),
+	KERNEL(239),
+	KERNEL(305),
+	KERNEL(314),
+	KERNEL(400),
+	KERNEL(403),
+	KERNEL(406),
+	KERNEL(408),
+	KERNEL(415),
+	KERNEL(417),
+	KERNEL(419),
+	KERNEL(501),
+	KERNEL(503),
+	KERNEL(509),
+	KERNEL(518),
 };
 
 const struct oom_rules *oom_rules_of(unsigned int version, bool backported)
@@ -45,12 +61,34 @@ const struct oom_rules *oom_rules_of(unsigned int version, bool backported)
 	const struct oom_rules *rules = &table[ARRAY_SIZE(table) - 1];
 
 	if (!version)
-		return rules;
+		version = OOM_RULES_6_1;
 	if (backported && version < 239)
 		version = 239;
-	while (rules->since > version)
+	while (rules > table && rules->since > version)
 		rules--;
 	return rules;
+}
+
+/* Until 2.6.35: address space, less for what has run long. */
+static long heuristic_points(const struct oom_points_of *task)
+{
+	long points = min(task->total_vm + task->children_vm, 1L << 46), s;
+	long adj = task->adj == 1000 ? 15 : min(task->adj * 17 / 1000, 15L);
+
+	/* Tens of seconds (eights), thousands of seconds (1024s). */
+	s = (long)int_sqrt((unsigned long)task->cpu_s / 8);
+	if (s)
+		points /= s;
+	s = (long)int_sqrt(int_sqrt((unsigned long)task->run_s / 1024));
+	if (s)
+		points /= s;
+	if (task->niced)
+		points *= 2;
+	if (task->root)
+		points = points / 4 / 4;
+	if (adj > 0)
+		return (points ? points : 1) << adj;
+	return points >> -adj;
 }
 
 long oom_rules_points(const struct oom_rules *rules, const struct oom_points_of *task,
@@ -60,32 +98,72 @@ long oom_rules_points(const struct oom_rules *rules, const struct oom_points_of 
 
 	if (adj == -1000)
 		return LONG_MIN;
-	if (rules->pgtables)
+	if (rules->heuristic)
+		return heuristic_points(task);
+	if (rules->pgtables != OOM_PGTABLES_NONE)
 		points += task->pgtables;
 	if (rules->thousandths) {
 		points = totalpages ? points * 1000 / (long)totalpages : 0;
-		points = min(points, 1000L);
 		if (task->root)
 			points -= 30;
 		points += adj;
-	} else {
-		if (task->root && rules->root == OOM_ROOT_30)
-			adj -= 30;
-		if (task->root && rules->root == OOM_ROOT_PERCENT)
-			points -= points * 3 / 100;
-		points += adj * oom_rules_step(rules, totalpages);
+		points = clamp(points, rules->at_least_one ? 1L : 0L, 1000L);
+		return points;
 	}
-	if (rules->at_least_one && points < 1)
-		return 1;
-	return rules->thousandths && points < 0 ? 0 : points;
+	if (task->root && rules->root == OOM_ROOT_30)
+		adj -= 30;
+	if (task->root && rules->root == OOM_ROOT_PERCENT)
+		points -= points * 3 / 100;
+	points += adj * oom_rules_step(rules, totalpages);
+	return rules->at_least_one && points < 1 ? 1 : points;
+}
+
+long oom_rules_score(const struct oom_rules *rules, long points, unsigned long totalpages)
+{
+	if (points == LONG_MIN)
+		return 0;
+	if (rules->scale == OOM_SCALE_POINTS)
+		return points;
+	if (!totalpages)
+		return 0;
+	if (rules->scale == OOM_SCALE_1000)
+		return points * 1000 / (long)totalpages;
+	/* 0 .. 2000 of old, so that what reads it keeps its scale. */
+	return max(0L, (1000 + points * 1000 / (long)totalpages) * 2 / 3);
 }
 
 long oom_rules_step(const struct oom_rules *rules, unsigned long totalpages)
 {
+	if (rules->heuristic)
+		return 0;
 	return rules->thousandths ? 1 : (long)(totalpages / 1000);
 }
 
 long oom_rules_outlived_adj(long adj, long margin, long step)
 {
 	return adj - margin / step - 1;
+}
+
+static unsigned int take_part(const char **p)
+{
+	unsigned int n = 0;
+
+	for (; **p >= '0' && **p <= '9' && n < 1000; ++*p)
+		n = n * 10 + (unsigned int)(**p - '0');
+	return n;
+}
+
+unsigned int oom_rules_version(const char *text)
+{
+	unsigned int major = take_part(&text), minor;
+
+	if (*text++ != '.' || major < 2 || major > 99 || *text < '0' || *text > '9')
+		return 0;
+	minor = take_part(&text);
+	if (major > 2)
+		return major * 100 + min(minor, 99u);
+	/* 2.6.32 counts as 2.32: what came before 3.0 is told apart by its end. */
+	if (minor != 6 || *text++ != '.' || *text < '0' || *text > '9')
+		return 0;
+	return 200 + min(take_part(&text), 99u);
 }

@@ -10,6 +10,7 @@
  * oom_score_adj below what root last allowed is root's alone (-EACCES), and
  * what root writes is the new floor.
  */
+#include "oom/rules.h"
 #include "proc/internal.h"
 
 /* ---- tasks ------------------------------------------------------------------ */
@@ -115,7 +116,7 @@ static int oom_adj_of(const struct task *task)
 	int adj = task->signal->oom_score_adj;
 
 	/* Linux: 15 and -17 stand for the ends of both scales. */
-	return adj == OOM_SCORE_ADJ_MAX ? 15 : adj * 17 / 1000;
+	return adj == OOM_SCORE_ADJ_MAX ? 15 : min(adj * 17 / 1000, 15);
 }
 
 static void put_limits(struct quire *q, struct text *t, const struct task *task)
@@ -218,28 +219,43 @@ static int show_pid_file(struct quire *q, const struct proc_entry *e, const stru
 
 #define PROC_NUMBUF 13
 
+/* Raising is the owner's; lowering is for whoever has CAP_SYS_RESOURCE (root), and
+ * for others down to what such a one last set: the floor.  oom_adj knows no floor. */
+static bool may_set_adj(const struct quire *q, const struct task *task, int adj, bool old_scale,
+			unsigned int uid)
+{
+	bool floor = q->oom->rules->adj_floor && !old_scale;
+
+	return !uid ||
+	       adj >= (floor ? task->signal->oom_score_adj_min : task->signal->oom_score_adj);
+}
+
+static void give_adj(struct task *task, int adj, bool sets_floor)
+{
+	task->signal->oom_score_adj = (short)adj;
+	if (sets_floor)
+		task->signal->oom_score_adj_min = (short)adj;
+}
+
 /* Gives the process, and each other one that shares its memory, an adj: they
  * die together. */
-static int set_oom_score_adj(struct quire *q, struct task *task, int adj, unsigned int uid)
+static int set_oom_score_adj(struct quire *q, struct task *task, int adj, bool old_scale,
+			     unsigned int uid)
 {
 	struct mm_struct *mm = task->group_leader->mm;
+	bool sets_floor = !uid && !old_scale;
 	struct task *p;
 
-	if (adj < task->signal->oom_score_adj_min && uid)
+	if (!may_set_adj(q, task, adj, old_scale, uid))
 		return -EACCES;
-	if (!uid)
-		task->signal->oom_score_adj_min = (short)adj;
-	task->signal->oom_score_adj = (short)adj;
-	if (!mm || HOT_LOAD(&mm->mm_users) < 2)
+	give_adj(task, adj, sets_floor);
+	if (!mm || HOT_LOAD(&mm->mm_users) < 2 || !q->oom->rules->adj_shared)
 		return 0;
 	spin_lock(q, &q->space->tasklist_lock);
 	for_each_process(q, p)
 	{
-		if (p->mm != mm || p->signal == task->signal)
-			continue;
-		p->signal->oom_score_adj = (short)adj;
-		if (!uid)
-			p->signal->oom_score_adj_min = (short)adj;
+		if (p->mm == mm && p->signal != task->signal && p->tgid != 1)
+			give_adj(p, adj, sets_floor);
 	}
 	spin_unlock(q, &q->space->tasklist_lock);
 	return 0;
@@ -275,7 +291,7 @@ static s64 store_oom_adj(struct quire *q, const struct proc_entry *e, const stru
 	task = proc_get_task(q, e);
 	if (!task)
 		return -ESRCH;
-	err = set_oom_score_adj(q, task, (int)adj, in->uid);
+	err = set_oom_score_adj(q, task, (int)adj, def->val == PID_OOM_ADJ, in->uid);
 	put_task(q, task);
 	return err ? err : (s64)in->len;
 }

@@ -152,6 +152,7 @@ struct testbox *testbox_new(const struct testbox_config *cfg)
 	t->cfg.pci_hole_start = 3UL << 30;
 	t->cfg.seed = t->seed;
 	t->cfg.boot_time = 1700000000;
+	t->cfg.version = cfg->kernel;
 	t->m = model_create(&t->cfg, err, sizeof(err));
 	if (!t->m)
 		fail_msg("the model does not boot: %s", err);

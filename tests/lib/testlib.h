@@ -39,6 +39,7 @@ struct testbox_config {
 	bool swap_slots;	   /* with 64 slots at hand for each CPU */
 	unsigned int charge_batch; /* of groups; 0: 1, so that tests can count pages */
 	u64 seed;
+	const char *kernel; /* "3.10": whose killer; NULL: 6.1 */
 };
 
 struct testbox {

@@ -108,6 +108,14 @@ static const struct {
 	 "8: processes[0].work[0].do: \"sing\" is none of: touch, grow, read, write, walk, "
 	 "sockets, fork, free"},
 	/* values */
+	{GOOD "kernel: 3\n",
+	 "5: kernel: \"3\" is not a kernel from 2.6.32 to 6.x; write its number "
+	 "in quotes, as \"3.10\""},
+	{GOOD "kernel: 2.4.20\n", "5: kernel: \"2.4.20\" is not a kernel from 2.6.32 to 6.x; write "
+				  "its number in quotes, as \"3.10\""},
+	{GOOD "kernel: \"7.1\"\n",
+	 "5: kernel: \"7.1\" is not a kernel from 2.6.32 to 6.x; write its "
+	 "number in quotes, as \"3.10\""},
 	{"name: t\nlength: 1x\n" NODES,
 	 "2: length: \"1x\" is not a time; write a number with ns, us, ms, s, m or h, as 70ns or "
 	 "8h"},
@@ -295,6 +303,32 @@ static void test_values_of_a_good_file(void **state)
 	scenario_free(s);
 }
 
+static void check_kernel(const char *line, const char *release)
+{
+	char text[256], *said;
+	struct scenario *s;
+
+	snprintf(text, sizeof(text), GOOD "%s", line);
+	s = load(text, &said);
+	assert_string_equal(said, "");
+	assert_non_null(s);
+	if (release)
+		assert_string_equal(s->release, release);
+	else
+		assert_null(s->release);
+	scenario_free(s);
+	free(said);
+}
+
+static void test_kernels(void **state)
+{
+	(void)state;
+	check_kernel("", NULL);
+	check_kernel("kernel: \"3.10\"\n", "3.10.0-quire");
+	check_kernel("kernel: \"2.6.32\"\n", "2.6.32-quire");
+	check_kernel("kernel: 6.12\n", "6.12.0-quire");
+}
+
 static void test_sizes(void **state)
 {
 	uint64_t v;
@@ -385,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_document),
 		cmocka_unit_test(test_damaged_files),
 		cmocka_unit_test(test_values_of_a_good_file),
+		cmocka_unit_test(test_kernels),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_clocks_parts_dates),

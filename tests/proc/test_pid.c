@@ -197,6 +197,17 @@ static void adj_inside(struct testbox *t, __unused void *arg)
 	assert_int_equal(put(t->q, path, "1 2"), -EINVAL);
 	assert_int_equal(put(t->q, path, "1000"), 4);
 	assert_text(t->q, of(t->task, "oom_adj"), "15\n");
+	assert_int_equal(put(t->q, path, "999"), 3);
+	assert_text(t->q, of(t->task, "oom_adj"), "15\n");
+	/* The old file knows no floor: only up, and what root writes makes none. */
+	assert_int_equal(put(t->q, path, "-100"), 4);
+	assert_int_equal(put(t->q, of(t->task, "oom_adj"), "5"), 1);
+	assert_int_equal(sig->oom_score_adj, 5 * 1000 / 17);
+	assert_int_equal(sig->oom_score_adj_min, -100);
+	assert_int_equal(put_as(t->q, of(t->task, "oom_adj"), 1000, "4"), -EACCES);
+	assert_int_equal(put_as(t->q, of(t->task, "oom_adj"), 1000, "6"), 1);
+	assert_int_equal(put_as(t->q, of(t->task, "oom_adj"), 1001, "7"), -EACCES);
+	assert_int_equal(put_as(t->q, path, 1000, "-100"), 4);
 	assert_int_equal(put(t->q, of(t->task, "oom_adj"), "-17"), 3);
 	assert_int_equal(sig->oom_score_adj, -1000);
 	assert_text(t->q, of(t->task, "oom_score"), "0\n");
@@ -205,6 +216,52 @@ static void adj_inside(struct testbox *t, __unused void *arg)
 	assert_text(t->q, of(t->task, "comm"), "a name that is \n");
 	assert_int_equal(put_as(t->q, of(t->task, "comm"), 1001, "x"), -EACCES);
 	assert_int_equal(put_as(t->q, of(t->task, "status"), 1000, "x"), -EACCES);
+}
+
+/* Before 2.6.38 there is no floor: who has no privilege can only raise. */
+static void old_adj_inside(struct testbox *t, __unused void *arg)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", t->task->pid);
+	t->task->uid = t->task->gid = 1000;
+	assert_int_equal(put_as(t->q, path, 1000, "300"), 3);
+	assert_int_equal(put_as(t->q, path, 1000, "0"), -EACCES);
+	assert_int_equal(put(t->q, path, "0"), 1);
+}
+
+/* Two processes with one memory: since 4.8 what is written for one counts for
+ * both, and so does the floor. */
+static void shared_adj_inside(struct testbox *t, void *arg)
+{
+	struct task *other = copy_process(t->q, t->task, CLONE_VM);
+	bool shared = *(bool *)arg;
+	char path[64];
+
+	assert_false(IS_ERR_OR_NULL(other));
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", t->task->pid);
+	assert_int_equal(put(t->q, path, "-300"), 4);
+	assert_int_equal(other->signal->oom_score_adj, shared ? -300 : 0);
+	assert_int_equal(other->signal->oom_score_adj_min, shared ? -300 : 0);
+	do_exit(t->q, other, 0);
+}
+
+static void test_adj_by_kernel(void **state)
+{
+	static const char *const kernels[] = {"2.6.37", "4.7", "4.8"};
+
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		struct testbox *t = testbox_new(&(struct testbox_config){.kernel = kernels[k]});
+		bool shared = k == 2;
+
+		if (k)
+			testbox_run(t, shared_adj_inside, &shared);
+		else
+			testbox_run(t, old_adj_inside, NULL);
+		testbox_verify(t);
+		testbox_free(t);
+	}
 }
 
 static bool count_pids(void *ctx, const char *name, struct proc_entry e)
@@ -309,10 +366,10 @@ static void test_gone(__unused void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_process), cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_swapped), cmocka_unit_test(test_adj),
-		cmocka_unit_test(test_many),	cmocka_unit_test(test_kernel_thread),
-		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_process),	      cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_swapped),	      cmocka_unit_test(test_adj),
+		cmocka_unit_test(test_many),	      cmocka_unit_test(test_kernel_thread),
+		cmocka_unit_test(test_adj_by_kernel), cmocka_unit_test(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
