@@ -88,6 +88,8 @@ static void host_free(struct host *h)
 		munmap(h->hot.physmap, h->physmap_bytes);
 	if (h->vmemmap)
 		munmap(h->vmemmap, h->vmemmap_bytes);
+	if (h->hot.slab_ids)
+		munmap(h->hot.slab_ids, h->physmap_bytes >> PAGE_SHIFT);
 	host_percpu_destroy(h);
 	pthread_mutex_destroy(&h->lock);
 	pthread_mutex_destroy(&h->percpu_lock);
@@ -105,7 +107,9 @@ static int host_reserve(struct host *h, struct quire_config *cfg)
 	h->vmemmap_bytes = cfg->memory.max_pfn * sizeof(struct page);
 	h->hot.physmap = reserve(h->physmap_bytes);
 	h->vmemmap = reserve(h->vmemmap_bytes);
-	if (!h->hot.physmap || !h->vmemmap)
+	h->hot.slab_ids = reserve(cfg->memory.max_pfn);
+	h->hot.nr_frames = cfg->memory.max_pfn;
+	if (!h->hot.physmap || !h->vmemmap || !h->hot.slab_ids)
 		return -ENOMEM;
 	err = host_percpu_init(h);
 	if (err)
