@@ -9,6 +9,7 @@
 #include "proc/proc.h"
 #include "base/printk.h"
 #include "node/memblock.h"
+#include "page/frames.h"
 #include "vmalloc/vmalloc.h"
 
 #define LOG_BUF_BYTES (1UL << 20)
@@ -52,6 +53,11 @@ int kthread_run(struct quire *q, const char *name, void (*fn)(struct quire *q, v
 	return err;
 }
 
+size_t quire_frames_needed(uint64_t max_pfn)
+{
+	return frames_bytes(max_pfn);
+}
+
 size_t quire_sizeof(void)
 {
 	return sizeof(struct quire);
@@ -89,14 +95,14 @@ static int init_boot_memory(struct quire *q)
 	if (err)
 		return err;
 	memblock_free_all(q);
-	return 0;
+	return frames_init(q);
 }
 
 int quire_init(struct quire *q, const struct quire_config *cfg)
 {
 	static int (*const floors[])(struct quire *) = {
-		init_boot_memory, slab_init,	vmalloc_init, group_init, cache_init,
-		swap_init,	  space_init,	reclaim_init, oom_init,	  proc_init,
+		init_boot_memory, slab_init,  vmalloc_init, group_init, cache_init,
+		swap_init,	  space_init, reclaim_init, oom_init,	proc_init,
 	};
 	int err = check_config(cfg);
 

@@ -1,101 +1,406 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages on the host port beside what the process would do without Quire, in
- * one run: one page through mmap() and munmap(), touched once, and through
- * quire_alloc_pages() and quire_free_pages(), touched once.  Then cases of our
- * own: batches larger than the per-CPU lists, huge blocks, two threads.
- * Rounds alternate; medians of ns for one allocation with its free.
+ * Pages on the host port beside the floor: what a thread pays for a stack of frame
+ * numbers of its own, last in, first out, of one size, without any ownership.  No
+ * allocator that checks anything can be cheaper.
+ *
+ * All figures are CPU time, of the thread that works, pinned; rounds of floor and
+ * case alternate, and medians are reported in ns: for an allocation with its free
+ * (pair), for one of the two (bulk, random free), for a step that is either (mixed).
+ *
+ *	bench_page [rounds]
  */
+#define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
+#include <time.h>
 
 #include <quire/host.h>
 #include <quire/page.h>
 #include "bench/bench.h"
 
-#define ROUNDS 11
-#define TIMES  200000u
-#define BATCH  20000u
+#define MAX_ROUNDS 101
+#define PAIRS	   1000000u
+#define MILLION	   1000000u
+#define GIB	   (1UL << 30)
 
-static struct page *pages[BATCH];
+static unsigned int rounds = 11;
+static struct quire *q;
+static struct page **pages;
+static uint32_t *shuffled, *numbers;
+static uint64_t rng = 88172645463325252UL;
 
-static double mmap_pair(struct quire *q)
+static uint64_t random64(void)
 {
-	double start = bench_now_ns();
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	return rng ^= rng << 17;
+}
 
-	(void)q;
-	for (unsigned int i = 0; i < TIMES / 10; i++) {
-		char *p = mmap(NULL, QUIRE_PAGE_SIZE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static double cpu_ns(void)
+{
+	struct timespec ts;
 
-		if (p == MAP_FAILED)
-			exit(1);
-		*(volatile char *)p = 1;
-		munmap(p, QUIRE_PAGE_SIZE);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static void pin(unsigned int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
+static struct quire *create(uint64_t bytes)
+{
+	static struct quire_config cfg = {.nr_nodes = 1};
+	struct quire *made;
+
+	cfg.node[0].size_bytes = bytes;
+	cfg.node[0].nr_cpus = 4;
+	made = quire_host_create(&cfg, 0, NULL);
+	if (!made) {
+		fprintf(stderr, "bench_page: no instance\n");
+		exit(1);
 	}
-	return (bench_now_ns() - start) / (TIMES / 10);
+	return made;
 }
 
-static void pairs(struct quire *q, unsigned int order, unsigned int times)
+static void *need(void *p)
 {
-	for (unsigned int i = 0; i < times; i++) {
-		struct page *p = quire_alloc_pages(q, order, QUIRE_NODE_HERE, 0);
-
-		if (!p)
-			exit(1);
-		*(volatile char *)quire_page_address(q, p) = 1;
-		quire_free_pages(q, p, order);
+	if (!p) {
+		fprintf(stderr, "bench_page: no memory\n");
+		exit(1);
 	}
+	return p;
 }
 
-static double order0_pair(struct quire *q)
-{
-	double start = bench_now_ns();
+/* ---- the floor --------------------------------------------------------------- */
 
-	pairs(q, 0, TIMES);
-	return (bench_now_ns() - start) / TIMES;
+static __thread struct {
+	uint32_t *slot, count, room;
+} stack;
+
+static __attribute__((noinline)) uint32_t floor_alloc(void)
+{
+	return stack.count ? stack.slot[--stack.count] : UINT32_MAX;
 }
 
-static double order9_pair(struct quire *q)
+static __attribute__((noinline)) void floor_free(uint32_t number)
 {
-	double start = bench_now_ns();
-
-	pairs(q, 9, TIMES / 100);
-	return (bench_now_ns() - start) / (TIMES / 100);
+	if (stack.count < stack.room)
+		stack.slot[stack.count++] = number;
 }
 
-static double order0_batch(struct quire *q)
+static void floor_init(uint32_t room)
 {
-	double start = bench_now_ns();
-
-	for (unsigned int i = 0; i < BATCH; i++)
-		if (!(pages[i] = quire_alloc_pages(q, 0, QUIRE_NODE_HERE, QUIRE_ALLOC_MOVABLE)))
-			exit(1);
-	for (unsigned int i = 0; i < BATCH; i++)
-		quire_free_pages(q, pages[i], 0);
-	return (bench_now_ns() - start) / BATCH;
+	stack.slot = need(malloc(room * sizeof(uint32_t)));
+	stack.room = room;
+	stack.count = 0;
+	for (uint32_t i = 0; i < room; i++)
+		floor_free(room - 1 - i);
 }
 
-static void *pairs_thread(void *arg)
+static double floor_pair(void)
 {
-	pairs(arg, 0, TIMES);
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < PAIRS; i++)
+		floor_free(floor_alloc());
+	return (cpu_ns() - start) / PAIRS;
+}
+
+static double floor_bulk_alloc(void)
+{
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < MILLION; i++)
+		numbers[i] = floor_alloc();
+	return (cpu_ns() - start) / MILLION;
+}
+
+static double floor_bulk_free(void)
+{
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < MILLION; i++)
+		floor_free(numbers[i]);
+	return (cpu_ns() - start) / MILLION;
+}
+
+/* ---- pairs ------------------------------------------------------------------- */
+
+static double pair(unsigned int order)
+{
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < PAIRS; i++)
+		quire_free_pages(q, need(quire_alloc_pages(q, order, QUIRE_NODE_HERE, 0)), order);
+	return (cpu_ns() - start) / PAIRS;
+}
+
+static double pair0(void)
+{
+	return pair(0);
+}
+
+static double pair3(void)
+{
+	return pair(3);
+}
+
+static double pair9(void)
+{
+	return pair(9);
+}
+
+static pthread_barrier_t barrier;
+
+static void *pairs_there(void *result)
+{
+	pin(1);
+	pair(0);
+	pthread_barrier_wait(&barrier);
+	*(double *)result = pair(0);
 	return NULL;
 }
 
-/* Two threads at once, each on a CPU of its own. */
-static double order0_two(struct quire *q)
+/* Two at once, each on a CPU of its own: the slower one's. */
+static double pair_two(void)
 {
-	double start = bench_now_ns();
+	double here, there = 0;
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, pairs_thread, q))
+	pthread_barrier_init(&barrier, NULL, 2);
+	if (pthread_create(&thread, NULL, pairs_there, &there))
 		exit(1);
-	pairs(q, 0, TIMES);
+	pthread_barrier_wait(&barrier);
+	here = pair(0);
 	pthread_join(thread, NULL);
-	return (bench_now_ns() - start) / TIMES;
+	pthread_barrier_destroy(&barrier);
+	return here > there ? here : there;
 }
+
+/* ---- a million --------------------------------------------------------------- */
+
+static double bulk_alloc(void)
+{
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < MILLION; i++)
+		pages[i] = need(quire_alloc_pages(q, 0, QUIRE_NODE_HERE, QUIRE_ALLOC_MOVABLE));
+	return (cpu_ns() - start) / MILLION;
+}
+
+static double bulk_free(void)
+{
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < MILLION; i++)
+		quire_free_pages(q, pages[i], 0);
+	return (cpu_ns() - start) / MILLION;
+}
+
+static double bulk_call(void)
+{
+	double start = cpu_ns();
+
+	for (size_t i = 0; i < MILLION; i += 1000)
+		if (quire_alloc_pages_bulk(q, QUIRE_NODE_HERE, QUIRE_ALLOC_MOVABLE, 1000,
+					   pages + i) != 1000)
+			exit(1);
+	return (cpu_ns() - start) / MILLION;
+}
+
+static double bulk_free_call(void)
+{
+	double start = cpu_ns();
+
+	quire_free_pages_bulk(q, MILLION, pages);
+	return (cpu_ns() - start) / MILLION;
+}
+
+#define HANDED 100000u
+
+static void *free_there(void *result)
+{
+	double start;
+
+	pin(1);
+	start = cpu_ns();
+	for (unsigned int i = 0; i < HANDED; i++)
+		quire_free_pages(q, pages[i], 0);
+	*(double *)result = (cpu_ns() - start) / HANDED;
+	return NULL;
+}
+
+/* Allocated on this CPU, freed on another: both together. */
+static double handed_over(void)
+{
+	double here, there = 0, start = cpu_ns();
+	pthread_t thread;
+
+	for (unsigned int i = 0; i < HANDED; i++)
+		pages[i] = need(quire_alloc_pages(q, 0, QUIRE_NODE_HERE, 0));
+	here = (cpu_ns() - start) / HANDED;
+	if (pthread_create(&thread, NULL, free_there, &there))
+		exit(1);
+	pthread_join(thread, NULL);
+	return here + there;
+}
+
+/* ---- mixed ------------------------------------------------------------------- */
+
+/* Per cent of free memory that lies in free blocks of 2 MiB. */
+static double in_huge_blocks(void)
+{
+	double free_pages, huge;
+
+	quire_drain_pages(q);
+	free_pages = (double)quire_nr_free_pages(q, -1);
+	huge = (double)quire_nr_free_blocks(q, -1, 9);
+	return free_pages ? 100 * huge * 512 / free_pages : 0;
+}
+
+struct slot {
+	struct page *page;
+	uint32_t order, type;
+};
+
+static const unsigned int types[3] = {0, QUIRE_ALLOC_MOVABLE, QUIRE_ALLOC_RECLAIMABLE};
+
+/* Sizes as programs have them: mostly single pages, some larger, few huge. */
+static unsigned int random_order(void)
+{
+	unsigned int r = (unsigned int)(random64() >> 32) % 1000;
+
+	return r < 800 ? 0 : r < 900 ? 1 : r < 960 ? 2 : r < 999 ? 3 : 9;
+}
+
+/*
+ * Memory is filled to 90 %, then blocks are freed and others allocated at random,
+ * as many of the one as of the other.  ns a step; *failed: requests that got nothing.
+ */
+static double mixed(unsigned int steps, unsigned long *failed, double *huge)
+{
+	uint64_t total = quire_nr_total_pages(q, -1), used = 0, high = total / 10 * 9;
+	struct slot *slots = need(calloc(total, sizeof(*slots)));
+	unsigned int *which = need(malloc(steps * sizeof(*which))),
+		     *sizes = need(malloc(steps * 4));
+	uint64_t nr = 0;
+	double start, ns;
+
+	*failed = 0;
+	while (used < high) {
+		struct slot *s = &slots[nr];
+
+		s->order = random_order();
+		s->type = (uint32_t)(random64() >> 33) % 3;
+		s->page = quire_alloc_pages(q, s->order, QUIRE_NODE_HERE, types[s->type]);
+		if (!s->page)
+			break;
+		used += 1UL << s->order;
+		nr++;
+	}
+	for (unsigned int i = 0; i < steps; i++) {
+		which[i] = (unsigned int)(random64() % nr);
+		sizes[i] = random_order();
+	}
+	start = cpu_ns();
+	for (unsigned int i = 0; i < steps; i++) {
+		struct slot *s = &slots[which[i]];
+
+		if (i + 8 < steps)
+			__builtin_prefetch(&slots[which[i + 8]]);
+		if (s->page) {
+			quire_free_pages(q, s->page, s->order);
+			used -= 1UL << s->order;
+			s->page = NULL;
+		}
+		/* One of another size, as long as there is room below the mark. */
+		if (used + (1UL << sizes[i]) > high)
+			continue;
+		s->order = sizes[i];
+		s->page = quire_alloc_pages(q, s->order, QUIRE_NODE_HERE, types[s->type]);
+		if (s->page)
+			used += 1UL << s->order;
+		else
+			++*failed;
+	}
+	ns = (cpu_ns() - start) / steps;
+	*huge = in_huge_blocks();
+	for (uint64_t i = 0; i < nr; i++)
+		if (slots[i].page)
+			quire_free_pages(q, slots[i].page, slots[i].order);
+	free(slots);
+	free(which);
+	free(sizes);
+	return ns;
+}
+
+/*
+ * Long-lived blocks that can't be moved among short-lived ones: memory is filled with
+ * three of the latter to one of the former, in between, and then half of the
+ * short-lived go, so that three quarters or less are in use.  With kinds each says
+ * what it is, without all say the same.
+ */
+static double long_lived(bool with_types)
+{
+	uint64_t total = quire_nr_total_pages(q, -1), nr = 0, used = 0;
+	struct slot *slots = need(calloc(total, sizeof(*slots)));
+	double huge;
+
+	while (used < total / 100 * 97) {
+		struct slot *s = &slots[nr];
+
+		s->type = nr % 4 != 0;
+		s->page = quire_alloc_pages(q, 0, QUIRE_NODE_HERE,
+					    with_types ? types[s->type] : QUIRE_ALLOC_MOVABLE);
+		if (!s->page)
+			break;
+		used++;
+		nr++;
+	}
+	/* Short-lived ones go in stretches, as their owners end. */
+	for (uint64_t i = 0; i < nr && used > total / 100 * 75; i++) {
+		if (!slots[i].type)
+			continue;
+		quire_free_pages(q, slots[i].page, 0);
+		slots[i].page = NULL;
+		used--;
+	}
+	huge = in_huge_blocks();
+	for (uint64_t i = 0; i < nr; i++)
+		if (slots[i].page)
+			quire_free_pages(q, slots[i].page, 0);
+	free(slots);
+	return huge;
+}
+
+/* ---- boot -------------------------------------------------------------------- */
+
+/* ms of CPU time until an instance of so many bytes hands out its first page. */
+static double ready_ms(uint64_t bytes)
+{
+	double start = cpu_ns(), ms;
+	struct quire *was = q;
+
+	q = create(bytes);
+	(void)need(quire_alloc_pages(q, 0, QUIRE_NODE_HERE, 0));
+	ms = (cpu_ns() - start) / 1e6;
+	quire_host_destroy(q);
+	q = was;
+	return ms;
+}
+
+/* ---- the table --------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -106,36 +411,129 @@ static int compare(const void *a, const void *b)
 
 static double median(double *values)
 {
-	qsort(values, ROUNDS, sizeof(*values), compare);
-	return values[ROUNDS / 2];
+	qsort(values, rounds, sizeof(*values), compare);
+	return values[rounds / 2];
 }
 
-int main(void)
+/* Both in turn, so often; afterwards undoes each time what measure did. */
+static void beside_floor(const char *name, double (*measure)(void), double (*undo)(void),
+			 double (*beside)(void), double (*beside_undo)(void), double goal)
 {
-	static double (*const measure[])(struct quire *) = {mmap_pair, order0_pair, order9_pair,
-							    order0_batch, order0_two};
-	static double ns[sizeof(measure) / sizeof(measure[0])][ROUNDS];
-	static struct quire_config cfg = {.nr_nodes = 1};
-	struct quire *q;
-	double floor;
+	double ns[MAX_ROUNDS], low[MAX_ROUNDS];
 
-	cfg.node[0].size_bytes = 1UL << 30;
-	cfg.node[0].nr_cpus = 4;
-	q = quire_host_create(&cfg, 0, NULL);
-	if (!q)
-		return 1;
-	for (int round = 0; round < ROUNDS; round++)
-		for (size_t i = 0; i < sizeof(measure) / sizeof(measure[0]); i++)
-			ns[i][round] = measure[i](q);
-	floor = median(ns[0]);
-	bench_report("page: alloc+free, order 0", median(ns[1]), "ns", "mmap+munmap", floor, 100,
-		     0);
-	bench_report("page: alloc+free, order 9", median(ns[2]), "ns", "mmap+munmap, 4 KiB", floor,
-		     0, 0);
-	bench_report("page: 20,000 pages, then freed", median(ns[3]), "ns", "mmap+munmap", floor,
-		     200, 0);
-	bench_report("page: alloc+free, order 0, two threads", median(ns[4]), "ns", "mmap+munmap",
-		     floor, 150, 0);
+	for (unsigned int i = 0; i < rounds; i++) {
+		low[i] = beside();
+		if (beside_undo)
+			beside_undo();
+		ns[i] = measure();
+		if (undo)
+			undo();
+	}
+	bench_report(name, median(ns), "ns", "stack of numbers", median(low), goal, 0);
+}
+
+static double bulk_free_alone(void)
+{
+	bulk_alloc();
+	return bulk_free();
+}
+
+/* A million are allocated, their names put in another order, and freed. */
+static double random_free_alone(void)
+{
+	bulk_alloc();
+	for (unsigned int i = MILLION; i-- > 1;) {
+		struct page *page = pages[i];
+
+		pages[i] = pages[shuffled[i]];
+		pages[shuffled[i]] = page;
+	}
+	return bulk_free();
+}
+
+static double floor_random_alone(void)
+{
+	floor_bulk_alloc();
+	for (unsigned int i = MILLION; i-- > 1;) {
+		uint32_t number = numbers[i];
+
+		numbers[i] = numbers[shuffled[i]];
+		numbers[shuffled[i]] = number;
+	}
+	return floor_bulk_free();
+}
+
+static double floor_alloc_half(void)
+{
+	double ns = floor_bulk_alloc();
+
+	for (unsigned int i = MILLION; i-- > 0;)
+		floor_free(numbers[i]);
+	return ns;
+}
+
+static void report_mixed(void)
+{
+	double ns[MAX_ROUNDS], huge[MAX_ROUNDS], low[MAX_ROUNDS];
+	unsigned long failed = 0, one;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		low[i] = floor_pair();
+		ns[i] = mixed(MILLION, &one, &huge[i]);
+		failed += one;
+	}
+	bench_report("page: mixed, 90 % full, a free and an alloc", median(ns), "ns",
+		     "stack of numbers", median(low), 60, 0);
+	bench_report("page: mixed: requests that failed", (double)failed, "", NULL, 0, 0, 0);
+	bench_report("page: mixed: free memory in 2 MB blocks", median(huge), "%", NULL, 0, 96, 1);
+}
+
+static void report_ready(const char *name, uint64_t gib, double goal)
+{
+	double ms[MAX_ROUNDS];
+
+	for (unsigned int i = 0; i < rounds; i++)
+		ms[i] = ready_ms(gib * GIB);
+	bench_report(name, median(ms), "ms", NULL, 0, goal, 0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		rounds = (unsigned int)atoi(argv[1]);
+	if (rounds < 1 || rounds > MAX_ROUNDS)
+		rounds = 11;
+	pin(0);
+	pages = need(malloc(MILLION * sizeof(*pages)));
+	shuffled = need(malloc(MILLION * sizeof(*shuffled)));
+	numbers = need(malloc(MILLION * sizeof(*numbers)));
+	for (uint32_t i = 0; i < MILLION; i++)
+		shuffled[i] = (uint32_t)(random64() % (i + 1));
+	floor_init(MILLION);
+	q = create(6 * GIB);
+	bulk_alloc();
+	bulk_free();
+	beside_floor("page: pair, order 0", pair0, NULL, floor_pair, NULL, 8);
+	beside_floor("page: pair, order 3", pair3, NULL, floor_pair, NULL, 8);
+	beside_floor("page: pair, order 9", pair9, NULL, floor_pair, NULL, 12);
+	beside_floor("page: pair, order 0, two threads", pair_two, NULL, floor_pair, NULL, 10);
+	beside_floor("page: a million allocated", bulk_alloc, bulk_free, floor_alloc_half, NULL,
+		     10);
+	beside_floor("page: a million allocated, 1000 a call", bulk_call, bulk_free_call,
+		     floor_alloc_half, NULL, 4);
+	beside_floor("page: a million freed in order", bulk_free_alone, NULL, floor_alloc_half,
+		     NULL, 0);
+	beside_floor("page: a million freed at random", random_free_alone, NULL, floor_random_alone,
+		     NULL, 25);
+	beside_floor("page: allocated here, freed there", handed_over, NULL, floor_pair, NULL, 15);
 	quire_host_destroy(q);
+	q = create(4 * GIB);
+	report_mixed();
+	bench_report("page: 75 % full: free memory in 2 MB blocks", long_lived(true), "%",
+		     "without types", long_lived(false), 95, 1);
+	quire_host_destroy(q);
+	report_ready("page: 16 GiB ready", 16, 0.1);
+	report_ready("page: 128 GiB ready", 128, 1);
+	report_ready("page: 2 TiB ready", 2048, 10);
 	return 0;
 }

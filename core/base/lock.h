@@ -45,6 +45,7 @@ enum lock_rank {
 	LOCK_SLAB_LIST,	  /* the list of caches */
 	LOCK_SLAB_CPU,	  /* a cache's slab of one CPU */
 	LOCK_SLAB_NODE,	  /* a cache's partial list of one node */
+	LOCK_FRAMES,	  /* a node's maps of pageblocks */
 	LOCK_PCP,	  /* a CPU's page lists */
 	LOCK_ZONE,	  /* free areas of a zone */
 	LOCK_MEMCG_STOCK, /* a CPU's charges at hand */

@@ -63,7 +63,8 @@ struct quire {
 	unsigned int nr_threads; /* kernel threads that have not returned */
 	struct quire_wait_queue threads_done;
 
-	unsigned long keys; /* what is switched on: base/trace.h; mostly 0 */
+	unsigned long keys;	    /* what is switched on: base/trace.h; mostly 0 */
+	struct frame_floor *frames; /* page/frames.h; NULL: the port has no room for them */
 	struct node_floor *node;
 	struct page_floor *page;
 	struct slab_floor *slab;

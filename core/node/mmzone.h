@@ -94,8 +94,8 @@ struct zone {
 	struct per_cpu_pages *pageset; /* [nr_cpus] */
 	int pageset_high, pageset_batch;
 	unsigned int stat_threshold; /* for zoneinfo: refresh_zone_stat_thresholds() */
-	u8 *pageblock_type; /* migrate type of each pageblock from zone_start_pfn */
-	u8 *pageblock_skip; /* beside it: compaction found nothing there lately */
+	u8 *pageblock_type;	     /* migrate type of each pageblock from zone_start_pfn */
+	u8 *pageblock_skip;	     /* beside it: compaction found nothing there lately */
 
 	u64 zone_start_pfn;
 	unsigned long managed_pages; /* given to the buddy */
@@ -217,6 +217,10 @@ struct node_floor {
 	unsigned long deferred_pages;		    /* all zones' */
 	unsigned long totalreserve_pages;	    /* what user allocations can't count on */
 	struct memblock *memblock;		    /* boot memory: node/memblock.h */
+	/* What the floor above counts by other means; NULL: nothing. */
+	unsigned long (*more_events)(const struct quire *q, enum vm_event_item item);
+	unsigned long (*more_numa_events)(const struct quire *q, const struct zone *zone,
+					  enum numa_stat_item item);
 };
 
 #define for_each_node(q, nid) for (unsigned int nid = 0; nid < (q)->nr_nodes; nid++)

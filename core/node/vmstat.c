@@ -38,6 +38,8 @@ unsigned long global_vm_event(const struct quire *q, enum vm_event_item item)
 
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 		sum += HOT_LOAD(&q->node->events[cpu][item]);
+	if (q->node->more_events)
+		sum += q->node->more_events(q, item);
 	return sum;
 }
 
@@ -48,5 +50,7 @@ unsigned long zone_numa_event(const struct quire *q, const struct zone *zone,
 
 	for (unsigned int cpu = 0; zone->pageset && cpu < q->nr_cpus; cpu++)
 		sum += HOT_LOAD(&zone->pageset[cpu].numa_event[item]);
+	if (q->node->more_numa_events)
+		sum += q->node->more_numa_events(q, zone, item);
 	return sum;
 }

@@ -22,6 +22,7 @@
  */
 #include "page/internal.h"
 #include "page/debug.h"
+#include "page/frames.h"
 #include "page/trace.h"
 #include "base/printk.h"
 #include "base/text.h"
@@ -551,6 +552,12 @@ static struct page *alloc_pages_slowpath(struct quire *q, gfp_t gfp, struct allo
 	if (page)
 		return page;
 fail:
+	/* What embedders' pageblocks have left, where they have their own. */
+	page = frames_lend(q, ac->order, ac->preferred_nid, ac->migratetype);
+	if (page) {
+		prep_new_page(q, page, ac->order, gfp);
+		return page;
+	}
 	warn_alloc(q, gfp, ac->order, nodemask);
 	return NULL;
 }

@@ -19,6 +19,7 @@
  * do).  pcp->lock ranks above zone->lock.
  */
 #include "page/internal.h"
+#include "page/frames.h"
 #include "page/debug.h"
 #include "page/trace.h"
 
@@ -341,6 +342,8 @@ void free_unref_page(struct quire *q, struct page *page, unsigned int order)
 
 	if (unlikely(!free_pages_prepare(q, page, order)))
 		return;
+	if (frames_return(q, page, order))
+		return;
 	count_vm_events(q, PGFREE, 1UL << order);
 	migratetype = pfnblock_migratetype(zone, pfn);
 	set_pcppage_migratetype(page, migratetype);
@@ -404,6 +407,7 @@ void drain_local_pages(struct quire *q, struct zone *zone)
 
 void drain_all_pages(struct quire *q, struct zone *only)
 {
+	frames_drain(q, only ? (int)zone_to_nid(only) : -1);
 	for_each_node (q, nid) {
 		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
 		{

@@ -15,6 +15,7 @@
  * Locks: the marks are written while sysctls are written or at boot, and read
  * without a lock; a reader may see some of the old ones, as in Linux.
  */
+#include "page/frames.h"
 #include "page/internal.h"
 #include "base/printk.h"
 
@@ -106,7 +107,8 @@ unsigned long nr_free_buffer_pages(const struct quire *q)
 
 unsigned long si_mem_free(const struct quire *q)
 {
-	return global_zone_page_state(q, NR_FREE_PAGES) + HOT_LOAD(&q->node->deferred_pages);
+	return global_zone_page_state(q, NR_FREE_PAGES) + HOT_LOAD(&q->node->deferred_pages) +
+	       frames_nr_free(q, -1);
 }
 
 long si_mem_available(const struct quire *q)

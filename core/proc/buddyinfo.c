@@ -7,6 +7,7 @@
  * what a counter says; like Linux it stops at 100,000 blocks of a list, which
  * it holds the zone's lock for.  Zones without memory are left out.
  */
+#include "page/frames.h"
 #include "page/pageblock.h"
 #include "proc/internal.h"
 
@@ -25,9 +26,13 @@ int show_buddyinfo(struct quire *q, __unused const struct proc_entry *e,
 	for_each_node (q, nid) {
 		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
 		{
+			unsigned long nr[MAX_ORDER] = {0};
+
 			text_printf(t, "Node %u, zone %8s ", nid, zone->name);
+			frames_count_blocks(q, zone, -1, nr);
 			for (unsigned int order = 0; order < MAX_ORDER; order++) {
-				put_dec(t, HOT_LOAD(&zone->free_area[order].nr_free), 6);
+				put_dec(t, nr[order] + HOT_LOAD(&zone->free_area[order].nr_free),
+					6);
 				text_putc(t, ' ');
 			}
 			text_putc(t, '\n');
@@ -58,6 +63,8 @@ static void put_zone_types(struct quire *q, struct text *t, struct zone *zone)
 	/* Boot's ranges that no one asked for yet are blocks, but on no list. */
 	count[MIGRATE_MOVABLE][MAX_ORDER - 1] += zone->nr_virgin;
 	spin_unlock(q, &zone->lock);
+	for (int mt = 0; mt < MIGRATE_PCPTYPES; mt++)
+		frames_count_blocks(q, zone, mt, count[mt]);
 	for (unsigned int mt = 0; mt < MIGRATE_TYPES; mt++) {
 		if (!type_names[mt])
 			continue;

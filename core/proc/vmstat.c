@@ -61,6 +61,8 @@ static void put_events(struct quire *q, struct text *t)
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 		for (unsigned int i = 0; i < NR_VM_EVENT_ITEMS; i++)
 			sums[i] += HOT_LOAD(&q->node->events[cpu][i]);
+	for (unsigned int i = 0; q->node->more_events && i < NR_VM_EVENT_ITEMS; i++)
+		sums[i] += q->node->more_events(q, (enum vm_event_item)i);
 	sums[PGPGIN] /= 2;
 	sums[PGPGOUT] /= 2;
 	for (unsigned int i = 0; i < NR_VM_EVENT_ITEMS; i++)

@@ -62,6 +62,7 @@ u64 quire_verify(struct quire *q, void (*report)(void *ctx, const char *line), v
 
 	verify_node(&v);
 	verify_buddy(&v);
+	verify_frames(&v);
 	if (q->slab)
 		verify_slab(&v);
 	if (q->vmalloc)

@@ -16,6 +16,7 @@
  * Who owns a page in use is the upper floors' to prove.
  */
 #include "node/memblock.h"
+#include "page/frames.h"
 #include "page/internal.h"
 #include "verify/verify.h"
 
@@ -162,6 +163,8 @@ static unsigned long check_frame(struct verify *v, struct zone_walk *w, u64 pfn)
 {
 	const struct page *page = pfn_to_page(v->q, pfn);
 
+	if (IS_ALIGNED(pfn, pageblock_nr_pages) && frames_own(v->q, pfn))
+		return pageblock_nr_pages; /* verify_frames.c's */
 	if (PageBuddy(page)) {
 		if (buddy_order(page) >= MAX_ORDER) {
 			broken(v, "page: free block %#lx of order %u", pfn, buddy_order(page));
@@ -218,7 +221,7 @@ static void check_deferred(struct verify *v, u64 pfn, u64 end)
 	}
 }
 
-static void verify_frames(struct verify *v, struct zone_walk *w)
+static void verify_zone_frames(struct verify *v, struct zone_walk *w)
 {
 	const struct memblock *mb = v->q->node->memblock;
 	struct memblock_region gap;
@@ -302,7 +305,7 @@ void verify_buddy(struct verify *v)
 			verify_free_lists(v, &w);
 			for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 				verify_pcp(v, &w, cpu);
-			verify_frames(v, &w);
+			verify_zone_frames(v, &w);
 			verify_pageblocks(v, &w);
 		}
 	}

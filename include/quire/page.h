@@ -43,9 +43,22 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 	__attribute__((warn_unused_result));
 
 /* Gives them back; order is that of the allocation.  A page that is free
- * already, or a wrong order, stops the machine (port->panic).  Never sleeps.
- * Linux: __free_pages(). */
+ * already, a wrong order, a page that is not the first of its block or not of this
+ * instance is reported in the log ("Bad page state"), and nothing is changed; in
+ * debug builds it stops the machine (port->panic).  Never sleeps.  Linux:
+ * __free_pages(). */
 void quire_free_pages(struct quire *q, struct page *page, unsigned int order);
+
+/*
+ * Many single pages at once: up to nr are written to pages[], in no order; returns
+ * how many there were.  A few come from the CPU's own list, more straight from
+ * whole pageblocks, at a fraction of what as many calls cost.  node and flags are
+ * as above.  Linux: alloc_pages_bulk_array_node().
+ */
+size_t quire_alloc_pages_bulk(struct quire *q, int node, unsigned int flags, size_t nr,
+			      struct page **pages);
+/* Gives nr single pages back, however they were allocated.  Never sleeps. */
+void quire_free_pages_bulk(struct quire *q, size_t nr, struct page *const *pages);
 
 /* Where the block's bytes are (page is its first page); and the first page of the
  * block that holds an address of the instance's memory.  Never sleep.  Linux:
@@ -61,6 +74,11 @@ unsigned int quire_page_node(const struct page *page);
  * Never sleep.  Linux: NR_FREE_PAGES, managed_pages. */
 uint64_t quire_nr_free_pages(struct quire *q, int node);
 uint64_t quire_nr_total_pages(struct quire *q, int node);
+
+/* Free blocks of an order, as /proc/buddyinfo counts them: a block is counted by the
+ * largest order it is part of, but those of order 10 as two of order 9 if order is
+ * 9.  Never sleeps. */
+uint64_t quire_nr_free_blocks(struct quire *q, int node, unsigned int order);
 
 /* Gives the pages on CPUs' lists back to the nodes' free areas, where they
  * join into larger blocks.  Never sleeps.  Linux: drain_all_pages(). */

@@ -85,6 +85,10 @@ struct quire_memory {
 	void *physmap;
 	void *vmemmap;
 	uint64_t max_pfn;
+	/* Optional, quire_frames_needed() bytes of the same kind: embedders' pages
+	 * are kept there then, without descriptors.  Ports with lists of the
+	 * CPU's own only (HOT_PERCPU in <quire_hot.h>). */
+	void *frames;
 };
 
 struct quire_config {
@@ -134,6 +138,9 @@ struct quire_config {
  * or too many nodes or CPUs, memory that overlaps).  Does not sleep.
  */
 int quire_memory_needed(const struct quire_config *cfg, uint64_t *max_pfn);
+
+/* Bytes of quire_memory.frames for so many frames; 0: this port has no use for it. */
+size_t quire_frames_needed(uint64_t max_pfn);
 
 /* sizeof(struct quire) in bytes, the only memory that the instance needs beside
  * its own frames and their descriptors. */

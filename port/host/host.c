@@ -88,8 +88,8 @@ static void host_free(struct host *h)
 		munmap(h->hot.physmap, h->physmap_bytes);
 	if (h->vmemmap)
 		munmap(h->vmemmap, h->vmemmap_bytes);
-	if (h->hot.slab_ids)
-		munmap(h->hot.slab_ids, h->physmap_bytes >> PAGE_SHIFT);
+	if (h->frames)
+		munmap(h->frames, h->frames_bytes);
 	host_percpu_destroy(h);
 	pthread_mutex_destroy(&h->lock);
 	pthread_mutex_destroy(&h->percpu_lock);
@@ -105,17 +105,18 @@ static int host_reserve(struct host *h, struct quire_config *cfg)
 		return err;
 	h->physmap_bytes = cfg->memory.max_pfn << PAGE_SHIFT;
 	h->vmemmap_bytes = cfg->memory.max_pfn * sizeof(struct page);
+	h->frames_bytes = quire_frames_needed(cfg->memory.max_pfn);
+	h->frames = reserve(h->frames_bytes);
 	h->hot.physmap = reserve(h->physmap_bytes);
 	h->vmemmap = reserve(h->vmemmap_bytes);
-	h->hot.slab_ids = reserve(cfg->memory.max_pfn);
-	h->hot.nr_frames = cfg->memory.max_pfn;
-	if (!h->hot.physmap || !h->vmemmap || !h->hot.slab_ids)
+	if (!h->hot.physmap || !h->vmemmap || !h->frames)
 		return -ENOMEM;
 	err = host_percpu_init(h);
 	if (err)
 		return err;
 	cfg->memory.physmap = h->hot.physmap;
 	cfg->memory.vmemmap = h->vmemmap;
+	cfg->memory.frames = h->frames;
 	cfg->port = &host_port_ops;
 	cfg->port_ctx = h;
 	cfg->hot = &h->hot;

@@ -18,8 +18,8 @@ struct host {
 	struct quire *q;
 	unsigned int flags;
 	uint64_t boot_ns;
-	size_t physmap_bytes, vmemmap_bytes;
-	void *vmemmap;
+	size_t physmap_bytes, vmemmap_bytes, frames_bytes;
+	void *vmemmap, *frames;
 
 	pthread_mutex_t lock; /* all below */
 	struct host_attachment *attachments;

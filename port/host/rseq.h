@@ -106,8 +106,8 @@ struct percpu_busy {
 /* In struct quire_hot.  All zero: there are no lists, every call fails. */
 struct host_percpu {
 	char **table;	  /* by slot: its region, NULL while stopped */
+	uint32_t nr_rseq; /* slots, if a slot is a CPU's; else 0: all sequences fail */
 	uint32_t nr;	  /* slots */
-	uint32_t rseq_nr; /* the same if a slot is a CPU's, else 0: sequences fail */
 	bool rseq;	  /* a slot is a CPU's, else a thread's */
 	bool fenced;	  /* a thread's, and membarrier() is missing: busy needs a fence */
 	int64_t rseq_offset;
@@ -154,9 +154,10 @@ static inline uint64_t percpu_pops(uint64_t word)
 /*
  * Label 3 describes the sequence from 1 to 2, and 4 is where the kernel sends
  * who was interrupted there: back to 0, which sets it up again.  %[list] becomes
- * the list's address and %[word] its word.
+ * the list's address and %[word] its word.  As little as possible is in registers,
+ * so that the functions around need not save any.
  */
-#define RSEQ_ENTER(tmp)                           \
+#define RSEQ_ENTER                                \
 	".pushsection __rseq_cs, \"aw\"\n\t"      \
 	".balign 32\n\t"                          \
 	"3:\n\t"                                  \
@@ -164,11 +165,11 @@ static inline uint64_t percpu_pops(uint64_t word)
 	".quad 1f, 2f - 1f, 4f\n\t"               \
 	".popsection\n\t"                         \
 	"0:\n\t"                                  \
+	"movq %[rseq], %[word]\n\t"               \
 	"leaq 3b(%%rip), %[list]\n\t"             \
-	"movq %[rseq], " tmp "\n\t"               \
-	"movq %[list], %%fs:8(" tmp ")\n\t"       \
+	"movq %[list], %%fs:8(%[word])\n\t"       \
 	"1:\n\t"                                  \
-	"movl %%fs:4(" tmp "), %k[list]\n\t"      \
+	"movl %%fs:4(%[word]), %k[list]\n\t"      \
 	"cmpl %[nr], %k[list]\n\t"                \
 	"jae %l[out]\n\t"                         \
 	"movq %[table], %[word]\n\t"              \
@@ -189,28 +190,26 @@ static inline uint64_t percpu_pops(uint64_t word)
 	".popsection\n\t"
 
 #define RSEQ_INPUTS                                                              \
-	[rseq] "m"(p->rseq_offset), [table] "m"(p->table), [nr] "m"(p->rseq_nr), \
+	[rseq] "m"(p->rseq_offset), [table] "m"(p->table), [nr] "m"(p->nr_rseq), \
 		[off] "r"((uint64_t)off)
 
 #define RSEQ_SINGLE(bits, suffix, reg, size, before)                                               \
 	static inline __attribute__((always_inline)) bool rseq_pop##bits(                          \
 		const struct host_percpu *p, uint32_t off, uint##bits##_t *value)                  \
 	{                                                                                          \
-		uint64_t list, word, count;                                                        \
-		uint##bits##_t v;                                                                  \
+		uint64_t list, word;                                                               \
+		uint##bits##_t v; /* the count, then the entry */                                  \
                                                                                                    \
-		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER("%[count]") "movzwl %w[word], %k[count]\n\t"                    \
-					       "testl %k[count], %k[count]\n\t"                    \
-					       "jz %l[out]\n\t"                                    \
-					       "mov" suffix " " before "(%[list], %[count], " size \
-					       "), %" reg "[v]\n\t"                                \
-					       "addq $0xffff, %[word]\n\t" RSEQ_LEAVE              \
-			:                                                                          \
-			[list] "=&r"(list), [word] "=&r"(word), [count] "=&r"(count), [v] "=&r"(v) \
-			: RSEQ_INPUTS                                                              \
-			: "memory", "cc"                                                           \
-			: out);                                                                    \
+		__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[v]\n\t"                  \
+						     "testl %k[v], %k[v]\n\t"                      \
+						     "jz %l[out]\n\t"                              \
+						     "mov" suffix " " before                       \
+						     "(%[list], %q[v], " size "), %" reg "[v]\n\t" \
+						     "addq $0xffff, %[word]\n\t" RSEQ_LEAVE        \
+					  : [list] "=&r"(list), [word] "=&r"(word), [v] "=&r"(v)   \
+					  : RSEQ_INPUTS                                            \
+					  : "memory", "cc"                                         \
+					  : out);                                                  \
 		*value = v;                                                                        \
 		return true;                                                                       \
 	out:                                                                                       \
@@ -222,14 +221,13 @@ static inline uint64_t percpu_pops(uint64_t word)
 		uint64_t list, word, count;                                                        \
                                                                                                    \
 		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER("%[count]") "movzwl %w[word], %k[count]\n\t"                    \
-					       "cmpl %[cap], %k[count]\n\t"                        \
-					       "jae %l[out]\n\t"                                   \
-					       "mov" suffix " %" reg                               \
-					       "[v], 8(%[list], %[count], " size ")\n\t"           \
-					       "incq %[word]\n\t" RSEQ_LEAVE                       \
+			RSEQ_ENTER "movzwl %w[word], %k[count]\n\t"                                \
+				   "cmpl %[cap], %k[count]\n\t"                                    \
+				   "jae %l[out]\n\t"                                               \
+				   "mov" suffix " %" reg "[v], 8(%[list], %[count], " size ")\n\t" \
+				   "incq %[word]\n\t" RSEQ_LEAVE                                   \
 			: [list] "=&r"(list), [word] "=&r"(word), [count] "=&r"(count)             \
-			: RSEQ_INPUTS, [cap] "r"(cap), [v] "r"(v)                                  \
+			: RSEQ_INPUTS, [cap] "rm"(cap), [v] "r"(v)                                 \
 			: "memory", "cc"                                                           \
 			: out);                                                                    \
 		return true;                                                                       \
@@ -244,105 +242,100 @@ RSEQ_SINGLE(64, "q", "q", "8", "0")
  * Up to nr (not 0) entries at once, in the list's order.  step is what each adds
  * to the word.  The copy may be begun several times; it is made before it counts.
  */
-#define RSEQ_MANY(bits, suffix, acc, size)                                                         \
-	static inline uint32_t rseq_pop_many##bits(const struct host_percpu *p, uint32_t off,      \
-						   uint##bits##_t *to, uint32_t nr, uint64_t step) \
-	{                                                                                          \
-		uint64_t list, word, n, i, from;                                                   \
-                                                                                                   \
-		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER("%[i]") "movzwl %w[word], %k[i]\n\t"                            \
-					   "testl %k[i], %k[i]\n\t"                                \
-					   "jz %l[out]\n\t"                                        \
-					   "movl %[want], %k[n]\n\t"                               \
-					   "cmpl %k[i], %k[n]\n\t"                                 \
-					   "cmova %k[i], %k[n]\n\t"                                \
-					   "subl %k[n], %k[i]\n\t"                                 \
-					   "leaq 8(%[list], %[i], " size "), %[from]\n\t"          \
-					   "movq %[n], %[i]\n\t"                                   \
-					   "imulq %[step], %[i]\n\t"                               \
-					   "addq %[i], %[word]\n\t"                                \
-					   "xorl %k[i], %k[i]\n\t"                                 \
-					   "5:\n\t"                                                \
-					   "mov" suffix " (%[from], %[i], " size "), " acc "\n\t"  \
-					   "mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"    \
-					   "incl %k[i]\n\t"                                        \
-					   "cmpl %k[n], %k[i]\n\t"                                 \
-					   "jb 5b\n\t" RSEQ_LEAVE                                  \
-			: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),      \
-			  [from] "=&r"(from)                                                       \
-			: RSEQ_INPUTS, [to] "r"(to), [want] "m"(nr), [step] "m"(step)              \
-			: "memory", "cc", "rax"                                                    \
-			: out);                                                                    \
-		return (uint32_t)n;                                                                \
-	out:                                                                                       \
-		return 0;                                                                          \
-	}                                                                                          \
-	static inline uint32_t rseq_push_many##bits(const struct host_percpu *p, uint32_t off,     \
-						    uint32_t cap, const uint##bits##_t *from,      \
-						    uint32_t nr)                                   \
-	{                                                                                          \
-		uint64_t list, word, n, i, to;                                                     \
-                                                                                                   \
-		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER("%[i]") "movzwl %w[word], %k[i]\n\t"                            \
-					   "movl %[cap], %k[n]\n\t"                                \
-					   "subl %k[i], %k[n]\n\t"                                 \
-					   "jbe %l[out]\n\t"                                       \
-					   "cmpl %[want], %k[n]\n\t"                               \
-					   "cmova %[want], %k[n]\n\t"                              \
-					   "leaq 8(%[list], %[i], " size "), %[to]\n\t"            \
-					   "addq %[n], %[word]\n\t"                                \
-					   "xorl %k[i], %k[i]\n\t"                                 \
-					   "5:\n\t"                                                \
-					   "mov" suffix " (%[from], %[i], " size "), " acc "\n\t"  \
-					   "mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"    \
-					   "incl %k[i]\n\t"                                        \
-					   "cmpl %k[n], %k[i]\n\t"                                 \
-					   "jb 5b\n\t" RSEQ_LEAVE                                  \
-			: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),      \
-			  [to] "=&r"(to)                                                           \
-			: RSEQ_INPUTS, [from] "r"(from), [want] "m"(nr), [cap] "m"(cap)            \
-			: "memory", "cc", "rax"                                                    \
-			: out);                                                                    \
-		return (uint32_t)n;                                                                \
-	out:                                                                                       \
-		return 0;                                                                          \
-	}
+static inline uint32_t rseq_pop_many32(const struct host_percpu *p, uint32_t off, uint32_t *to,
+				       uint32_t nr, uint64_t step)
+{
+	uint64_t list, word, n, i, from;
 
-RSEQ_MANY(32, "l", "%%eax", "4")
-RSEQ_MANY(64, "q", "%%rax", "8")
+	__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"
+					     "testl %k[i], %k[i]\n\t"
+					     "jz %l[out]\n\t"
+					     "movl %[want], %k[n]\n\t"
+					     "cmpl %k[i], %k[n]\n\t"
+					     "cmova %k[i], %k[n]\n\t"
+					     "subl %k[n], %k[i]\n\t"
+					     "leaq 8(%[list], %[i], 4), %[from]\n\t"
+					     "movq %[n], %[i]\n\t"
+					     "imulq %[step], %[i]\n\t"
+					     "addq %[i], %[word]\n\t"
+					     "xorl %k[i], %k[i]\n\t"
+					     "5:\n\t"
+					     "movl (%[from], %[i], 4), %%eax\n\t"
+					     "movl %%eax, (%[to], %[i], 4)\n\t"
+					     "incl %k[i]\n\t"
+					     "cmpl %k[n], %k[i]\n\t"
+					     "jb 5b\n\t" RSEQ_LEAVE
+				  : [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n),
+				    [i] "=&r"(i), [from] "=&r"(from)
+				  : RSEQ_INPUTS, [to] "r"(to), [want] "m"(nr), [step] "m"(step)
+				  : "memory", "cc", "rax"
+				  : out);
+	return (uint32_t)n;
+out:
+	return 0;
+}
+
+static inline uint32_t rseq_push_many32(const struct host_percpu *p, uint32_t off, uint32_t cap,
+					const uint32_t *from, uint32_t nr)
+{
+	uint64_t list, word, n, i, to;
+
+	__asm__ __volatile__ goto(
+		RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"
+			   "movl %[cap], %k[n]\n\t"
+			   "subl %k[i], %k[n]\n\t"
+			   "jbe %l[out]\n\t"
+			   "cmpl %[want], %k[n]\n\t"
+			   "cmova %[want], %k[n]\n\t"
+			   "leaq 8(%[list], %[i], 4), %[to]\n\t"
+			   "addq %[n], %[word]\n\t"
+			   "xorl %k[i], %k[i]\n\t"
+			   "5:\n\t"
+			   "movl (%[from], %[i], 4), %%eax\n\t"
+			   "movl %%eax, (%[to], %[i], 4)\n\t"
+			   "incl %k[i]\n\t"
+			   "cmpl %k[n], %k[i]\n\t"
+			   "jb 5b\n\t" RSEQ_LEAVE
+		: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i), [to] "=&r"(to)
+		: RSEQ_INPUTS, [from] "r"(from), [want] "m"(nr), [cap] "m"(cap)
+		: "memory", "cc", "rax"
+		: out);
+	return (uint32_t)n;
+out:
+	return 0;
+}
 
 #else /* another processor: p->rseq is never set */
 
-#define RSEQ_NONE(bits)                                                                            \
-	static inline bool rseq_pop##bits(const struct host_percpu *p, uint32_t off,               \
-					  uint##bits##_t *value)                                   \
-	{                                                                                          \
-		(void)p, (void)off, (void)value;                                                   \
-		return false;                                                                      \
-	}                                                                                          \
-	static inline bool rseq_push##bits(const struct host_percpu *p, uint32_t off,              \
-					   uint32_t cap, uint##bits##_t v)                         \
-	{                                                                                          \
-		(void)p, (void)off, (void)cap, (void)v;                                            \
-		return false;                                                                      \
-	}                                                                                          \
-	static inline uint32_t rseq_pop_many##bits(const struct host_percpu *p, uint32_t off,      \
-						   uint##bits##_t *to, uint32_t nr, uint64_t step) \
-	{                                                                                          \
-		(void)p, (void)off, (void)to, (void)nr, (void)step;                                \
-		return 0;                                                                          \
-	}                                                                                          \
-	static inline uint32_t rseq_push_many##bits(const struct host_percpu *p, uint32_t off,     \
-						    uint32_t cap, const uint##bits##_t *from,      \
-						    uint32_t nr)                                   \
-	{                                                                                          \
-		(void)p, (void)off, (void)cap, (void)from, (void)nr;                               \
-		return 0;                                                                          \
+#define RSEQ_NONE(bits)                                                               \
+	static inline bool rseq_pop##bits(const struct host_percpu *p, uint32_t off,  \
+					  uint##bits##_t *value)                      \
+	{                                                                             \
+		(void)p, (void)off, (void)value;                                      \
+		return false;                                                         \
+	}                                                                             \
+	static inline bool rseq_push##bits(const struct host_percpu *p, uint32_t off, \
+					   uint32_t cap, uint##bits##_t v)            \
+	{                                                                             \
+		(void)p, (void)off, (void)cap, (void)v;                               \
+		return false;                                                         \
 	}
 RSEQ_NONE(32)
 RSEQ_NONE(64)
+
+static inline uint32_t rseq_pop_many32(const struct host_percpu *p, uint32_t off, uint32_t *to,
+				       uint32_t nr, uint64_t step)
+{
+	(void)p, (void)off, (void)to, (void)nr, (void)step;
+	return 0;
+}
+
+static inline uint32_t rseq_push_many32(const struct host_percpu *p, uint32_t off, uint32_t cap,
+					const uint32_t *from, uint32_t nr)
+{
+	(void)p, (void)off, (void)cap, (void)from, (void)nr;
+	return 0;
+}
 
 #endif
 

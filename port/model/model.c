@@ -102,7 +102,8 @@ static bool reserve_memory(struct model *m, struct quire_config *cfg, char *err,
 			 (unsigned long)(m->physmap_bytes >> 20));
 		return false;
 	}
-	cfg->memory = (struct quire_memory){m->physmap, m->vmemmap, max_pfn};
+	cfg->memory = (struct quire_memory){
+		.physmap = m->physmap, .vmemmap = m->vmemmap, .max_pfn = max_pfn};
 	return true;
 }
 
