@@ -242,10 +242,12 @@ void image_begin(struct worker *w)
 	if (w->forked)
 		return;
 	/* "0" is written to the group's file. */
-	if (w->in_group)
-		touch(r, w->task, RODATA_START, 1, false);
-	text_window(r, w->task, 3);
 	touch(r, w->task, RODATA_START + (2UL << PAGE_SHIFT), 1, false);
+	if (w->memcg) {
+		worker_join(w);
+		touch(r, w->task, RODATA_START, 1, false);
+	}
+	text_window(r, w->task, 3);
 	touch_heap(r, w->task, WORKER_MAPS, 1);
 	touch_heap(r, w->task, WORKER_CALL, 1);
 }

@@ -56,7 +56,8 @@ struct worker {
 	int slot; /* of cmd.map */
 	bool told, answered, exited;
 	bool forked;   /* by another worker */
-	bool in_group; /* it was spawned into one */
+	struct mem_cgroup *memcg; /* it was spawned into; NULL */
+	const struct oracle_cmd *spawn;
 	bool begun;
 	int signal; /* that it ended by */
 	struct reply reply;
@@ -99,6 +100,7 @@ struct run {
 	struct mount mounts[ORACLE_MAX_MOUNTS];
 	u32 nr_mounts;
 	u32 nr_delays;
+	u64 groups_open; /* from when on tasks may move into groups again */
 	bool later; /* a snapshot was taken already */
 	bool failed, panicked;
 	struct text scratch; /* a file's text; grows */
@@ -113,6 +115,11 @@ struct worker *find_worker(struct run *r, const char *name);
 
 /* run_worker.c */
 void worker_main(void *worker);
+/* What a worker makes of itself before its first command: its processor, policy, score. */
+void worker_become(struct worker *w, struct task *task);
+void worker_score(const struct worker *w, const struct oracle_cmd *c);
+/* It moves into its group. */
+void worker_join(struct worker *w);
 
 /* run_system.c: true if the command is the machine's own. */
 bool system_command(struct run *r, const struct oracle_cmd *c);

@@ -144,47 +144,6 @@ static bool enlist(struct run *r, struct worker *w, struct task *task)
 	return false;
 }
 
-static int cpu_node(const struct oracle_vm *vm, u64 cpu)
-{
-	for (u32 i = 0; i < vm->nr_nodes; i++)
-		for (u32 j = 0; j < vm->node[i].nr_cpus; j++)
-			if (vm->node[i].cpu[j] == cpu)
-				return (int)vm->node[i].id;
-	return -1;
-}
-
-static void set_policy(struct run *r, struct task *task, const struct oracle_cmd *c)
-{
-	struct mempolicy policy = {.mode = MPOL_DEFAULT};
-
-	if (c->has & BIT(KEY_MEMBIND)) {
-		policy.mode = MPOL_BIND;
-	} else if (c->has & BIT(KEY_PREFER)) {
-		policy.mode = MPOL_PREFERRED;
-		policy.preferred = (unsigned int)__builtin_ctzll(c->nodes);
-	} else if (c->has & BIT(KEY_INTERLEAVE)) {
-		policy.mode = MPOL_INTERLEAVE;
-	} else {
-		return;
-	}
-	for (unsigned int node = 0; node < QUIRE_MAX_NODES; node++)
-		if (c->nodes & 1ULL << node)
-			node_set(&policy.nodes, node);
-	/* As the guest: what the kernel refuses leaves the default. */
-	(void)set_mempolicy(r->q, task, &policy);
-}
-
-static void set_score(struct run *r, const struct worker *w, const struct oracle_cmd *c)
-{
-	char path[64], value[24];
-
-	if (!(c->has & BIT(KEY_OOM_SCORE_ADJ)))
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", w->pid);
-	snprintf(value, sizeof(value), "%lld", (long long)c->oom_score_adj);
-	(void)proc_put(r, path, value);
-}
-
 static void born(struct run *r, const struct worker *w)
 {
 	if (w)
@@ -209,13 +168,12 @@ static void spawn(struct run *r, const struct oracle_cmd *c)
 		snprintf(path, sizeof(path), "/%s", c->cg);
 		memcg = mem_cgroup_find(r->q, path);
 	}
-	if (memcg)
-		w->in_group = !task_set_memcg(r->q, task, memcg);
-	if (c->has & BIT(KEY_CPU))
-		task->node = cpu_node(&r->script->vm, c->cpu);
-	set_policy(r, task, c);
+	w->memcg = memcg;
+	w->spawn = c;
 	w->pid = task->pid;
-	set_score(r, w, c);
+	/* Who has to wait for its group does the rest after that. */
+	if (!memcg)
+		worker_become(w, task);
 	(void)enlist(r, w, task);
 	image_forked(r);
 	born(r, w);
@@ -248,7 +206,7 @@ static void fork_worker(struct run *r, struct worker *w, const struct oracle_cmd
 	memcpy(child->map, w->map, sizeof(child->map));
 	child->forked = true;
 	(void)enlist(r, child, child->task);
-	set_score(r, child, c);
+	worker_score(child, c);
 	/* The parent's answer wakes process 1 after the child has begun. */
 	wait_event(r->q, &r->driver, child->begun || child->exited);
 	born(r, child);

@@ -11,8 +11,8 @@
 
 /* ---- disks ---------------------------------------------------------------------- */
 
-/* The data disk as the rig makes it: ext4 of 1.5 GiB with two files. */
-#define DATA_BYTES  (1536ULL << 20)
+/* The data disk as the rig makes it: ext4 of 3 GiB with two files. */
+#define DATA_BYTES  (3ULL << 30)
 #define BIG_BYTES   (1024ULL << 20)
 #define SMALL_BYTES (64ULL << 20)
 #define BIG_INO	    12

@@ -25,6 +25,9 @@
 #define STAT_NS	       8500
 #define UNLINK_NS      11900
 
+#define TICK	  (4 * NSEC_PER_MSEC)
+#define RCU_TICKS 3
+
 #define SEED_MASK ((1UL << 46) - 1)
 
 /* The guest's: places of random touches are drawn the same. */
@@ -306,6 +309,74 @@ static int work_files(struct worker *w, const struct oracle_cmd *c, struct reply
 }
 
 /* ---- life ----------------------------------------------------------------------- */
+
+static int cpu_node(const struct oracle_vm *vm, u64 cpu)
+{
+	for (u32 i = 0; i < vm->nr_nodes; i++)
+		for (u32 j = 0; j < vm->node[i].nr_cpus; j++)
+			if (vm->node[i].cpu[j] == cpu)
+				return (int)vm->node[i].id;
+	return -1;
+}
+
+static void set_policy(struct run *r, struct task *task, const struct oracle_cmd *c)
+{
+	struct mempolicy policy = {.mode = MPOL_DEFAULT};
+
+	if (c->has & BIT(KEY_MEMBIND)) {
+		policy.mode = MPOL_BIND;
+	} else if (c->has & BIT(KEY_PREFER)) {
+		policy.mode = MPOL_PREFERRED;
+		policy.preferred = (unsigned int)__builtin_ctzll(c->nodes);
+	} else if (c->has & BIT(KEY_INTERLEAVE)) {
+		policy.mode = MPOL_INTERLEAVE;
+	} else {
+		return;
+	}
+	for (unsigned int node = 0; node < QUIRE_MAX_NODES; node++)
+		if (c->nodes & 1ULL << node)
+			node_set(&policy.nodes, node);
+	/* As the guest: what the kernel refuses leaves the default. */
+	(void)set_mempolicy(r->q, task, &policy);
+}
+
+void worker_score(const struct worker *w, const struct oracle_cmd *c)
+{
+	char path[64], value[24];
+
+	if (!(c->has & BIT(KEY_OOM_SCORE_ADJ)))
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", w->pid);
+	snprintf(value, sizeof(value), "%lld", (long long)c->oom_score_adj);
+	(void)proc_put(w->run, path, value);
+}
+
+void worker_become(struct worker *w, struct task *task)
+{
+	const struct oracle_cmd *c = w->spawn;
+
+	if (c->has & BIT(KEY_CPU))
+		task->node = cpu_node(&w->run->script->vm, c->cpu);
+	set_policy(w->run, task, c);
+	worker_score(w, c);
+}
+
+/*
+ * Moving a task between groups takes cgroup_threadgroup_rwsem for writing, and the
+ * first who does waits for RCU: three ticks until all processors have passed.
+ */
+void worker_join(struct worker *w)
+{
+	struct run *r = w->run;
+	u64 now = model_now(r->m);
+
+	if (now >= r->groups_open + RCU_TICKS * TICK)
+		r->groups_open = (now / TICK + RCU_TICKS) * TICK;
+	if (now < r->groups_open)
+		sleep_ns(r->q, r->groups_open - now);
+	(void)task_set_memcg(r->q, w->task, w->memcg);
+	worker_become(w, w->task);
+}
 
 /* The child is the driver's, not this one's: it hears of its end. */
 static int work_fork(struct worker *w, struct reply *reply)

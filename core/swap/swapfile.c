@@ -46,7 +46,7 @@ static void *count_node_alloc(void *ctx)
 {
 	struct quire *q = ctx;
 
-	return kmem_cache_alloc(q, q->cache->radix_tree_node_cachep, GFP_ATOMIC | __GFP_NOWARN);
+	return kmem_cache_alloc(q, q->cache->radix_tree_node_cachep, GFP_NOWAIT | __GFP_NOWARN);
 }
 
 static void count_node_free(void *ctx, void *node)
