@@ -110,6 +110,7 @@ int quire_init(struct quire *q, const struct quire_config *cfg)
 		return err;
 	*q = (struct quire){
 		.hot = cfg->hot,
+		.cost = QUIRE_DEFAULT_COSTS,
 		.mem_map = cfg->memory.vmemmap,
 		.physmap = cfg->memory.physmap,
 		.max_pfn = cfg->memory.max_pfn,

@@ -55,7 +55,7 @@ struct worker {
 	struct oracle_cmd cmd;
 	int slot; /* of cmd.map */
 	bool told, answered, exited;
-	bool forked;   /* by another worker */
+	bool forked;		  /* by another worker */
 	struct mem_cgroup *memcg; /* it was spawned into; NULL */
 	const struct oracle_cmd *spawn;
 	bool begun;
@@ -101,7 +101,7 @@ struct run {
 	u32 nr_mounts;
 	u32 nr_delays;
 	u64 groups_open; /* from when on tasks may move into groups again */
-	bool later; /* a snapshot was taken already */
+	bool later;	 /* a snapshot was taken already */
 	bool failed, panicked;
 	struct text scratch; /* a file's text; grows */
 };
@@ -112,6 +112,10 @@ void run_ok(struct run *r, int err);
 void collect(struct run *r, struct worker *w);
 void reap(struct run *r);
 struct worker *find_worker(struct run *r, const char *name);
+
+/* cost.c */
+void cost_init(struct run *r);
+u32 cost_of_fill(const struct oracle_cmd *c);
 
 /* run_worker.c */
 void worker_main(void *worker);

@@ -419,12 +419,9 @@ int oracle_run(const struct oracle_script *s, const char *kernel, FILE *out, FIL
 		goto out;
 	}
 	r->q = model_quire(r->m);
-	/* The recorded kernels run on a processor of one instruction a ns: a
-	 * fault with its page's filling takes 9.6 us there, 0.74 us in the model
-	 * (scenario b-oom, before memory is short); and ticks are 4 ms. */
 	/* The guest mounts cgroup2 without memory_recursiveprot. */
 	r->q->group->recursive_prot = false;
-	model_set_processor(r->m, 1300, 4 * NSEC_PER_MSEC);
+	cost_init(r);
 	model_on_panic(r->m, panicked, r);
 	model_call(r->m, NULL, driver_main, r);
 	status = r->failed || r->panicked;

@@ -24,6 +24,7 @@
 #define CREATE_NS      16000
 #define STAT_NS	       8500
 #define UNLINK_NS      11900
+#define SYSCALL_NS     1850 /* of those of a loop that do little */
 
 #define TICK	  (4 * NSEC_PER_MSEC)
 #define RCU_TICKS 3
@@ -171,6 +172,7 @@ static int work_touch(struct worker *w, const struct oracle_cmd *c, struct reply
 	if (!map->addr)
 		return -EINVAL;
 	describe_fill(c, &t);
+	t.work_ns = cost_of_fill(c);
 	if (c->flags & FLAG_RANDOM)
 		return touch_random(w, c, &t, end, reply);
 	if (end <= c->off)
@@ -211,6 +213,7 @@ static int work_free(struct worker *w, const struct oracle_cmd *c, struct reply 
 		if (err)
 			return err;
 		reply->val += c->piece / PAGE_SIZE;
+		model_compute(r->m, SYSCALL_NS);
 		if (fatal_signal_pending(w->task))
 			break;
 	}

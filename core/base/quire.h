@@ -15,6 +15,7 @@
 #include "base/wait.h"
 #include "base/prng.h"
 #include "base/trace.h"
+#include "base/cost.h"
 
 struct page;
 struct task;
@@ -79,6 +80,7 @@ struct quire {
 
 	struct printk_ring *printk;
 	struct prng prng;
+	struct quire_costs cost;
 	struct quire_config cfg;
 };
 

@@ -14,7 +14,6 @@
 #define SECTORS_PER_PAGE     8
 
 /* CPU time of a page's way through read() and write(): the copy, mostly. */
-#define COPY_PAGE_NS 300
 
 /* What a CPU has collected for the LRU lists, a list a purpose; drained in this
  * order. */

@@ -136,7 +136,7 @@ s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length)
 				      : read_get_page(q, m, ra, index, last - index + 1);
 		if (IS_ERR(page))
 			return pos > start ? (s64)(pos - start) : PTR_ERR(page);
-		charge_ns(q, COPY_PAGE_NS * (next - pos) / PAGE_SIZE);
+		charge_ns(q, q->cost.copy_page * (next - pos) / PAGE_SIZE);
 		/* Small reads of one page are one use. */
 		if (index != (ra->prev_pos - 1) >> PAGE_SHIFT)
 			mark_page_accessed(q, page);

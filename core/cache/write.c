@@ -112,7 +112,7 @@ static int write_page(struct quire *q, struct inode *inode, u64 pos, u64 next, b
 
 	if (IS_ERR(page))
 		return (int)PTR_ERR(page);
-	charge_ns(q, COPY_PAGE_NS * (next - pos) / PAGE_SIZE);
+	charge_ns(q, q->cost.copy_page * (next - pos) / PAGE_SIZE);
 	if (zero)
 		hot_clear_page(q->hot, page_to_pfn(q, page));
 	else

@@ -127,7 +127,7 @@ static unsigned long isolate_freepages_block(struct quire *q, struct compact_con
 	*start_pfn = pfn;
 	if (strict && pfn < end_pfn)
 		total = 0;
-	charge_ns(q, nr_scanned * SCAN_PFN_NS);
+	charge_ns(q, nr_scanned * q->cost.scan_pfn);
 	cc->total_free_scanned += nr_scanned;
 	count_vm_events(q, COMPACTISOLATED, total);
 	return total;
@@ -300,7 +300,7 @@ static void fast_isolate_freepages(struct quire *q, struct compact_control *cc)
 		fast_search_failed(q, cc, &f, scan_start);
 	if (f.highest && f.highest >= zone->compact_cached_free_pfn)
 		zone->compact_cached_free_pfn = f.highest - pageblock_nr_pages;
-	charge_ns(q, (u64)f.nr_scanned * SCAN_PFN_NS);
+	charge_ns(q, (u64)f.nr_scanned * q->cost.scan_pfn);
 	cc->total_free_scanned += f.nr_scanned;
 	if (f.page)
 		fast_isolate_around(q, cc, page_to_pfn(q, f.page));

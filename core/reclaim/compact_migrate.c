@@ -260,7 +260,7 @@ static int isolate_migratepages_block(struct quire *q, struct compact_control *c
 	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_COMPACTION_ISOLATE_MIGRATEPAGES)))
 		trace_record(q, TRACE_MM_COMPACTION_ISOLATE_MIGRATEPAGES, 0, start_pfn, s.low_pfn,
 			     s.nr_scanned, s.nr_isolated);
-	charge_ns(q, (u64)s.nr_scanned * SCAN_PFN_NS);
+	charge_ns(q, (u64)s.nr_scanned * q->cost.scan_pfn);
 	cc->total_migrate_scanned += s.nr_scanned;
 	count_vm_events(q, COMPACTISOLATED, s.nr_isolated);
 	cc->migrate_pfn = s.low_pfn;

@@ -16,7 +16,6 @@
 #include "reclaim/migrate.h"
 
 #define COMPACT_CLUSTER_MAX SWAP_CLUSTER_MAX
-#define SCAN_PFN_NS	    8 /* CPU time of a frame that is looked at */
 
 struct compact_control {
 	struct list_head freepages;    /* single pages to move to */

@@ -18,10 +18,6 @@
 #include "reclaim/vmscan.h"
 
 /* CPU time of a scanned page, for ports that charge it. */
-#define ISOLATE_PAGE_NS 25
-#define SHRINK_PAGE_NS	80  /* looked at, its references counted */
-#define STEAL_PAGE_NS	150 /* unmapped, off its tree, freed */
-#define AGE_PAGE_NS	80
 
 /* What shrink_page_list() saw, for throttling and balance. */
 struct reclaim_stat {

@@ -127,7 +127,7 @@ static unsigned long isolate_lru_pages(struct quire *q, unsigned long nr_to_scan
 		if (skipped[zid])
 			count_vm_events(q, (enum vm_event_item)(PGSCAN_SKIP_DMA + zid),
 					skipped[zid]);
-	charge_ns(q, total * ISOLATE_PAGE_NS);
+	charge_ns(q, total * q->cost.isolate_page);
 	*nr_scanned = total;
 	return nr_taken;
 }
@@ -304,7 +304,7 @@ void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec
 		unsigned long vm_flags = 0;
 
 		cond_resched(q);
-		charge_ns(q, AGE_PAGE_NS);
+		charge_ns(q, q->cost.age_page);
 		list_del(&page->lru);
 		if (!page_evictable(page)) {
 			list_add(&page->lru, &l_active);

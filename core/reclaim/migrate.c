@@ -25,8 +25,7 @@
 #include "reclaim/migrate.h"
 #include "reclaim/internal.h"
 
-#define MIGRATE_PAGE_NS 900 /* walk, copy and flush */
-#define MAX_PASSES	10
+#define MAX_PASSES 10
 
 /* ---- lists ----------------------------------------------------------------------- */
 
@@ -212,7 +211,7 @@ static int move_to_new_page(struct quire *q, struct page *new, struct page *old)
 	if (has_buffers(old))
 		move_buffers(q, new, old);
 	hot_copy_page(q->hot, page_to_pfn(q, new), page_to_pfn(q, old));
-	charge_ns(q, MIGRATE_PAGE_NS);
+	charge_ns(q, q->cost.migrate_page);
 	move_flags(q, new, old);
 	/* Whoever still looks at it must see that it is no file's page. */
 	if (!PageAnon(old))

@@ -353,7 +353,7 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 
 		cond_resched(q);
 		list_del(&page->lru);
-		charge_ns(q, SHRINK_PAGE_NS);
+		charge_ns(q, q->cost.shrink_page);
 		if (!trylock_page(page)) {
 			list_add(&page->lru, &ret_pages);
 			continue;
@@ -367,7 +367,7 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 		case PAGE_FREE:
 			nr_reclaimed += nr;
 			release_frozen(q, page);
-			charge_ns(q, STEAL_PAGE_NS);
+			charge_ns(q, q->cost.steal_page);
 			if (nr == 1)
 				list_add(&page->lru, &free_pages);
 			continue;

@@ -49,7 +49,7 @@ static unsigned long do_shrink_slab(struct quire *q, struct shrinker *s, struct 
 			break;
 		freed += ret;
 		count_vm_events(q, SLABS_SCANNED, sc->nr_scanned);
-		charge_ns(q, sc->nr_scanned * AGE_PAGE_NS);
+		charge_ns(q, sc->nr_scanned * q->cost.shrink_object);
 		if (!sc->nr_scanned)
 			break;
 		total_scan -= min(total_scan, sc->nr_scanned);

@@ -11,8 +11,6 @@
  */
 #include "space/internal.h"
 
-#define EXIT_NS 30000
-
 void get_task(struct task *task)
 {
 	(void)HOT_ADD(&task->usage, 1);
@@ -160,7 +158,7 @@ void do_exit(struct quire *q, struct task *task, int code)
 		return;
 	task->flags |= PF_EXITING;
 	task->exit_code = code;
-	charge_ns(q, EXIT_NS);
+	charge_ns(q, q->cost.exit_task);
 	exit_mm(q, task);
 	put_shared(q, q->space->files_cachep, &task->files);
 	put_shared(q, q->space->fs_cachep, &task->fs);

@@ -17,8 +17,6 @@
 #include "space/hugetlb.h"
 #include "vmalloc/vmalloc.h"
 
-#define FORK_PTE_NS 20	  /* copying one entry */
-#define FORK_NS	    50000 /* the rest */
 #define STACK_PAGES (THREAD_SIZE >> PAGE_SHIFT)
 
 _Static_assert(sizeof(struct mm_struct) <= SLAB_SIZE_mm_struct, "fits Linux's size");
@@ -149,7 +147,7 @@ static int copy_pte_table(struct quire *q, struct pte_copy *c, pte_t *dst, pte_t
 	}
 	spin_unlock(q, &smm->page_table_lock);
 	spin_unlock(q, &dmm->page_table_lock);
-	charge_ns(q, (u64)n * FORK_PTE_NS);
+	charge_ns(q, (u64)n * q->cost.fork_page);
 	return err;
 }
 
@@ -472,7 +470,7 @@ struct task *create_task(struct quire *q, struct task *parent, unsigned int clon
 
 	if (sp->nr_threads >= sp->max_threads || (thread && parent->signal->group_exit))
 		return ERR_PTR(-EAGAIN);
-	charge_ns(q, FORK_NS);
+	charge_ns(q, q->cost.fork_task);
 	task = kmem_cache_alloc(q, sp->task_cachep, GFP_KERNEL);
 	if (!task)
 		return ERR_PTR(-ENOMEM);

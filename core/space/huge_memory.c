@@ -26,7 +26,6 @@
 /* Clearing 2 MiB twice, as Debian's kernels do (INIT_ON_ALLOC_DEFAULT_ON and
  * clear_huge_page()), past all caches: the recorded kernels take 5.6 ms for it on
  * their 13 times slower processor. */
-#define HUGE_CLEAR_NS (718 * (u64)HPAGE_PMD_NR)
 
 /* ---- policy ---------------------------------------------------------------------- */
 
@@ -195,7 +194,7 @@ static struct page *new_huge_page(struct quire *q, struct vm_fault *vmf)
 	for (u64 pfn = page_to_pfn(q, page), end = pfn + HPAGE_PMD_NR; pfn < end; pfn++)
 		hot_clear_page(q->hot, pfn);
 	page->flags |= BIT(PG_uptodate);
-	charge_ns(q, HUGE_CLEAR_NS);
+	charge_ns(q, (u64)HPAGE_PMD_NR * q->cost.huge_page);
 	return page;
 }
 

@@ -22,8 +22,6 @@
  */
 #include "space/internal.h"
 
-#define SPLIT_NS 40000 /* CPU time of splitting one page */
-
 /* What a tail takes over of its head's flags. */
 #define SPLIT_FLAGS                                                                      \
 	(BIT(PG_referenced) | BIT(PG_swapbacked) | BIT(PG_swapcache) | BIT(PG_mlocked) | \
@@ -256,7 +254,7 @@ int split_huge_page_to_list(struct quire *q, struct page *head, struct list_head
 	count_vm_event(q, err ? THP_SPLIT_PAGE_FAILED : THP_SPLIT_PAGE);
 	if (err)
 		return err;
-	charge_ns(q, SPLIT_NS);
+	charge_ns(q, q->cost.huge_split);
 	for (long i = 1; i < HPAGE_PMD_NR; i++) {
 		unlock_page(q, head + i);
 		free_swap_cache(q, head + i);

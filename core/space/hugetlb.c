@@ -27,7 +27,6 @@
 #include "base/printk.h"
 #include "space/hugetlb.h"
 
-#define CLEAR_PAGE_NS	150
 #define UNMAP_BATCH	64
 #define MAP_HUGE_SHIFT	26
 #define MAP_HUGE_MASK	0x3f
@@ -239,7 +238,7 @@ static void fill_page(struct quire *q, const struct hstate *h, struct page *page
 		else
 			hot_clear_page(q->hot, pfn + i);
 	}
-	charge_ns(q, pages_per_huge_page(h) * CLEAR_PAGE_NS);
+	charge_ns(q, pages_per_huge_page(h) * q->cost.hugetlb_page);
 }
 
 static void map_page(struct quire *q, struct vm_area_struct *vma, pte_t *ptep, struct page *page,

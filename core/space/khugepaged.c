@@ -23,8 +23,6 @@
 
 _Static_assert(sizeof(struct khugepaged_mm_slot) <= SLAB_SIZE_mm_slot, "fits Linux's size");
 
-#define SCAN_PTE_NS	 4			   /* looking at an entry */
-#define COLLAPSE_COPY_NS (718 * (u64)HPAGE_PMD_NR) /* cleared, then copied into */
 #define DEFAULT_SCAN_MS	 10000
 #define DEFAULT_ALLOC_MS 60000
 
@@ -314,7 +312,7 @@ static enum scan_result replace_table(struct quire *q, struct collapse *c, struc
 	map_new_huge_anon(q, c->vma, c->haddr, pmdp, hpage, virt_to_page(q, pte));
 	flush_tlb(q, c->mm, c->haddr, c->haddr + PMD_SIZE);
 	spin_unlock(q, &c->mm->page_table_lock);
-	charge_ns(q, COLLAPSE_COPY_NS);
+	charge_ns(q, (u64)HPAGE_PMD_NR * q->cost.huge_page);
 	for (unsigned int i = 0; i < nr; i++)
 		free_swap_cache(q, old[i]);
 	release_pages(q, old, nr);
@@ -364,7 +362,7 @@ static enum scan_result collapse_scan_pmd(struct quire *q, struct collapse *c, b
 	if (result == SCAN_SUCCEED)
 		result = look_at_table(q, c, pte_offset(q, *pmdp, c->haddr));
 	spin_unlock(q, &c->mm->page_table_lock);
-	charge_ns(q, (u64)HPAGE_PMD_NR * SCAN_PTE_NS);
+	charge_ns(q, (u64)HPAGE_PMD_NR * q->cost.scan_pte);
 	if (result != SCAN_SUCCEED)
 		return result;
 	*locked = false;

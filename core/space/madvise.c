@@ -19,8 +19,6 @@
  */
 #include "space/hugetlb.h"
 
-#define MADV_PTE_NS 20
-
 /* What is done to each page of a range. */
 struct advice {
 	int behavior;
@@ -199,7 +197,7 @@ static void advise_range(struct quire *q, struct advice *a, struct vm_area_struc
 		if (!pmd_leaf(*pmdp) || !advise_huge(q, a, vma, pmdp, addr, stop))
 			advise_table(q, a, vma, pmdp, addr, stop);
 		spin_unlock(q, &mm->page_table_lock);
-		charge_ns(q, ((stop - addr) >> PAGE_SHIFT) * MADV_PTE_NS);
+		charge_ns(q, ((stop - addr) >> PAGE_SHIFT) * q->cost.madvise_page);
 		if (!list_empty(&a->pages) && q->space->reclaim_pages)
 			(void)q->space->reclaim_pages(q, &a->pages);
 		addr = stop;

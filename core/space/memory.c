@@ -25,9 +25,6 @@
 #include "space/hugetlb.h"
 
 #define FAULT_AROUND_PAGES 16
-#define FAULT_NS	   500 /* entry, walk, entry set, exit */
-#define FAULT_CLEAR_NS	   150 /* clearing or copying a frame */
-#define FAULT_MAP_NS	   30  /* one more entry of a fault-around */
 
 u64 vm_page_prot(const struct vm_area_struct *vma)
 {
@@ -65,7 +62,7 @@ static struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t z
 		return NULL;
 	}
 	page->flags |= BIT(PG_uptodate);
-	charge_ns(q, FAULT_CLEAR_NS);
+	charge_ns(q, q->cost.fault_clear);
 	return page;
 }
 
@@ -179,7 +176,7 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 		mlock_page(q, locked[--nr_locked]);
 		put_page(q, locked[nr_locked]);
 	}
-	charge_ns(q, mapped * FAULT_MAP_NS);
+	charge_ns(q, (u64)mapped * q->cost.fault_map);
 	return hit;
 }
 
@@ -214,11 +211,12 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 }
 
 /* A shared page was made dirty: the task is to be held back for it, later. */
-static void note_dirtied(struct vm_fault *vmf)
+static void note_dirtied(struct quire *q, struct vm_fault *vmf)
 {
 	if (vma_mapping(vmf->vma)->swap_backed)
 		return;
 	vmf->dirtied = vmf->vma->vm_file;
+	charge_ns(q, q->cost.fault_dirty);
 	(void)HOT_ADD(&vmf->dirtied->f_count, 1);
 }
 
@@ -241,7 +239,7 @@ static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 	if (!page)
 		return ret;
 	if (vmf->write && set_page_dirty(q, page))
-		note_dirtied(vmf);
+		note_dirtied(q, vmf);
 	if (pte_lock_same(q, vmf)) {
 		map_file_page(q, vmf, page, vmf->write ? write_prot(vmf) : vm_page_prot(vmf->vma));
 		pte_unlock(q, vmf);
@@ -261,6 +259,7 @@ static unsigned int do_cow_fault(struct quire *q, struct vm_fault *vmf)
 
 	if (anon_vma_prepare(q, vmf->vma))
 		return VM_FAULT_OOM;
+	charge_ns(q, q->cost.fault_copy);
 	copy = new_user_page(q, vmf, 0);
 	if (!copy)
 		return VM_FAULT_OOM;
@@ -302,7 +301,7 @@ static unsigned int wp_page_shared(struct quire *q, struct vm_fault *vmf, struct
 	lock_page(q, page);
 	if (page->mapping == vma_mapping(vmf->vma)) {
 		if (set_page_dirty(q, page))
-			note_dirtied(vmf);
+			note_dirtied(q, vmf);
 		if (pte_lock_same(q, vmf))
 			(void)wp_page_reuse(q, vmf);
 	}
@@ -319,6 +318,7 @@ static unsigned int wp_page_copy(struct quire *q, struct vm_fault *vmf, struct p
 
 	if (anon_vma_prepare(q, vmf->vma))
 		goto out;
+	charge_ns(q, q->cost.fault_copy);
 	copy = new_user_page(q, vmf, 0);
 	if (!copy)
 		goto out;
@@ -590,7 +590,7 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 	count_vm_event(q, PGFAULT);
 	count_memcg_events(q, vmf.mm->memcg, PGFAULT, 1);
 	check_sync_rss_stat(task);
-	charge_ns(q, FAULT_NS);
+	charge_ns(q, q->cost.fault);
 	if (unlikely(is_vm_hugetlb_page(vma)))
 		return hugetlb_fault(q, task, vma, addr, write);
 	vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 2, GFP_KERNEL, &made);

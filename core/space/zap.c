@@ -13,10 +13,9 @@
  */
 #include "space/hugetlb.h"
 
-#define ZAP_BATCH   64
-#define ZAP_DIRTY   1UL
-#define ZAP_YOUNG   2UL
-#define ZAP_PAGE_NS 60 /* CPU time of one frame's unmapping and freeing */
+#define ZAP_BATCH 64
+#define ZAP_DIRTY 1UL
+#define ZAP_YOUNG 2UL
 
 struct zap {
 	struct mm_struct *mm;
@@ -40,6 +39,7 @@ void free_swap_cache(struct quire *q, struct page *page)
 static void zap_flush(struct quire *q, struct zap *zap)
 {
 	struct page *pages[ZAP_BATCH];
+	unsigned int nr_last = 0;
 
 	if (zap->stale)
 		flush_tlb(q, zap->mm, zap->start, zap->end);
@@ -56,9 +56,10 @@ static void zap_flush(struct quire *q, struct zap *zap)
 			mark_page_accessed(q, page);
 		if (PageSwapCache(page))
 			free_swap_cache(q, page);
+		nr_last += page_ref_count(page) == 1;
 		pages[i] = page;
 	}
-	charge_ns(q, (u64)zap->nr * ZAP_PAGE_NS);
+	charge_ns(q, (u64)zap->nr * q->cost.zap_page + (u64)nr_last * q->cost.zap_free);
 	release_pages(q, pages, zap->nr);
 	zap->nr = 0;
 }
@@ -124,6 +125,7 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 			zap->rss[mm_counter(migration_entry_page(q, pte))]--;
 		} else {
 			zap->rss[MM_SWAPENTS]--;
+			charge_ns(q, q->cost.zap_swap);
 			free_swap_and_cache(q, pte_to_swp_entry(pte));
 		}
 	}

@@ -25,9 +25,7 @@
 #define TLB_ENTRIES   512
 #define FLUSH_SLOTS   8192
 #define SPACE_SLOTS   1024
-#define FLUSH_CEILING 33  /* pages: above it Linux flushes the whole space */
-#define WALK_NS	      25  /* a TLB miss whose tables are in the caches */
-#define FLUSH_NS      200 /* interrupts to other CPUs */
+#define FLUSH_CEILING 33 /* pages: above it Linux flushes the whole space */
 
 struct tlb_entry {
 	u64 tag; /* space << 36 | page, + 1; 0: empty */
@@ -123,7 +121,7 @@ void mmu_flush(struct model *m, struct mm_struct *mm, u64 start, u64 end)
 	if (!mmu || end <= start)
 		return;
 	stamp = ++mmu->stamp;
-	hot_charge(&m->hot, FLUSH_NS);
+	hot_charge(&m->hot, m->q->cost.flush);
 	if (PAGE_ALIGN(end) - (start & PAGE_MASK) > FLUSH_CEILING * PAGE_SIZE) {
 		mmu->space[mm->context_id % SPACE_SLOTS] = stamp;
 		return;
@@ -239,7 +237,7 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 		*ptep = pte |= need;
 	pfn = mapped_pfn(pte, &c->huge, addr);
 	*e = (struct tlb_entry){tag, mk_pte(pfn, pte & ~PTE_PFN_MASK), c->mmu->stamp};
-	charge_access(c, pfn, WALK_NS);
+	charge_access(c, pfn, c->q->cost.walk);
 hit:
 	if (t->write)
 		c->m->hot.content[pfn] = written_content(t, vpn);
@@ -281,7 +279,7 @@ static inline bool touch_page(struct cursor *c, struct task *task, u64 addr, con
 	return true;
 }
 
-static bool cursor_init(struct cursor *c, struct model *m, struct task *task)
+static bool cursor_init(struct cursor *c, struct model *m, struct task *task, const struct touch *t)
 {
 	if (!task->mm || fatal_signal_pending(task))
 		return false;
@@ -290,7 +288,7 @@ static bool cursor_init(struct cursor *c, struct model *m, struct task *task)
 		.q = m->q,
 		.mmu = m->mmu,
 		.mm = task->mm,
-		.cost = {m->q->cfg.local_ns, m->q->cfg.remote_ns},
+		.cost = {m->q->cfg.local_ns + t->work_ns, m->q->cfg.remote_ns + t->work_ns},
 	};
 	cursor_reload(c);
 	return true;
@@ -302,7 +300,7 @@ unsigned long mmu_touch(struct model *m, struct task *task, const struct touch *
 	unsigned long n = 0;
 	struct cursor c;
 
-	if (!cursor_init(&c, m, task))
+	if (!cursor_init(&c, m, task, t))
 		return 0;
 	for (; n < t->nr_pages; n++, addr += step)
 		if (!touch_page(&c, task, addr, t))
@@ -316,7 +314,7 @@ unsigned long mmu_touch_random(struct model *m, struct task *task, const struct 
 	unsigned long done = 0;
 	struct cursor c;
 
-	if (!t->nr_pages || !cursor_init(&c, m, task))
+	if (!t->nr_pages || !cursor_init(&c, m, task, t))
 		return 0;
 	for (; done < n; done++) {
 		u64 page = prng_below(rng, t->nr_pages) * (t->stride ? t->stride : 1);

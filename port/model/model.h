@@ -116,6 +116,7 @@ struct touch {
 	bool write;
 	unsigned int kind; /* content kind of written pages (content.h) */
 	u64 seed;
+	u32 work_ns; /* the program's own work a page, beside the access */
 };
 
 /*

@@ -14,8 +14,6 @@
 #include <sys/mman.h>
 
 /* LZ4 on one core of a server: about 0.9 GB/s in, 2.6 GB/s out. */
-#define COMPRESS_NS   4500
-#define DECOMPRESS_NS 1500
 
 static u64 port_clock(void *ctx)
 {
@@ -68,7 +66,7 @@ static size_t port_compress(void *ctx, uint64_t pfn, void *dst, size_t cap)
 	u64 content = m->hot.content[pfn];
 	size_t len;
 
-	hot_charge(&m->hot, COMPRESS_NS);
+	hot_charge(&m->hot, m->q->cost.compress);
 	if (m->fail_compress && m->fail_compress(m->fail_compress_ctx, pfn))
 		return 0;
 	len = content_compressed_len(&m->lengths, content);
@@ -83,7 +81,7 @@ static int port_decompress(void *ctx, const void *src, size_t len, uint64_t pfn)
 	struct model *m = ctx;
 	u64 content;
 
-	hot_charge(&m->hot, DECOMPRESS_NS);
+	hot_charge(&m->hot, m->q->cost.decompress);
 	if (len < sizeof(content))
 		return -EINVAL;
 	memcpy(&content, src, sizeof(content));
