@@ -2,8 +2,8 @@
 /*
  * Buffer heads: what ties a cached page to its block (Linux's buffer.c).
  *
- * A page that was written through write() carries one buffer_head of 4 KiB in
- * page->private, with PG_private set and a page reference of its own; it stays
+ * A page that was written, by write() or through a mapping, carries one buffer_head
+ * of 4 KiB in page->private, with PG_private set and a page reference of its own; it stays
  * until reclaim or truncation take it.  So written files show in slabinfo as
  * on Linux with ext4.
  *
@@ -32,6 +32,16 @@ int create_empty_buffers(struct quire *q, struct page *page, u64 block)
 	page->private = (unsigned long)bh;
 	SetPagePrivate(page);
 	return 0;
+}
+
+bool block_page_mkwrite(struct quire *q, struct page *page)
+{
+	struct address_space *m = page->mapping;
+
+	/* Without memory for it the page is written all the same: nothing is lost. */
+	if (!m->swap_backed)
+		(void)create_empty_buffers(q, page, inode_block(m->host, page->index));
+	return set_page_dirty(q, page);
 }
 
 bool try_to_free_buffers(struct quire *q, struct page *page)

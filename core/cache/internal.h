@@ -75,7 +75,7 @@ void page_cache_async_ra(struct quire *q, struct address_space *m, struct file_r
 			 struct page *page, unsigned long index, unsigned long req, gfp_t gfp);
 void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned long index, gfp_t gfp);
 /* A fault found its page: a hit, and perhaps a mark. */
-void page_cache_fault_hit(struct quire *q, struct address_space *m, struct page *page,
+bool page_cache_fault_hit(struct quire *q, struct address_space *m, struct page *page,
 			  unsigned long index, gfp_t gfp);
 /* Starts reading a locked page that is not up to date; the end of the I/O
  * unlocks it. -ENOMEM leaves it locked. */

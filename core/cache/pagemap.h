@@ -328,9 +328,10 @@ void force_page_cache_readahead(struct quire *q, struct file *file, unsigned lon
 				unsigned long nr);
 /* Page present and up to date, read if needed: for faults.  *major is set if it
  * was not in the cache (who only waits for a page that is being read has a
- * minor fault, as in Linux).  ERR_PTR(-ENOMEM, -EIO). */
+ * minor fault, as in Linux); *reading, if anything was read ahead: Linux drops
+ * mmap_lock for that and takes the fault again.  ERR_PTR(-ENOMEM, -EIO). */
 struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned long index,
-			      gfp_t gfp, bool *major);
+			      gfp_t gfp, bool *major, bool *reading);
 /* Inserts a new page, locked, charged to the running task's group; on the LRU. */
 int add_to_page_cache_lru(struct quire *q, struct page *page, struct address_space *m,
 			  unsigned long index, gfp_t gfp);
@@ -350,6 +351,9 @@ bool set_page_dirty(struct quire *q, struct page *page);
 bool clear_page_dirty_for_io(struct quire *q, struct page *page);
 /* A page leaves while dirty (truncate, last put): uncount it. */
 void cancel_dirty_page(struct quire *q, struct page *page);
+/* A locked page of a file is about to be written through a mapping: it gets its buffer and
+ * is dirty (Linux's block_page_mkwrite()).  True if it was clean. */
+bool block_page_mkwrite(struct quire *q, struct page *page);
 /* buffer_heads of a page: true when none are left. */
 bool try_to_free_buffers(struct quire *q, struct page *page);
 /* Thresholds in pages by Linux's global_dirty_limits(). */

@@ -40,7 +40,7 @@ int filemap_update_page(struct quire *q, struct address_space *m, struct page *p
 }
 
 struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned long index,
-			      gfp_t gfp, bool *major)
+			      gfp_t gfp, bool *major, bool *reading)
 {
 	struct inode *inode = m->host;
 
@@ -54,9 +54,9 @@ struct page *filemap_get_page(struct quire *q, struct address_space *m, unsigned
 			return ERR_PTR(-EFAULT);
 		page = find_get_page(q, m, index);
 		if (likely(page)) {
-			page_cache_fault_hit(q, m, page, index, gfp);
+			*reading |= page_cache_fault_hit(q, m, page, index, gfp);
 		} else {
-			*major = true;
+			*major = *reading = true;
 			page_cache_around_ra(q, m, index, gfp);
 			page = find_get_page(q, m, index);
 			if (!page)

@@ -304,15 +304,17 @@ void page_cache_around_ra(struct quire *q, struct address_space *m, unsigned lon
 	do_page_cache_ra(q, m, ra->start, ra->size, ra->async_size, gfp);
 }
 
-void page_cache_fault_hit(struct quire *q, struct address_space *m, struct page *page,
+bool page_cache_fault_hit(struct quire *q, struct address_space *m, struct page *page,
 			  unsigned long index, gfp_t gfp)
 {
 	struct file_ra_state *ra = &m->host->i_ra;
 
 	if (ra->mmap_miss)
 		ra->mmap_miss--;
-	if (unlikely(PageReadahead(page)))
-		page_cache_async_ra(q, m, ra, page, index, ra_max(m), gfp);
+	if (likely(!PageReadahead(page)))
+		return false;
+	page_cache_async_ra(q, m, ra, page, index, ra_max(m), gfp);
+	return true;
 }
 
 int filemap_read_page(struct quire *q, struct address_space *m, struct page *page, gfp_t gfp)

@@ -185,7 +185,7 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 {
 	struct address_space *mapping = vma_mapping(vmf->vma);
 	unsigned long index = linear_page_index(vmf->vma, vmf->addr);
-	bool major = false;
+	bool major = false, reading = false;
 	struct page *page;
 
 	if (index >= DIV_ROUND_UP(mapping->host->i_size, PAGE_SIZE))
@@ -193,12 +193,18 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 	if (mapping->swap_backed)
 		page = shmem_get_page(q, mapping->host, index, GFP_HIGHUSER_MOVABLE, &major);
 	else
-		page = filemap_get_page(q, mapping, index, GFP_HIGHUSER_MOVABLE, &major);
+		page = filemap_get_page(q, mapping, index, GFP_HIGHUSER_MOVABLE, &major, &reading);
 	if (IS_ERR(page))
 		return PTR_ERR(page) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 	if (major) {
 		count_vm_event(q, PGMAJFAULT);
 		count_memcg_events(q, vmf->mm->memcg, PGMAJFAULT, 1);
+	}
+	/* The second try is a fault, too, and makes it a major one of the task's. */
+	if (reading) {
+		count_vm_event(q, PGFAULT);
+		count_memcg_events(q, vmf->mm->memcg, PGFAULT, 1);
+		charge_ns(q, q->cost.fault);
 	}
 	lock_page(q, page);
 	if (unlikely(page->mapping != mapping)) { /* truncated meanwhile: again */
@@ -207,7 +213,7 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 		page = NULL;
 	}
 	*pagep = page;
-	return major ? VM_FAULT_MAJOR : 0;
+	return major || reading ? VM_FAULT_MAJOR : 0;
 }
 
 /* A shared page was made dirty: the task is to be held back for it, later. */
@@ -238,7 +244,7 @@ static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 	ret = fault_get_page(q, vmf, &page);
 	if (!page)
 		return ret;
-	if (vmf->write && set_page_dirty(q, page))
+	if (vmf->write && block_page_mkwrite(q, page))
 		note_dirtied(q, vmf);
 	if (pte_lock_same(q, vmf)) {
 		map_file_page(q, vmf, page, vmf->write ? write_prot(vmf) : vm_page_prot(vmf->vma));
@@ -300,7 +306,7 @@ static unsigned int wp_page_shared(struct quire *q, struct vm_fault *vmf, struct
 	pte_unlock(q, vmf);
 	lock_page(q, page);
 	if (page->mapping == vma_mapping(vmf->vma)) {
-		if (set_page_dirty(q, page))
+		if (block_page_mkwrite(q, page))
 			note_dirtied(q, vmf);
 		if (pte_lock_same(q, vmf))
 			(void)wp_page_reuse(q, vmf);

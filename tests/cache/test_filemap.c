@@ -187,7 +187,7 @@ static void readahead(struct testbox *t, void *arg)
 static void random_reads(struct testbox *t, void *arg)
 {
 	struct file *file = make_file(t, 4000 * PAGE_SIZE);
-	bool major = false;
+	bool major = false, reading = false;
 	struct page *page;
 
 	(void)arg;
@@ -196,17 +196,19 @@ static void random_reads(struct testbox *t, void *arg)
 		(void)generic_file_read(t->q, file, i * 97 * PAGE_SIZE, 1);
 	assert_int_equal(t->bdi->pages_read, 39);
 	/* A fault brings what lies around it. */
-	page = filemap_get_page(t->q, &file->f_inode->i_data, 3950, GFP_HIGHUSER_MOVABLE, &major);
+	page = filemap_get_page(t->q, &file->f_inode->i_data, 3950, GFP_HIGHUSER_MOVABLE, &major,
+				&reading);
 	assert_false(IS_ERR(page));
-	assert_true(major);
+	assert_true(major && reading);
 	put_page(t->q, page);
 	assert_int_equal(t->bdi->pages_read, 39 + 32);
-	major = false;
-	page = filemap_get_page(t->q, &file->f_inode->i_data, 3945, GFP_HIGHUSER_MOVABLE, &major);
-	assert_false(IS_ERR(page) || major);
+	major = reading = false;
+	page = filemap_get_page(t->q, &file->f_inode->i_data, 3945, GFP_HIGHUSER_MOVABLE, &major,
+				&reading);
+	assert_false(IS_ERR(page) || major || reading);
 	put_page(t->q, page);
 	assert_int_equal(PTR_ERR(filemap_get_page(t->q, &file->f_inode->i_data, 4000,
-						  GFP_HIGHUSER_MOVABLE, &major)),
+						  GFP_HIGHUSER_MOVABLE, &major, &reading)),
 			 -EFAULT);
 	remove_file(t, file);
 }
@@ -218,7 +220,7 @@ static void windows(struct testbox *t, void *arg)
 {
 	struct file *file = make_file(t, 8000 * PAGE_SIZE), *other;
 	struct quire *q = t->q;
-	bool major = false;
+	bool major = false, reading = false;
 	unsigned long read;
 
 	(void)arg;
@@ -238,7 +240,7 @@ static void windows(struct testbox *t, void *arg)
 	assert_in_range(t->bdi->pages_read - read, 1000, 1000 + 320);
 	for (unsigned long i = 0; i < 101; i++) {
 		struct page *page = filemap_get_page(q, &file->f_inode->i_data, 4000 + 33 * i,
-						     GFP_HIGHUSER_MOVABLE, &major);
+						     GFP_HIGHUSER_MOVABLE, &major, &reading);
 
 		assert_false(IS_ERR(page));
 		put_page(q, page);
