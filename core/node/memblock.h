@@ -28,7 +28,7 @@ struct memblock {
 	/* What boot allocates from first: a reserved range of each node, where
 	 * the configuration says what is reserved (struct quire_layout). */
 	struct memblock_region pool[QUIRE_MAX_NODES];
-	bool closed; /* the buddy owns memory now */
+	bool closed;		       /* the buddy owns memory now */
 };
 
 /* 0 or -ENOSPC when the table is full.  Neighbours of one node merge. */

@@ -94,8 +94,8 @@ struct zone {
 	struct per_cpu_pages *pageset; /* [nr_cpus] */
 	int pageset_high, pageset_batch;
 	unsigned int stat_threshold; /* for zoneinfo: refresh_zone_stat_thresholds() */
-	u8 *pageblock_type;	     /* migrate type of each pageblock from zone_start_pfn */
-	u8 *pageblock_skip;	     /* beside it: compaction found nothing there lately */
+	u8 *pageblock_type; /* migrate type of each pageblock from zone_start_pfn */
+	u8 *pageblock_skip; /* beside it: compaction found nothing there lately */
 
 	u64 zone_start_pfn;
 	unsigned long managed_pages; /* given to the buddy */

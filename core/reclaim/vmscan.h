@@ -22,8 +22,8 @@ struct scan_control {
 	bool skipped_deactivate; /* there was something left to deactivate */
 	bool may_writepage, may_unmap, may_swap;
 	bool memcg_low_reclaim, memcg_low_skipped; /* memory.low is ignored; it held us back */
-	bool cache_trim_mode;  /* plenty of cold cache: leave anonymous pages alone */
-	bool file_is_tiny;     /* next to no cache: leave it alone */
+	bool cache_trim_mode; /* plenty of cold cache: leave anonymous pages alone */
+	bool file_is_tiny;    /* next to no cache: leave it alone */
 	bool compaction_ready; /* enough is free for a large block: others may put it together */
 	int order, priority, reclaim_idx;
 	gfp_t gfp_mask;
