@@ -11,6 +11,7 @@
  */
 #include "slab/debug.h"
 #include "slab/impl.h"
+#include "slab/kfence.h"
 
 bool node_has_memory(struct quire *q, unsigned int nid)
 {
@@ -201,7 +202,7 @@ static int slab_late_init(struct quire *q)
 		if (s != q->slab->kmem_cache && s != q->slab->kmem_cache_node)
 			q->slab->debug_flags |= s->flags & SLAB_DEBUG_FLAGS;
 	}
-	return 0;
+	return kfence_init(q);
 }
 
 int slab_init(struct quire *q)
@@ -230,7 +231,7 @@ int slab_init(struct quire *q)
 	INIT_LIST_HEAD(&q->slab->aliases);
 	q->slab->impl = &slub_impl;
 	slab_rcu_init(&q->slab->rcu);
-	if (q->cfg.slub_debug && stack_depot_init(q))
+	if ((q->cfg.slub_debug || q->cfg.kfence_sample_ms) && stack_depot_init(q))
 		return -ENOMEM;
 	err = make_first_caches(q, (struct kmem_cache *)(mem + floor_bytes),
 				(struct kmem_cache *)(mem + floor_bytes + cache_bytes),

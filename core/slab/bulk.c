@@ -25,7 +25,7 @@ static size_t take_from_cpu(struct quire *q, struct kmem_cache *s, size_t nr, vo
 int kmem_cache_alloc_bulk(struct quire *q, struct kmem_cache *s, gfp_t gfp, size_t nr,
 			  void **objects)
 {
-	bool hooked = s->flags & SLAB_HOOKED;
+	bool hooked = HOT_LOAD(&s->flags) & SLAB_HOOKED;
 	size_t got = 0;
 
 	while (got < nr) {
@@ -71,7 +71,7 @@ void kmem_cache_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void
 			kfree(q, objects[i++]);
 			continue;
 		}
-		if (!(s->flags & SLAB_HOOKED)) {
+		if (!(HOT_LOAD(&s->flags) & SLAB_HOOKED)) {
 			i = give_to_cpu(q, s, i, nr, objects);
 			if (i == nr)
 				break;

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "slab/debug.h"
 #include "slab/impl.h"
+#include "slab/kfence.h"
 #include "slab/rcu.h"
 
 /* What keeps a cache for itself, and what both must want alike. */
@@ -343,7 +344,7 @@ int kmem_cache_destroy(struct quire *q, struct kmem_cache *s)
 	}
 	spin_unlock(q, &q->slab->list_lock);
 	kmem_cache_shrink(q, s);
-	if (q->slab->impl->has_objects(q, s)) {
+	if (kfence_shutdown_cache(q, s) || q->slab->impl->has_objects(q, s)) {
 		(void)list_slab_objects(q, s);
 		pr_err(q, "kmem_cache_destroy %s: Slab cache still has objects", s->name);
 		return -EBUSY;

@@ -22,10 +22,11 @@ static bool check_valid_pointer(struct quire *q, const struct kmem_cache *s, str
 				const void *object)
 {
 	const char *start = page_address(q, page);
-	const char *p = (const char *)object - s->red_left_pad;
+	const char *p;
 
 	if (!object)
 		return true;
+	p = (const char *)object - s->red_left_pad;
 	return p >= start && p < start + (size_t)page->objects * s->size &&
 	       (size_t)(p - start) % s->size == 0;
 }
@@ -557,6 +558,50 @@ unsigned long validate_slab_cache(struct quire *q, struct kmem_cache *s)
 		spin_unlock(q, &n->list_lock);
 	}
 	return HOT_LOAD(&q->slab->nr_reports) - before;
+}
+
+/* ---- what the owner may use -------------------------------------------------------- */
+
+/* Why the bytes may not be used as they are; NULL: they may.  Under list_lock. */
+static const char *why_not(struct quire *q, struct kmem_cache *s, struct page *page, char *object,
+			   const char *p, size_t len)
+{
+	size_t end = slab_asked_size(s, object), off = (size_t)(p - object), run = 0;
+
+	for (void *fp = page->freelist; fp && check_valid_pointer(q, s, page, fp);
+	     fp = get_freepointer(s, fp))
+		if (fp == object)
+			return "Use of a free object";
+	if (p < object || off > end || len > end - off)
+		return "Use beyond the object";
+	if (!(s->flags & __OBJECT_POISON))
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		run = (unsigned char)p[i] == POISON_FREE ? run + 1 : 0;
+		if (run == min(len, (size_t)4))
+			return "Use of uninitialised bytes";
+	}
+	return NULL;
+}
+
+bool kmem_check_memory(struct quire *q, const void *ptr, size_t len)
+{
+	struct page *page = virt_to_slab(q, ptr);
+	struct kmem_cache *s;
+	const char *why;
+	char *start, *object;
+
+	if (!PageSlab(page) || !kmem_cache_debug(page->slab_cache))
+		return true;
+	s = page->slab_cache;
+	start = page_address(q, page);
+	object = start + (size_t)((const char *)ptr - start) / s->size * s->size + s->red_left_pad;
+	spin_lock(q, &slab_node(s, page)->list_lock);
+	why = why_not(q, s, page, object, ptr, len);
+	if (why)
+		object_err(q, s, page, object, why);
+	spin_unlock(q, &slab_node(s, page)->list_lock);
+	return !why;
 }
 
 static unsigned long list_slab(struct quire *q, struct kmem_cache *s, struct page *page,

@@ -9,28 +9,42 @@
 #include "base/printk.h"
 #include "slab/debug.h"
 #include "slab/impl.h"
+#include "slab/kfence.h"
+#include "slab/kfence_report.h"
 #include "slab/memcg.h"
 
 void slab_update_hooked(struct quire *q, struct kmem_cache *s)
 {
 	struct slab_floor *f = q->slab;
 	bool hooked = (s->flags & (SLAB_DEBUG_FLAGS | SLAB_FAILSLAB)) || f->impl != &slub_impl ||
-		      ((s->flags & SLAB_ACCOUNT) && f->memcg_ops);
+		      ((s->flags & SLAB_ACCOUNT) && f->memcg_ops) || kfence_gate_is_open(q);
+	unsigned int flags = hooked ? s->flags | SLAB_HOOKED : s->flags & ~SLAB_HOOKED;
 
-	if (hooked)
-		s->flags |= SLAB_HOOKED;
-	else
-		s->flags &= ~SLAB_HOOKED;
+	/* Read by those who allocate and free meanwhile: either is right. */
+	HOT_STORE(&s->flags, flags);
 }
 
 static void *alloc_behind_hooks(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid,
-				size_t asked, unsigned long caller)
+				size_t asked, unsigned long caller, bool charged)
 {
+	if (unlikely(kfence_gate_is_open(q)) && !charged) {
+		void *object = kfence_alloc(q, s, asked, gfp, caller);
+
+		if (object)
+			return object;
+	}
 	if (q->slab->impl != &slub_impl)
 		return q->slab->impl->alloc(q, s, gfp, nid);
 	if (kmem_cache_debug(s))
 		return slab_alloc_debug(q, s, gfp, nid, asked, caller);
 	return slub_alloc(q, s, gfp, nid);
+}
+
+static size_t ksize_of_new(struct quire *q, struct kmem_cache *s, void *object)
+{
+	if (page_is_kfence(q, virt_to_page(q, object)))
+		return kfence_ksize(q, object);
+	return min(slab_asked_size(s, object), (size_t)s->object_size);
 }
 
 void *slab_alloc_hooked(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid, size_t asked,
@@ -45,10 +59,10 @@ void *slab_alloc_hooked(struct quire *q, struct kmem_cache *s, gfp_t gfp, int ni
 		return NULL;
 	if (!slab_pre_alloc_charge(q, s, gfp, &objcg))
 		return NULL;
-	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller);
+	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller, objcg != NULL);
 	/* All of it, but not what kmalloc() rounded up: that is a red zone. */
 	if ((gfp & __GFP_ZERO) && object)
-		memset(object, 0, min(slab_asked_size(s, object), (size_t)s->object_size));
+		memset(object, 0, ksize_of_new(q, s, object));
 	if (objcg)
 		slab_post_alloc_charge(q, s, objcg, object, gfp);
 	return object;
@@ -57,6 +71,10 @@ void *slab_alloc_hooked(struct quire *q, struct kmem_cache *s, gfp_t gfp, int ni
 void slab_free_hooked(struct quire *q, struct kmem_cache *s, struct page *page, void *object,
 		      unsigned long caller)
 {
+	if (page_is_kfence(q, page)) {
+		kfence_free(q, page, object, caller);
+		return;
+	}
 	if (HOT_LOAD(&page->memcg))
 		slab_uncharge(q, s, page, object);
 	if (q->slab->impl != &slub_impl)
@@ -75,6 +93,15 @@ struct kmem_cache *cache_from_obj(struct quire *q, struct kmem_cache *s, struct 
 
 	if (q->slab->impl != &slub_impl && !true_cache)
 		return s;
+	if (true_cache && page_is_kfence(q, page)) {
+		if (kfence_cache_of(q, page) == s)
+			return true_cache;
+		true_cache = kfence_cache_of(q, page);
+		pr_err(q, "cache_from_obj: Wrong slab cache. %s but object is from %s", s->name,
+		       true_cache ? true_cache->name : "<destroyed>");
+		(void)HOT_ADD(&q->slab->nr_reports, 1);
+		return page->slab_cache;
+	}
 	BUG_ON(q, !(s->flags & SLAB_CONSISTENCY_CHECKS) &&
 			  !(true_cache && (true_cache->flags & SLAB_CONSISTENCY_CHECKS)));
 	(void)HOT_ADD(&q->slab->nr_reports, 1);

@@ -14,6 +14,7 @@
 #include "base/printk.h"
 #include "base/string.h"
 #include "slab/debug.h"
+#include "slab/kfence.h"
 
 #define KMALLOC_NAMES(prefix)                                                                    \
 	{                                                                                        \
@@ -136,7 +137,7 @@ static inline void *__do_kmalloc_node(struct quire *q, size_t size, gfp_t gfp, i
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	s = kmalloc_slab(q, size, gfp);
-	if (unlikely(s->flags & SLAB_HOOKED))
+	if (unlikely(HOT_LOAD(&s->flags) & SLAB_HOOKED))
 		return slab_alloc_hooked(q, s, gfp, nid, size, caller);
 	return kmem_cache_alloc_node(q, s, gfp, nid);
 }
@@ -179,7 +180,7 @@ void kfree(struct quire *q, const void *object)
 		return;
 	}
 	s = page->slab_cache;
-	if (unlikely(s->flags & SLAB_HOOKED))
+	if (unlikely(HOT_LOAD(&s->flags) & SLAB_HOOKED))
 		slab_free_hooked(q, s, page, (void *)(unsigned long)object, _RET_IP_);
 	else
 		kmem_cache_free(q, s, (void *)(unsigned long)object);
@@ -194,6 +195,8 @@ size_t ksize(struct quire *q, const void *object)
 	page = virt_to_slab(q, object);
 	if (!PageSlab(page))
 		return PAGE_SIZE << compound_order(page);
+	if (page_is_kfence(q, page))
+		return kfence_ksize(q, object);
 	return slab_asked_size(page->slab_cache, object);
 }
 

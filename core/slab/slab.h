@@ -83,6 +83,14 @@ void kmem_cache_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void
  * Linux: __check_heap_object().
  */
 bool check_heap_object(struct quire *q, const void *ptr, size_t len);
+/*
+ * Says whether the len bytes at ptr may be used as they are: of a debugged cache
+ * they must lie within one object in use, and have been written since it was
+ * allocated (SLAB_POISON: a run of four bytes of poison was not).  What may not
+ * is reported.  For where bytes leave the program.  Linux: kmsan_check_memory(),
+ * which knows each byte.
+ */
+bool kmem_check_memory(struct quire *q, const void *ptr, size_t len);
 /* Object size asked for, in bytes. */
 unsigned int kmem_cache_size(const struct kmem_cache *s);
 

@@ -428,7 +428,7 @@ static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t
 {
 	void *object;
 
-	if (unlikely(s->flags & SLAB_HOOKED))
+	if (unlikely(HOT_LOAD(&s->flags) & SLAB_HOOKED))
 		return slab_alloc_hooked(q, s, gfp, nid, s->object_size, caller);
 	object = slub_alloc(q, s, gfp, nid);
 	if (unlikely(gfp & __GFP_ZERO) && object)
@@ -508,7 +508,7 @@ void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
 		if (!s)
 			return;
 	}
-	if (unlikely(s->flags & SLAB_HOOKED))
+	if (unlikely(HOT_LOAD(&s->flags) & SLAB_HOOKED))
 		slab_free_hooked(q, s, page, object, _RET_IP_);
 	else
 		slub_free(q, s, page, object);

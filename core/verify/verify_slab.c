@@ -7,7 +7,7 @@
  * Full slabs are on no list, so slabs are found by walking the memory map,
  * passing over free blocks.
  */
-#include "slab/slub.h"
+#include "slab/kfence.h"
 #include "verify/verify.h"
 
 static bool cache_exists(struct quire *q, const struct kmem_cache *s)
@@ -100,6 +100,8 @@ static void walk_map(struct verify *v, unsigned long *pages, unsigned long *wait
 			continue;
 		pfn += (1UL << compound_order(page)) - 1;
 		s = page->slab_cache;
+		if (page_is_kfence(q, page))
+			continue;
 		if (!cache_exists(q, s)) {
 			broken(v, "slab: slab 0x%lx belongs to no cache", page_to_pfn(q, page));
 			continue;

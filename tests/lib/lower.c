@@ -42,10 +42,44 @@ static void port_wake(void *ctx, struct quire_wait_queue *wq)
 
 static void port_log(void *ctx, int level, uint64_t time_ns, const char *text, size_t len)
 {
-	(void)ctx;
+	struct lower *l = ctx;
+
 	(void)time_ns;
-	if (level <= KERN_ERR)
+	if (level > KERN_ERR)
+		return;
+	if (l->log) {
+		int n = snprintf(l->log + l->log_len, l->log_cap - l->log_len, "%.*s\n", (int)len,
+				 text);
+
+		l->log_len = min(l->log_len + (size_t)n, l->log_cap - 1);
+	} else {
 		print_message("%.*s\n", (int)len, text);
+	}
+}
+
+static unsigned int port_stack_save(void *ctx, uintptr_t *entries, unsigned int nr)
+{
+	struct lower *l = ctx;
+	unsigned int n = 0;
+
+	for (; n < nr && n < ARRAY_SIZE(l->stack) && l->stack[n]; n++)
+		entries[n] = l->stack[n];
+	return n;
+}
+
+static bool port_guard_frames(void *ctx, uint64_t pfn, uint64_t nr, bool guard)
+{
+	struct lower *l = ctx;
+
+	return l->guards && !mprotect(l->q->physmap + (pfn << PAGE_SHIFT), nr << PAGE_SHIFT,
+				      guard ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
+
+static void port_symbol(void *ctx, uintptr_t entry, char *buf, size_t cap)
+{
+	(void)ctx;
+	snprintf(buf, cap, entry < 100 ? "step_%lu+0x10/0x20" : "caller+0x1/0x2",
+		 (unsigned long)entry);
 }
 
 static __attribute__((noreturn)) void port_panic(void *ctx, const char *message)
@@ -64,6 +98,9 @@ static const struct quire_port_ops port_ops = {
 	.wait = port_wait,
 	.wake = port_wake,
 	.log = port_log,
+	.guard_frames = port_guard_frames,
+	.stack_save = port_stack_save,
+	.symbol = port_symbol,
 	.panic = port_panic,
 };
 
@@ -122,6 +159,11 @@ struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus
 
 struct lower *lower_boot_config(struct quire_config cfg)
 {
+	return lower_boot_guarded(cfg, false);
+}
+
+struct lower *lower_boot_guarded(struct quire_config cfg, bool guards)
+{
 	struct lower *l = calloc(1, sizeof(*l));
 	unsigned int cpus = 0;
 	struct quire *q;
@@ -135,6 +177,7 @@ struct lower *lower_boot_config(struct quire_config cfg)
 	l->hot.content = reserve(l->content_bytes);
 	l->hot.current = &l->ctx;
 	l->fail_after = -1;
+	l->guards = guards;
 	q = l->q = calloc(1, sizeof(*q));
 	*q = (struct quire){
 		.hot = &l->hot,
@@ -199,6 +242,11 @@ void lower_end(struct lower *l)
 
 	if (nr)
 		fail_msg("%lu broken:\n%s", nr, l->report);
+	lower_abandon(l);
+}
+
+void lower_abandon(struct lower *l)
+{
 	munmap(l->q->physmap, l->physmap_bytes);
 	munmap(l->q->mem_map, l->vmemmap_bytes);
 	munmap(l->hot.content, l->content_bytes);

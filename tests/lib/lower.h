@@ -27,6 +27,14 @@ struct lower {
 	 * negative: none fails */
 	long fail_after;
 	unsigned long nr_failed;
+	/* what the kernel logged at KERN_ERR and above, if the test keeps it: set
+	 * log to a buffer of log_cap bytes; else it is printed */
+	char *log;
+	size_t log_len, log_cap;
+	/* guard pages trap (SIGSEGV) instead of being checked */
+	bool guards;
+	/* the call chain that reports show: numbers that lower_symbol() names */
+	uintptr_t stack[4];
 	size_t physmap_bytes, vmemmap_bytes, content_bytes;
 };
 
@@ -34,8 +42,12 @@ struct lower {
 struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus);
 /* A configuration of the test's own, but for memory and port. */
 struct lower *lower_boot_config(struct quire_config cfg);
+/* With guard pages that trap, if guards. */
+struct lower *lower_boot_guarded(struct quire_config cfg, bool guards);
 /* Verifies, fails the test if anything is broken, and frees all. */
 void lower_end(struct lower *l);
+/* Frees all of a machine that was broken on purpose. */
+void lower_abandon(struct lower *l);
 /* How many invariants are broken; the lines are in l->report. */
 u64 lower_verify(struct lower *l);
 /* Fails the test unless verify reports a line that contains text. */
