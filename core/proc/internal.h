@@ -57,11 +57,16 @@ enum proc_dir_id {
 	DIR_LRU_GEN,
 	DIR_DEBUG,
 	DIR_DEBUG_ZSWAP,
+	DIR_DEBUG_SLABS,
+	DIR_DEBUG_SLAB,
+	DIR_DEBUG_KFENCE,
 	DIR_EXTFRAG,
 	DIR_SLABS,
 	DIR_SLAB,
 	DIR_MODULES,
 	DIR_MODULE_ZSWAP,
+	DIR_MODULE_KFENCE,
+	DIR_KFENCE_PARAMS,
 	DIR_ZSWAP_PARAMS,
 	DIR_TRACING,
 	DIR_TRACE_EVENTS,
@@ -163,11 +168,13 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_kernel_dir, sysfs_mm_dir, sysfs_thp_dir, sysfs_khugepaged_dir, sysfs_huge_dir,
 	sysfs_huge_2m_dir, sysfs_huge_1g_dir, sysfs_mm_swap_dir, sysfs_ksm_dir, sysfs_lru_gen_dir,
 	sysfs_debug_dir, sysfs_debug_zswap_dir, sysfs_extfrag_dir, sysfs_slabs_dir, sysfs_slab_dir,
-	sysfs_modules_dir, sysfs_module_zswap_dir, sysfs_zswap_params_dir, sysfs_fs_dir,
-	sysfs_nodes_dir, sysfs_node_dir, sysfs_node_huge_dir, sysfs_node_huge_2m_dir,
-	sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir, sysfs_topology_dir,
-	sysfs_memory_blocks_dir, sysfs_memory_block_dir, sysfs_tracing_dir, sysfs_trace_events_dir,
-	sysfs_trace_kmem_dir, sysfs_trace_compaction_dir, sysfs_trace_event_dir, cgroup_dir;
+	sysfs_debug_slabs_dir, sysfs_debug_slab_dir, sysfs_debug_kfence_dir,
+	sysfs_module_kfence_dir, sysfs_kfence_params_dir, sysfs_modules_dir, sysfs_module_zswap_dir,
+	sysfs_zswap_params_dir, sysfs_fs_dir, sysfs_nodes_dir, sysfs_node_dir, sysfs_node_huge_dir,
+	sysfs_node_huge_2m_dir, sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir,
+	sysfs_topology_dir, sysfs_memory_blocks_dir, sysfs_memory_block_dir, sysfs_tracing_dir,
+	sysfs_trace_events_dir, sysfs_trace_kmem_dir, sysfs_trace_compaction_dir,
+	sysfs_trace_event_dir, cgroup_dir;
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {

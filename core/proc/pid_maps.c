@@ -348,8 +348,7 @@ static void put_vm_flags(struct text *t, unsigned long flags)
 		{VM_MAYEXEC, "me "},  {VM_MAYSHARE, "ms "},   {VM_GROWSDOWN, "gd "},
 		{VM_LOCKED, "lo "},   {VM_SEQ_READ, "sr "},   {VM_RAND_READ, "rr "},
 		{VM_DONTCOPY, "dc "}, {VM_ACCOUNT, "ac "},    {VM_NORESERVE, "nr "},
-		{VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "},
-		{VM_HUGETLB, "ht "},
+		{VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "}, {VM_HUGETLB, "ht "},
 	};
 
 	put_lit(t, "VmFlags: ");

@@ -17,19 +17,19 @@ enum proc_kind { PROC_NONE, PROC_DIR, PROC_FILE, PROC_LINK };
 
 /* A place in the tree; small, by value, holds no reference. */
 struct proc_entry {
-	u8 kind;   /* enum proc_kind */
-	u16 mode;  /* permission bits */
-	u16 id;	   /* which directory or file: private to proc/ */
-	int pid;   /* /proc/PID/..., and /proc/PID/task/TID */
+	u8 kind;  /* enum proc_kind */
+	u16 mode; /* permission bits */
+	u16 id;	  /* which directory or file: private to proc/ */
+	int pid;  /* /proc/PID/..., and /proc/PID/task/TID */
 	int tid;
-	u32 arg;   /* node, cpu, size index, cgroup id... */
+	u32 arg;	       /* node, cpu, size index, cgroup id... */
 	unsigned int uid, gid; /* owner: a process's files are its user's */
 };
 
 int proc_init(struct quire *q);
 
 /* The two roots. */
-struct proc_entry proc_root(void); /* /proc */
+struct proc_entry proc_root(void);  /* /proc */
 struct proc_entry sysfs_root(void); /* /sys */
 
 /* The child called name of a directory: PROC_NONE if there is none. */

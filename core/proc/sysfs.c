@@ -7,6 +7,7 @@
  * (-EINVAL), so nothing believes that they work.
  */
 #include "proc/internal.h"
+#include "slab/slub.h"
 
 /* ---- zswap ------------------------------------------------------------------ */
 
@@ -157,8 +158,20 @@ PROC_DIR_TABLE(sysfs_zswap_params_dir, zswap_params_defs);
 
 static const struct proc_def module_zswap_defs[] = {DEF_DIR("parameters", DIR_ZSWAP_PARAMS)};
 PROC_DIR_TABLE(sysfs_module_zswap_dir, module_zswap_defs);
-static const struct proc_def modules_defs[] = {DEF_DIR("zswap", DIR_MODULE_ZSWAP)};
-PROC_DIR_TABLE(sysfs_modules_dir, modules_defs);
+static const struct proc_def modules_defs[] = {
+	DEF_DIR("kfence", DIR_MODULE_KFENCE),
+	DEF_DIR("zswap", DIR_MODULE_ZSWAP),
+};
+
+/* KFENCE's directories are there if it is. */
+static bool module_visible(struct quire *q, __unused const struct proc_entry *dir,
+			   const struct proc_def *def)
+{
+	return q->slab->kfence || (def->dir != DIR_MODULE_KFENCE && def->dir != DIR_DEBUG_KFENCE);
+}
+
+const struct proc_dir sysfs_modules_dir = {
+	.defs = modules_defs, .nr_defs = ARRAY_SIZE(modules_defs), .visible = module_visible};
 
 /* ---- kernel/mm -------------------------------------------------------------- */
 
@@ -230,9 +243,12 @@ PROC_DIR_TABLE(sysfs_extfrag_dir, extfrag_defs);
 
 static const struct proc_def debug_defs[] = {
 	DEF_DIR("extfrag", DIR_EXTFRAG),
+	DEF_DIR("kfence", DIR_DEBUG_KFENCE),
+	DEF_DIR("slab", DIR_DEBUG_SLABS),
 	DEF_DIR("zswap", DIR_DEBUG_ZSWAP),
 };
-PROC_DIR_TABLE(sysfs_debug_dir, debug_defs);
+const struct proc_dir sysfs_debug_dir = {
+	.defs = debug_defs, .nr_defs = ARRAY_SIZE(debug_defs), .visible = module_visible};
 
 static const struct proc_def kernel_defs[] = {
 	DEF_DIR("debug", DIR_DEBUG),

@@ -436,7 +436,8 @@ void *slab_alloc_debug(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid
 	object = alloc_single_from_partial(q, s, s->node[local], asked, caller, handle);
 	if (!object && nid < 0)
 		for_each_node (q, other)
-			if (!object && other != local)
+			if (!object && other != local && s->node[other] &&
+			    HOT_LOAD(&s->node[other]->nr_partial) > s->min_partial)
 				object = alloc_single_from_partial(q, s, s->node[other], asked,
 								   caller, handle);
 	if (!object)

@@ -80,6 +80,11 @@ void slab_dump_stack(struct quire *q);
 void slab_symbol(struct quire *q, unsigned long entry, char *buf, size_t cap);
 void print_stack_handle(struct quire *q, u32 handle);
 
+/* slab/traces.c: who allocated (or freed last) the objects of a cache, most first,
+ * as /sys/kernel/debug/slab/X/alloc_traces shows.  0 or -ENOMEM. */
+struct text;
+int slab_show_traces(struct quire *q, struct kmem_cache *s, enum track_item item, struct text *t);
+
 /* slab/stack_depot.c: each call chain once, named by a number. */
 int stack_depot_init(struct quire *q);
 u32 stack_depot_save(struct quire *q, const uintptr_t *entries, unsigned int nr);

@@ -80,7 +80,7 @@ static const char *broken_canary(const char *from, const char *to)
 
 bool __page_is_kfence(const struct quire *q, const struct page *page)
 {
-	return page->slab_cache == &kf_of(q)->cache;
+	return page->slab_cache == kf_of(q)->cache;
 }
 
 static void init_pool(struct quire *q, struct kfence *kf)
@@ -92,7 +92,7 @@ static void init_pool(struct quire *q, struct kfence *kf)
 
 		set_page_count(page, 1);
 		if (holds) {
-			page->slab_cache = &kf->cache;
+			page->slab_cache = kf->cache;
 			page->objects = 1;
 			SetPageSlab(page);
 			memset(p, POISON_FREE, PAGE_SIZE);
@@ -124,6 +124,7 @@ int kfence_init(struct quire *q)
 {
 	unsigned int nr = q->cfg.kfence_objects ? q->cfg.kfence_objects : KFENCE_NUM_OBJECTS;
 	unsigned int order, meta_order;
+	size_t meta_bytes;
 	struct page *pool, *meta;
 	struct kfence *kf;
 
@@ -131,7 +132,8 @@ int kfence_init(struct quire *q)
 		return 0;
 	nr = min(nr, (1u << (MAX_ORDER - 2)) - 1);
 	order = get_order(2UL * (nr + 1) * PAGE_SIZE);
-	meta_order = get_order(sizeof(*kf) + nr * sizeof(struct kfence_metadata));
+	meta_bytes = sizeof(*kf) + nr * sizeof(struct kfence_metadata);
+	meta_order = get_order(meta_bytes + sizeof(struct kmem_cache));
 	pool = alloc_pages(q, GFP_KERNEL, order);
 	meta = alloc_pages(q, GFP_KERNEL, meta_order);
 	if (!pool || !meta) {
@@ -143,17 +145,18 @@ int kfence_init(struct quire *q)
 	}
 	split_page(q, pool, order);
 	kf = page_address(q, meta);
-	memset(kf, 0, sizeof(*kf) + nr * sizeof(struct kfence_metadata));
+	memset(kf, 0, meta_bytes + sizeof(struct kmem_cache));
+	kf->cache = (struct kmem_cache *)((char *)kf + meta_bytes);
 	spin_lock_init(&kf->lock, LOCK_SLAB_CPU);
 	INIT_LIST_HEAD(&kf->freelist);
 	kf->nr = nr;
 	kf->pool = page_address(q, pool);
-	kf->cache.name = "kfence";
-	kf->cache.flags = SLAB_HOOKED | SLAB_NO_MERGE;
-	kf->cache.size = kf->cache.object_size = kf->cache.inuse = PAGE_SIZE;
-	kf->cache.usersize = PAGE_SIZE;
-	kf->cache.objects = 1;
-	kf->cache.refcount = -1;
+	kf->cache->name = "kfence";
+	kf->cache->flags = SLAB_HOOKED | SLAB_NO_MERGE;
+	kf->cache->size = kf->cache->object_size = kf->cache->inuse = PAGE_SIZE;
+	kf->cache->usersize = PAGE_SIZE;
+	kf->cache->objects = 1;
+	kf->cache->refcount = -1;
 	kf->sample_ms = q->cfg.kfence_sample_ms;
 	/* Is it any use to ask? */
 	kf->guards = q->port->guard_frames &&

@@ -37,8 +37,8 @@ struct kfence {
 	unsigned long allocs, frees, bugs, skipped;
 	struct quire_wait_queue wait;
 	struct list_head freelist;
-	u8 covered[512];	 /* objects by call site */
-	struct kmem_cache cache; /* what pages of the pool say that they are of */
+	u8 covered[512];	  /* objects by call site */
+	struct kmem_cache *cache; /* behind meta[]: what pages of the pool say that they are of */
 	struct kfence_metadata meta[];
 };
 

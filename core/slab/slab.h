@@ -125,6 +125,9 @@ struct slabinfo {
 	unsigned long active_objs, num_objs;
 	unsigned int objsize, objects_per_slab, pages_per_slab;
 	unsigned long active_slabs, num_slabs;
+	/* The SLAB's tunables, and what its shared arrays hold. */
+	unsigned int limit, batchcount, shared;
+	unsigned long shared_avail;
 };
 /* Calls fn for each cache, in the order of /proc/slabinfo (newest first). */
 void slab_for_each_cache(struct quire *q,

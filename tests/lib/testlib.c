@@ -153,6 +153,11 @@ struct testbox *testbox_new(const struct testbox_config *cfg)
 	t->cfg.seed = t->seed;
 	t->cfg.boot_time = 1700000000;
 	t->cfg.version = cfg->kernel;
+	t->cfg.slab = cfg->slab;
+	t->cfg.slub_debug = cfg->slub_debug;
+	t->cfg.slab_merge = cfg->slab_merge;
+	t->cfg.slab_account = cfg->slab_account;
+	t->cfg.kfence_sample_ms = cfg->kfence_sample_ms;
 	t->m = model_create(&t->cfg, err, sizeof(err));
 	if (!t->m)
 		fail_msg("the model does not boot: %s", err);

@@ -39,6 +39,11 @@ struct testbox_config {
 	bool swap_slots;	   /* with 64 slots at hand for each CPU */
 	unsigned int charge_batch; /* of groups; 0: 1, so that tests can count pages */
 	u64 seed;
+	/* The slab, as of struct quire_config. */
+	int slab;
+	const char *slub_debug;
+	bool slab_merge, slab_account;
+	unsigned int kfence_sample_ms;
 	const char *kernel; /* "3.10": whose killer; NULL: 6.1 */
 };
 
