@@ -129,7 +129,8 @@ freestanding: $(call objs,freestanding,$(CORE))
 # make fuzz [FUZZ=explain] [SECONDS=60] [SEEDS=folder]: clang's libFuzzer.
 FUZZ    := explain
 SECONDS := 60
-FUZZ_explain := $(EXPLAIN) machine/json_string.c core/oom/rules.c
+FUZZ_explain := $(filter-out explain/who% explain/forecast% explain/model% explain/daemons%,$(EXPLAIN)) \
+	machine/json_string.c core/oom/rules.c
 .PHONY: fuzz
 fuzz:
 	@mkdir -p build/fuzz/$(FUZZ).corpus

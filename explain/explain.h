@@ -16,7 +16,10 @@
 
 struct ranked {
 	const struct report_task *task;
-	long points; /* LONG_MIN: may not be killed */
+	long points;  /* LONG_MIN: may not be killed */
+	bool what_if; /* it was given another oom_score_adj: */
+	long what_if_adj;
+	long what_if_points; /* with that; of the others, points */
 };
 
 /* Do the points name the one who died? */
@@ -32,6 +35,24 @@ enum agreement {
 struct finding {
 	char code[32]; /* "swap-full" */
 	char text[512];
+};
+
+/* What the killer of the report's machine, built on the model, says. */
+enum model_verdict {
+	MODEL_NONE, /* nobody was killed */
+	MODEL_AGREES,
+	MODEL_TIE,
+	MODEL_NO_VICTIM, /* the log's is not in its table */
+	MODEL_DIFFERS,
+	MODEL_FAILED, /* it could not be built */
+};
+
+struct explained_model {
+	enum model_verdict verdict;
+	long pid, points; /* of its victim */
+	char name[REPORT_NAME];
+	unsigned long scale; /* amounts were divided by it */
+	char why[256];
 };
 
 #define MAX_FINDINGS 12
@@ -58,6 +79,11 @@ struct explanation {
 	size_t nr_holders;
 	struct finding causes[MAX_FINDINGS], advice[MAX_FINDINGS];
 	size_t nr_causes, nr_advice;
+	struct finding settings[MAX_FINDINGS]; /* that would have changed the outcome */
+	size_t nr_settings;
+	struct explained_model model;
+	const struct ranked *what_if; /* who would have died, after explain_what_if() */
+	unsigned long nth, of;	      /* report of how many in its log; 0: not known */
 };
 
 bool explain(struct explanation *e, const struct report *r);
@@ -72,6 +98,12 @@ const struct ranked *explain_next(const struct explanation *e);
 /* The largest oom_score_adj with which the victim would have lived; false:
  * none, or there is nobody else. */
 bool explain_saving_adj(const struct explanation *e, long *adj);
+
+/* As if the processes of a name, or the one of a number, had had this
+ * oom_score_adj; how many they are. */
+size_t explain_what_if(struct explanation *e, const char *who, long adj);
+/* explain/model.c: builds the machine and asks its killer; fills e->model. */
+void explain_model(struct explanation *e);
 
 const char *agreement_name(enum agreement a);
 void explain_say(const struct explanation *e, FILE *f);

@@ -20,6 +20,7 @@ enum column {
 	COL_PGTABLES_BYTES,
 	COL_SWAPENTS,
 	COL_ADJ,
+	COL_OLD_ADJ, /* oom_adj, -17 .. 15 */
 	COL_OTHER,
 };
 
@@ -27,6 +28,7 @@ struct report_reader {
 	struct log log;
 	struct log_message msg;
 	bool have_msg; /* msg begins the next report */
+	bool failed;   /* out of memory */
 	struct report report;
 	char kernel[96]; /* of the log: "Linux version" */
 	enum section section;
@@ -56,6 +58,9 @@ bool is_chosen(const char *text);
 /* Larger ones are no amounts: sums and products of those that are cannot overflow. */
 #define NUMBER_MAX (1L << 48)
 long bounded(long n);
+
+/* Is node in a list as "0-1,3"? */
+bool report_in_list(const char *list, int node);
 
 /* The number behind key, which stands at the start or behind a blank; false:
  * there is none.  A blank may stand before the number. */

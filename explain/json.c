@@ -63,6 +63,7 @@ static void put_head(const struct explanation *e, FILE *f)
 	static const char *const kinds[] = {"oom", "memcg-oom", "allocation-failure"};
 	const struct report *r = e->r;
 
+	fprintf(f, "  \"report\": %lu, \"reports\": %lu,\n", e->nth, e->of);
 	fprintf(f, "  \"kind\": \"%s\", \"line\": %lu, \"seconds\": %.6f, \"complete\": %s,\n  ",
 		kinds[r->kind], r->line, r->seconds, r->ended ? "true" : "false");
 	put_text(f, "kernel", r->kernel);
@@ -114,6 +115,25 @@ static void put_zones(const struct explanation *e, FILE *f)
 	fprintf(f, "]");
 }
 
+static void put_model(const struct explanation *e, FILE *f)
+{
+	static const char *const verdicts[] = {
+		[MODEL_NONE] = "none",	      [MODEL_AGREES] = "agree",
+		[MODEL_TIE] = "agree-tie",    [MODEL_NO_VICTIM] = "undecidable",
+		[MODEL_DIFFERS] = "disagree", [MODEL_FAILED] = "not-built"};
+	const struct explained_model *m = &e->model;
+
+	fprintf(f, ",\n  \"model\": {\"verdict\": \"%s\", ", verdicts[m->verdict]);
+	put_text(f, "name", m->name);
+	fprintf(f, ", ");
+	put_long(f, "pid", m->pid, m->pid > 0);
+	fprintf(f, ", ");
+	put_long(f, "points", m->points, m->pid > 0);
+	fprintf(f, ", \"scale\": %lu, ", m->scale);
+	put_text(f, "why", m->why);
+	fprintf(f, "}");
+}
+
 void explain_json(const struct explanation *e, FILE *f)
 {
 	const struct ranked *next = explain_next(e);
@@ -154,5 +174,12 @@ void explain_json(const struct explanation *e, FILE *f)
 	fprintf(f, "]");
 	put_findings(f, "causes", e->causes, e->nr_causes);
 	put_findings(f, "advice", e->advice, e->nr_advice);
+	put_findings(f, "settings", e->settings, e->nr_settings);
+	put_model(e, f);
+	fprintf(f, ",\n  \"what_if_victim\": ");
+	if (e->what_if)
+		put_task(f, e->what_if);
+	else
+		fprintf(f, "null");
 	fprintf(f, "\n }");
 }

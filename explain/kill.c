@@ -3,7 +3,7 @@
  * The end of a report: whose memory it was about, and who died.
  *
  * Until 5.0 the kernel printed "Kill process N (name) score S or sacrifice
- * child" for whom it chose and "Killed process" for who really died, which
+ * child" (before 2.6.36 "kill process ... or a child") for whom it chose and "Killed process" for who really died, which
  * could be a child; since then only the second.
  */
 #include "explain/internal.h"
@@ -13,7 +13,9 @@
 
 bool is_chosen(const char *text)
 {
-	return strstr(text, "Kill process ") && strstr(text, "score");
+	const char *p = strstr(text, "ill process ");
+
+	return p && p > text && (p[-1] == 'K' || p[-1] == 'k') && strstr(p, "score");
 }
 
 bool is_kill(const char *text)
@@ -57,8 +59,8 @@ bool take_kill(struct report *r, const char *text)
 		number_after(p, "shmem-rss:", &k.shmem_kb);
 		r->ended = true;
 	} else if (is_chosen(text)) {
-		p = strstr(text, "Kill process ");
-		if (!take_victim(&k, p + 13, ") score"))
+		p = strstr(text, "ill process ");
+		if (!take_victim(&k, p + 12, ") score"))
 			return false;
 		number_after(p, "score", &k.score);
 		k.chosen = true;

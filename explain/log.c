@@ -4,203 +4,316 @@
  *
  * People paste what they have: dmesg with seconds, with -T, with -x; syslog
  * and journald with a date, a host and "kernel:"; a serial console with <6>; a
- * mail with "> " before each line and long lines broken.  Nothing of that is
- * known beforehand, so each line is looked at for itself: prefixes are taken
- * off while one is found, and a line without a time behind one with a time is
- * the rest of it.
+ * container's log, where each line is a JSON object; a mail with "> " before
+ * each line and long lines broken.  prefix.c takes off what stands before the
+ * text.
  *
- * Bounds: a message is cut at LOG_LINE_MAX, and that is all the memory there
- * is.  Bytes that no text has become '?'.
+ * A line of JSON becomes the strings in it that may be messages: those of keys
+ * such as "log" and "MESSAGE" (with escapes resolved, and cut at newlines).
+ *
+ * Bounds: a message is cut at LOG_LINE_MAX, and that and one buffer is all the
+ * memory there is.  Bytes that no text has become '?'.
  */
 #include "explain/log.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define KERNEL_COLUMN 160 /* "kernel:" is looked for before it */
+#define PROGRESS_BYTES (32UL << 20)
 
 void log_init(struct log *log, FILE *file)
 {
-	*log = (struct log){.file = file};
+	*log = (struct log){.file = file, .progress_at = PROGRESS_BYTES};
 }
 
-static const char *skip_blanks(const char *p)
+static int next_byte(struct log *log)
 {
-	while (*p == ' ' || *p == '\t')
-		p++;
-	return p;
-}
-
-/* [ 1234.567890], the kernel's time; NULL: something else. */
-static const char *skip_seconds(const char *p, double *seconds)
-{
-	const char *q = skip_blanks(p + 1), *digits = q;
-	char *end;
-
-	if (*p != '[')
-		return NULL;
-	while (isdigit((unsigned char)*q))
-		q++;
-	if (q == digits || *q != '.' || !isdigit((unsigned char)q[1]))
-		return NULL;
-	*seconds = strtod(digits, &end);
-	return *end == ']' ? end + 1 : NULL;
-}
-
-/* [Mon Nov 23 10:00:00 2026], dmesg -T. */
-static const char *skip_date(const char *p)
-{
-	static const char days[] = "MonTueWedThuFriSatSun";
-	const char *end;
-
-	if (*p != '[' || strlen(p) < 20)
-		return NULL;
-	for (int i = 0; i < 7; i++) {
-		if (strncmp(p + 1, days + 3 * i, 3) || p[4] != ' ')
-			continue;
-		end = memchr(p, ']', 40 < strlen(p) ? 40 : strlen(p));
-		return end ? end + 1 : NULL;
+	if (log->at == log->have) {
+		log->bytes += log->have;
+		if (log->progress && log->bytes >= log->progress_at) {
+			log->progress_at = log->bytes + PROGRESS_BYTES;
+			log->progress(log->progress_ctx, log->bytes);
+		}
+		log->at = 0;
+		log->have = fread(log->buf, 1, sizeof(log->buf), log->file);
+		if (!log->have)
+			return EOF;
 	}
-	return NULL;
+	return (unsigned char)log->buf[log->at++];
 }
 
-/* [T123], [C1]: who printed it (CONFIG_PRINTK_CALLER). */
-static const char *skip_caller(const char *p)
+static int peek_byte(struct log *log)
 {
-	const char *q = skip_blanks(p);
+	int c = next_byte(log);
 
-	if (*q != '[')
-		return NULL;
-	q = skip_blanks(q + 1);
-	if (*q != 'T' && *q != 'C')
-		return NULL;
-	for (q++; isdigit((unsigned char)*q); q++)
-		;
-	return *q == ']' && isdigit((unsigned char)q[-1]) ? q + 1 : NULL;
+	if (c != EOF)
+		log->at--;
+	return c;
 }
 
-/* "kern  :warn  : ", dmesg -x. */
-static const char *skip_facility(const char *p)
+/* ---- text ---------------------------------------------------------------------- */
+
+/* Text as it grows, at most LOG_LINE_MAX - 1 bytes. */
+struct raw {
+	size_t len;
+	char text[LOG_LINE_MAX];
+};
+
+static void add_byte(struct log *log, struct raw *raw, int c)
 {
-	const char *q = p;
-
-	if (strncmp(p, "kern", 4))
-		return NULL;
-	q = skip_blanks(p + 4);
-	if (*q++ != ':')
-		return NULL;
-	q = skip_blanks(q);
-	while (islower((unsigned char)*q))
-		q++;
-	q = skip_blanks(q);
-	return *q == ':' ? q + 1 : NULL;
-}
-
-/* <6> of a console or of /dev/kmsg; "6,123,456789,-;" of the latter. */
-static const char *skip_priority(const char *p)
-{
-	const char *q = p;
-	int commas = 0;
-
-	if (*p == '<') {
-		for (q = p + 1; isdigit((unsigned char)*q); q++)
-			;
-		return *q == '>' && q > p + 1 ? q + 1 : NULL;
+	if (!c || c == '\r')
+		return; /* UTF-16, CR LF */
+	if ((c < ' ' && c != '\t' && c != 0x1b) || c == 0x7f) {
+		log->binary++;
+		c = '?';
 	}
-	for (; isdigit((unsigned char)*q) || *q == ',' || *q == '-' || *q == 'c'; q++)
-		commas += *q == ',';
-	return *q == ';' && commas >= 3 ? q + 1 : NULL;
+	if (raw->len < sizeof(raw->text) - 1)
+		raw->text[raw->len++] = (char)c;
 }
 
-/* "Jun 20 12:47:02 host kernel: ", "2026-11-23T10:00:00+00:00 host kernel: ". */
-static const char *skip_syslog(const char *p)
+static const struct {
+	const char *from, *to;
+} escapes[] = {
+	{"\\x0a", " "},						       /* /dev/kmsg */
+	{"\\x5c", "\\"}, {"#012", " "},				       /* rsyslog */
+	{"#011", "\t"},	 {"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}, /* a page of the web */
+};
+
+/* Colours (ESC [ ... letter) go; escapes of loggers become what they stand for. */
+static void unescape(struct raw *raw)
 {
-	size_t len = strnlen(p, KERNEL_COLUMN);
+	char *to = raw->text;
+	const char *p = raw->text;
 
-	for (const char *q = p; q + 7 < p + len; q++) {
-		const char *end = q + 6;
+	raw->text[raw->len] = '\0';
+	if (!strpbrk(p, "\x1b\\#&"))
+		return;
+	while (*p) {
+		size_t i = 0, n = sizeof(escapes) / sizeof(escapes[0]);
 
-		if (strncmp(q, "kernel", 6) || (q > p && isalnum((unsigned char)q[-1])))
-			continue;
-		if (*end == '[') /* kernel[0]: */
-			while (*end && *end != ':')
-				end++;
-		end = skip_blanks(end);
-		/* A date stands before it, so a digit does. */
-		if (*end == ':' && strcspn(p, "0123456789") < (size_t)(q - p))
-			return end + 1;
-	}
-	return NULL;
-}
-
-const char *log_strip(const char *line, bool *stamped, double *seconds)
-{
-	const char *p = line, *q;
-
-	*stamped = false;
-	*seconds = 0;
-	while (*p == '>' || *p == '|' ||
-	       ((*p == ' ' || *p == '\t') && (p[1] == '>' || p[1] == '|')))
-		p++; /* a mail's quotation */
-	for (;;) {
-		const char *at = skip_blanks(p);
-
-		if ((q = skip_seconds(at, seconds))) {
-			p = q;
-			*stamped = true;
-			while ((q = skip_caller(p)))
-				p = q;
-			if (*p == ' ')
-				p++;
+		if (*p == 0x1b) {
+			p++;
+			if (*p == '[')
+				p += 1 + strspn(p + 1, "0123456789;");
+			p += *p != '\0';
 			continue;
 		}
-		if ((q = skip_date(at)) || (q = skip_priority(at)) || (q = skip_facility(at)) ||
-		    (!*stamped && (q = skip_syslog(at)))) {
-			/* Each of them is as good as a time: the line is a new one. */
-			*stamped = true;
-			p = *q == ' ' ? q + 1 : q;
+		while (i < n && strncmp(p, escapes[i].from, strlen(escapes[i].from)))
+			i++;
+		if (i < n) {
+			*to++ = *escapes[i].to;
+			p += strlen(escapes[i].from);
+		} else {
+			*to++ = *p++;
+		}
+	}
+	*to = '\0';
+	raw->len = (size_t)(to - raw->text);
+}
+
+/* ---- JSON ---------------------------------------------------------------------- */
+
+/* May the value of this key be a message? */
+static bool may_be_message(const char *key)
+{
+	static const char *const parts[] = {"log",     "mes",	 "msg", "text",	 "line",
+					    "content", "body",	 "raw", "data",	 "payl",
+					    "event",   "output", "rep", "dmesg", "stderr"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(key, parts[i]))
+			return true;
+	return false;
+}
+
+static unsigned int hex4(struct log *log)
+{
+	unsigned int v = 0;
+
+	for (int i = 0; i < 4 && isxdigit(peek_byte(log)); i++) {
+		int c = next_byte(log);
+
+		v = v * 16 + (unsigned int)(isdigit(c) ? c - '0' : tolower(c) - 'a' + 10);
+	}
+	return v;
+}
+
+/* The byte behind a backslash as what it stands for. */
+static int escaped(struct log *log)
+{
+	int c = next_byte(log);
+	unsigned int v;
+
+	switch (c) {
+	case 'n':
+		return '\n';
+	case 't':
+		return '\t';
+	case 'r':
+	case 'b':
+	case 'f':
+		return '\r';
+	case 'u':
+		v = hex4(log);
+		return v < 0x80 ? (int)v : '?';
+	default:
+		return c;
+	}
+}
+
+static bool worth_it(const struct raw *raw)
+{
+	return raw->len && (memchr(raw->text, ' ', raw->len) || raw->text[raw->len - 1] == ':');
+}
+
+/* A string is over: a key, or a value.  True: it is a message. */
+static bool end_string(struct log *log, struct raw *raw)
+{
+	int c;
+
+	log->in_string = false;
+	while ((c = peek_byte(log)) == ' ' || c == '\t')
+		next_byte(log);
+	if (c == ':') {
+		size_t n = raw->len < sizeof(log->key) ? raw->len : sizeof(log->key) - 1;
+
+		for (size_t i = 0; i < n; i++)
+			log->key[i] = (char)tolower((unsigned char)raw->text[i]);
+		log->key[n] = '\0';
+		log->wanted = may_be_message(log->key);
+		raw->len = 0;
+		return false;
+	}
+	if (log->wanted && worth_it(raw))
+		return true;
+	raw->len = 0;
+	return false;
+}
+
+/* journald: a message that is not plain text is an array of bytes. */
+static bool take_bytes(struct log *log, struct raw *raw)
+{
+	int c, n = -1;
+
+	while ((c = peek_byte(log)) != EOF && c != '\n' && c != ']') {
+		next_byte(log);
+		if (isdigit(c)) {
+			n = (n < 0 ? 0 : n % 1000 * 10) + (c - '0');
+		} else if (n >= 0) {
+			add_byte(log, raw, n == '\n' ? ' ' : n & 0xff);
+			n = -1;
+		} else if (c == '"' || c == '{') {
+			log->in_string = c == '"';
+			break; /* an array of something else */
+		}
+	}
+	if (n >= 0)
+		add_byte(log, raw, n & 0xff);
+	return worth_it(raw);
+}
+
+/* The next message of the line of JSON; false: the line is over. */
+static bool read_json(struct log *log, struct raw *raw)
+{
+	bool cut;
+	int c;
+
+	log->begins = !log->in_string;
+	raw->len = 0;
+	while ((c = next_byte(log)) != EOF && c != '\n') {
+		if (!log->in_string) {
+			log->in_string = c == '"';
+			log->begins |= log->in_string;
+			if (c == '[' && log->wanted && take_bytes(log, raw))
+				return true;
 			continue;
 		}
-		return p;
+		if (c == '"') {
+			if (end_string(log, raw))
+				return true;
+			continue;
+		}
+		if (c == '\\')
+			c = escaped(log);
+		if (c != '\n') {
+			add_byte(log, raw, c);
+		} else if (log->wanted && worth_it(raw)) {
+			return true; /* the string goes on */
+		} else {
+			raw->len = 0;
+		}
 	}
+	cut = log->in_string && log->wanted && worth_it(raw);
+	log->in_json = log->in_string = log->wanted = false;
+	log->line++;
+	return cut;
+}
+
+/* ---- lines --------------------------------------------------------------------- */
+
+/* Is the line that begins here an object, or a part of one that was printed over
+ * several lines? */
+static bool begins_json(struct log *log)
+{
+	int c;
+
+	while ((c = peek_byte(log)) == ' ' || c == '\t')
+		if (log->at + 1 < log->have && strchr("{\" \t", log->buf[log->at + 1]))
+			next_byte(log);
+		else
+			return false;
+	if (c == '{')
+		return true;
+	if (c != '"' || log->at + 1 >= log->have)
+		return false;
+	/* "key": */
+	for (size_t i = log->at + 1; i < log->have && i < log->at + 40; i++)
+		if (log->buf[i] == '"')
+			return i + 1 < log->have && log->buf[i + 1] == ':';
+	return false;
 }
 
 /* One line of the file, stripped. */
 static bool read_line(struct log *log, struct log_message *msg)
 {
-	char raw[LOG_LINE_MAX];
+	bool any = false, json = false;
+	struct raw raw; /* not all of it zeroed, each line */
 	const char *text;
-	size_t len = 0;
-	bool any = false;
 	int c;
 
-	while ((c = getc_unlocked(log->file)) != EOF) {
+	raw.len = 0;
+	for (;;) {
+		if (!log->in_json && begins_json(log)) {
+			log->in_json = true;
+			log->key[0] = '\0';
+		}
+		if (!log->in_json)
+			break;
+		json = read_json(log, &raw);
+		if (json || peek_byte(log) == EOF)
+			break;
+	}
+	while (!json && (c = next_byte(log)) != EOF) {
 		any = true;
 		if (c == '\n')
 			break;
-		if (c == '\r')
-			continue;
-		if ((c < ' ' && c != '\t') || c == 0x7f) {
-			log->binary++;
-			c = '?';
-		}
-		if (len < sizeof(raw) - 1)
-			raw[len++] = (char)c;
+		add_byte(log, &raw, c);
 	}
-	if (!any)
+	if (!any && !json)
 		return false;
-	raw[len] = '\0';
-	msg->line = ++log->line;
-	text = log_strip(raw, &msg->stamped, &msg->seconds);
-	msg->len = len - (size_t)(text - raw);
+	log->line += !json;
+	unescape(&raw);
+	msg->line = log->line + json;
+	text = log_strip(raw.text, &msg->stamped, &msg->seconds);
+	msg->stamped |= json && log->begins;
+	msg->len = raw.len - (size_t)(text - raw.text);
 	memcpy(msg->text, text, msg->len + 1);
 	return true;
 }
 
 static void append(struct log_message *msg, const struct log_message *rest)
 {
-	const char *text = skip_blanks(rest->text);
+	const char *text = rest->text + strspn(rest->text, " \t");
 	size_t len = strlen(text);
 
 	if (msg->len && len && msg->len + 1 < sizeof(msg->text))
@@ -230,7 +343,9 @@ bool log_read(struct log *log, struct log_message *msg)
 			log->have_next = true;
 			break;
 		}
-		append(msg, &log->next);
+		/* What is left of an object over several lines is no text. */
+		if (log->next.text[strspn(log->next.text, " \t{}[],")])
+			append(msg, &log->next);
 	}
 	return true;
 }

@@ -26,6 +26,15 @@ struct log {
 	bool have_next, eof;
 	struct log_message next;
 	unsigned long binary; /* bytes that no log has */
+	/* The line in hand is JSON: within a string, whose key this is. */
+	bool in_json, in_string, wanted, begins;
+	char key[32];
+	/* Told each time that much more has been read; NULL: nobody. */
+	void (*progress)(void *ctx, unsigned long bytes);
+	void *progress_ctx;
+	unsigned long bytes, progress_at;
+	size_t at, have;
+	char buf[65536]; /* last */
 };
 
 void log_init(struct log *log, FILE *file);

@@ -28,8 +28,7 @@ const char *agreement_name(enum agreement a)
 	return names[a];
 }
 
-/* Is node in a list as "0-1,3"? */
-static bool in_list(const char *list, int node)
+bool report_in_list(const char *list, int node)
 {
 	char *end;
 
@@ -48,17 +47,20 @@ static bool in_list(const char *list, int node)
 	return false;
 }
 
-static long zones_kb(const struct report *r, const char *nodes)
+/* For a policy all that is present counts, else what the allocator manages. */
+static long zones_kb(const struct report *r, const char *nodes, bool present)
 {
 	long kb = 0;
 
 	for (size_t i = 0; i < r->nr_zones; i++) {
 		const struct report_zone *z = &r->zones[i];
 
-		if (*nodes && !in_list(nodes, z->node < 0 ? 0 : z->node))
+		if (*nodes && !report_in_list(nodes, z->node < 0 ? 0 : z->node))
 			continue;
-		if (z->managed >= 0 || z->present >= 0)
-			kb += z->managed >= 0 ? z->managed : z->present;
+		if (z->managed >= 0 && (!present || z->present < 0))
+			kb += z->managed;
+		else if (z->present >= 0)
+			kb += z->present;
 	}
 	return kb;
 }
@@ -89,14 +91,14 @@ static void count_memory(struct explanation *e)
 	if (r->ram > 0)
 		e->memory_kb = (r->ram - (r->reserved > 0 ? r->reserved : 0)) * r->page_kb;
 	else
-		e->memory_kb = zones_kb(r, "");
+		e->memory_kb = zones_kb(r, "", false);
 	if (e->memory_kb < 0)
 		e->memory_kb = 0;
 	e->total_pages = e->memory_kb / r->page_kb;
-	if (!strcmp(r->constraint, "CONSTRAINT_MEMORY_POLICY") && zones_kb(r, r->nodemask))
-		e->total_pages = zones_kb(r, r->nodemask) / r->page_kb;
-	if (!strcmp(r->constraint, "CONSTRAINT_CPUSET") && zones_kb(r, r->mems_allowed))
-		e->total_pages = zones_kb(r, r->mems_allowed) / r->page_kb;
+	if (!strcmp(r->constraint, "CONSTRAINT_MEMORY_POLICY") && zones_kb(r, r->nodemask, true))
+		e->total_pages = zones_kb(r, r->nodemask, true) / r->page_kb;
+	if (!strcmp(r->constraint, "CONSTRAINT_CPUSET") && zones_kb(r, r->mems_allowed, true))
+		e->total_pages = zones_kb(r, r->mems_allowed, true) / r->page_kb;
 	if (e->total_pages)
 		e->total_pages += swap;
 }
@@ -214,6 +216,22 @@ static void judge(struct explanation *e)
 	}
 }
 
+static struct oom_points_of points_of(const struct report_task *t)
+{
+	return (struct oom_points_of){.rss = t->rss,
+				      .swapents = t->swapents > 0 ? t->swapents : 0,
+				      .pgtables = t->pgtables > 0 ? t->pgtables : 0,
+				      .total_vm = t->total_vm,
+				      .adj = t->adj,
+				      .root = t->uid == 0};
+}
+
+/* Init may not die of it. */
+static bool is_init(const struct report *r, const struct report_task *t)
+{
+	return t->pid == 1 && r->kind != REPORT_MEMCG_OOM;
+}
+
 static void rank(struct explanation *e, const struct oom_rules *rules)
 {
 	const struct report *r = e->r;
@@ -223,17 +241,11 @@ static void rank(struct explanation *e, const struct oom_rules *rules)
 	e->ties = 0;
 	for (size_t i = 0; i < r->nr_tasks; i++) {
 		const struct report_task *t = &r->tasks[i];
-		struct oom_points_of what = {.rss = t->rss,
-					     .swapents = t->swapents > 0 ? t->swapents : 0,
-					     .pgtables = t->pgtables > 0 ? t->pgtables : 0,
-					     .adj = t->adj,
-					     .root = t->uid == 0};
-		/* Init may not die of it. */
-		bool never = t->pid == 1 && r->kind != REPORT_MEMCG_OOM;
+		struct oom_points_of what = points_of(t);
 		unsigned long total = (unsigned long)e->total_pages;
+		long points = is_init(r, t) ? LONG_MIN : oom_rules_points(rules, &what, total);
 
-		e->rank[i].task = t;
-		e->rank[i].points = never ? LONG_MIN : oom_rules_points(rules, &what, total);
+		e->rank[i] = (struct ranked){.task = t, .points = points, .what_if_points = points};
 	}
 	if (e->nr_rank)
 		qsort(e->rank, e->nr_rank, sizeof(*e->rank), by_points);
@@ -246,7 +258,7 @@ bool explain_rank(struct explanation *e)
 {
 	/* Where the report does not say which kernel: the latest, and then those
 	 * before it that made such reports, until one agrees. */
-	static const unsigned int eras[] = {0, 508, 500, 416, 313};
+	static const unsigned int eras[] = {0, 508, 502, 500, 416, 313};
 	const struct report *r = e->r;
 	int version = report_kernel_version(r);
 
@@ -256,8 +268,7 @@ bool explain_rank(struct explanation *e)
 		return false;
 	e->nr_rank = r->nr_tasks;
 	if (version) {
-		rank(e, oom_rules_of((unsigned int)version,
-				     version == 232 && strstr(r->kernel, ".el6") != NULL));
+		rank(e, oom_rules_of_release(r->kernel));
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(eras) / sizeof(eras[0]); i++) {
@@ -267,6 +278,36 @@ bool explain_rank(struct explanation *e)
 	}
 	rank(e, oom_rules_of(0, false));
 	return true;
+}
+
+size_t explain_what_if(struct explanation *e, const char *who, long adj)
+{
+	long pid = strtol(who, NULL, 10);
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->nr_rank; i++) {
+		struct ranked *k = &e->rank[i];
+		struct oom_points_of what = points_of(k->task);
+
+		if (strcmp(k->task->name, who) && !(pid > 0 && k->task->pid == pid))
+			continue;
+		what.adj = k->what_if_adj = adj;
+		k->what_if = true;
+		k->what_if_points =
+			is_init(e->r, k->task)
+				? LONG_MIN
+				: oom_rules_points(e->rules, &what, (unsigned long)e->total_pages);
+		n++;
+	}
+	e->what_if = NULL;
+	for (size_t i = 0; i < e->nr_rank; i++) {
+		const struct ranked *k = &e->rank[i];
+
+		if (k->what_if_points != LONG_MIN &&
+		    (!e->what_if || k->what_if_points > e->what_if->what_if_points))
+			e->what_if = k;
+	}
+	return n;
 }
 
 const struct ranked *explain_next(const struct explanation *e)

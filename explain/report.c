@@ -12,6 +12,7 @@
  * a report with nothing but its kill.
  */
 #include "explain/internal.h"
+#include "oom/rules.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -75,6 +76,33 @@ void report_reader_free(struct report_reader *rd)
 	free(rd->report.zones);
 	free(rd->report.tasks);
 	free(rd);
+}
+
+void report_keep(struct report_reader *rd, struct report *to)
+{
+	struct report spare = *to;
+
+	*to = rd->report;
+	rd->report.tasks = spare.tasks;
+	rd->report.cap_tasks = spare.cap_tasks;
+	rd->report.zones = spare.zones;
+	if (!rd->report.zones)
+		rd->report.zones = calloc(REPORT_MAX_ZONES, sizeof(*rd->report.zones));
+	rd->failed = !rd->report.zones;
+}
+
+void report_release(struct report *r)
+{
+	free(r->tasks);
+	free(r->zones);
+	*r = (struct report){0};
+}
+
+void report_on_progress(struct report_reader *rd, void (*fn)(void *ctx, unsigned long bytes),
+			void *ctx)
+{
+	rd->log.progress = fn;
+	rd->log.progress_ctx = ctx;
 }
 
 /* ---- the first lines --------------------------------------------------------- */
@@ -160,16 +188,7 @@ static void take_version(struct report_reader *rd, const char *text)
 
 int report_kernel_version(const struct report *r)
 {
-	char *end;
-	long major = strtol(r->kernel, &end, 10), minor;
-
-	if (*end != '.' || major < 2 || major > 99)
-		return 0;
-	minor = strtol(end + 1, &end, 10);
-	/* 2.6.32 counts as 2.06.32: what came before 3.0 is told apart by its end. */
-	if (major == 2 && *end == '.')
-		return 200 + (int)(strtol(end + 1, NULL, 10) % 100);
-	return (int)(major * 100 + (minor > 99 ? 99 : minor));
+	return (int)oom_rules_version(r->kernel);
 }
 
 /* ---- the rest ---------------------------------------------------------------- */
@@ -252,7 +271,7 @@ const struct report *report_next(struct report_reader *rd)
 	struct report *r = &rd->report;
 
 	report_clear(r);
-	if (!find_begin(rd))
+	if (rd->failed || !find_begin(rd))
 		return NULL;
 	rd->quiet = 0;
 	while (log_read(&rd->log, &rd->msg)) {

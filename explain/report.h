@@ -124,8 +124,15 @@ struct report_reader;
 struct report_reader *report_reader_new(FILE *file);
 const struct report *report_next(struct report_reader *reader);
 void report_reader_free(struct report_reader *reader);
+/* The report that report_next() gave becomes *to's own, beside the reader; what
+ * *to had before (or zeroes) goes to the reader.  report_release() in the end. */
+void report_keep(struct report_reader *reader, struct report *to);
+void report_release(struct report *r);
+/* Called each 32 MB that have been read. */
+void report_on_progress(struct report_reader *reader, void (*fn)(void *ctx, unsigned long bytes),
+			void *ctx);
 
-/* "5.4.0-rc4" as 504; 0 if it is not known. */
+/* "5.4.0-rc4" as 504, as the rules count; 0 if it is not known. */
 int report_kernel_version(const struct report *r);
 
 #endif

@@ -91,6 +91,69 @@ static void say_victim(const struct explanation *e, FILE *f)
 		agreement_name(e->agreement), e->agreement_why);
 }
 
+static void say_model(const struct explanation *e, FILE *f)
+{
+	const struct explained_model *m = &e->model;
+
+	if (m->verdict == MODEL_NONE)
+		return;
+	if (m->verdict == MODEL_FAILED) {
+		fprintf(f, "The machine could not be built on the model: %s.\n", m->why);
+		return;
+	}
+	fprintf(f, "The same machine on the model");
+	if (m->scale > 1)
+		fprintf(f, " (at 1/%lu of its size)", m->scale);
+	fprintf(f, ": its killer takes ");
+	put_safe(f, *m->name ? m->name : "pid");
+	fprintf(f, *m->name ? " (pid %ld)" : " %ld", m->pid);
+	if (m->verdict == MODEL_AGREES)
+		fprintf(f, " too.\n");
+	else
+		fprintf(f, "%s: %s.\n", m->verdict == MODEL_TIE ? "" : ", not the log's victim",
+			m->why);
+}
+
+static void say_what_if(const struct explanation *e, FILE *f)
+{
+	const struct ranked *next = NULL;
+
+	if (!e->what_if)
+		return;
+	for (size_t i = 0; i < e->nr_rank; i++)
+		if (&e->rank[i] != e->what_if &&
+		    (!next || e->rank[i].what_if_points > next->what_if_points))
+			next = &e->rank[i];
+	fprintf(f, "\nWith");
+	for (size_t i = 0, n = 0; i < e->nr_rank; i++) {
+		if (!e->rank[i].what_if || n++ > 3)
+			continue;
+		fprintf(f, "%s an oom_score_adj of %ld for ", n > 1 ? "," : "",
+			e->rank[i].what_if_adj);
+		put_safe(f, e->rank[i].task->name);
+		fprintf(f, " (pid %ld)", e->rank[i].task->pid);
+	}
+	fprintf(f, ", ");
+	put_safe(f, e->what_if->task->name);
+	fprintf(f, " (pid %ld) would have died, with %ld points", e->what_if->task->pid,
+		e->what_if->what_if_points);
+	if (next && next->what_if_points != LONG_MIN)
+		fprintf(f, ", %ld more than the next",
+			e->what_if->what_if_points - next->what_if_points);
+	fprintf(f, ".\n");
+}
+
+static void say_findings(const char *title, const struct finding *list, size_t nr, FILE *f)
+{
+	if (nr)
+		fprintf(f, "\n%s:\n", title);
+	for (size_t i = 0; i < nr; i++) {
+		fprintf(f, "  - ");
+		put_safe(f, list[i].text);
+		fputc('\n', f);
+	}
+}
+
 static void say_table(const struct explanation *e, FILE *f)
 {
 	size_t rows = e->nr_rank < TABLE_ROWS ? e->nr_rank : TABLE_ROWS;
@@ -150,21 +213,22 @@ void explain_say(const struct explanation *e, FILE *f)
 	}
 	if (r->seconds > 0)
 		fprintf(f, ", %.0f s after boot", r->seconds);
-	fprintf(f, "%s\n\n", r->ended ? "" : " (the report is not complete)");
+	fprintf(f, "%s\n", r->ended ? "" : " (the report is not complete)");
+	if (e->of > 1)
+		fprintf(f, "(number %lu of %lu reports in this log; --all explains each)\n", e->nth,
+			e->of);
+	fputc('\n', f);
 	say_request(e, f);
 	for (size_t i = 0; i < e->nr_causes; i++) {
 		put_safe(f, e->causes[i].text);
 		fputc('\n', f);
 	}
 	say_victim(e, f);
+	say_model(e, f);
 	if (r->kind != REPORT_ALLOC_FAILURE)
 		say_table(e, f);
 	say_holders(e, f);
-	if (e->nr_advice)
-		fprintf(f, "\nWhat to do:\n");
-	for (size_t i = 0; i < e->nr_advice; i++) {
-		fprintf(f, "  - ");
-		put_safe(f, e->advice[i].text);
-		fputc('\n', f);
-	}
+	say_what_if(e, f);
+	say_findings("What to do", e->advice, e->nr_advice, f);
+	say_findings("Settings that would have changed it", e->settings, e->nr_settings, f);
 }

@@ -30,6 +30,7 @@ static enum column column_of(const char *name, size_t len)
 		{"pgtables_bytes", COL_PGTABLES_BYTES},
 		{"swapents", COL_SWAPENTS},
 		{"oom_score_adj", COL_ADJ},
+		{"oom_adj", COL_OLD_ADJ},
 	};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
@@ -115,6 +116,10 @@ static void set_column(const struct report *r, struct report_task *t, enum colum
 	case COL_ADJ:
 		t->adj = n < -1000 ? -1000 : n > 1000 ? 1000 : n;
 		break;
+	case COL_OLD_ADJ:
+		/* Before 2.6.36; later tables that have it have the other as well, behind it. */
+		t->adj = n <= -17 ? -1000 : n >= 15 ? 1000 : n * 1000 / 17;
+		break;
 	case COL_OTHER:
 		break;
 	}
@@ -138,7 +143,7 @@ bool take_task(struct report_reader *rd, const char *text)
 		/* Sums of columns stay far from overflow. */
 		if (end == p || errno || n > NUMBER_MAX || n < -NUMBER_MAX)
 			return false;
-		if (n < 0 && rd->columns[i] != COL_ADJ && rd->columns[i] != COL_OTHER)
+		if (n < 0 && rd->columns[i] < COL_ADJ)
 			return false;
 		set_column(r, &t, rd->columns[i], n);
 		p = end;

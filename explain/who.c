@@ -325,12 +325,8 @@ static int by_death(const void *a, const void *b)
 
 void who_rank(struct who *w, const char *group, long limit_kb)
 {
-	long major = strtol(w->kernel, NULL, 10);
-	const char *dot = strchr(w->kernel, '.');
-	long minor = dot ? strtol(dot + 1, NULL, 10) : 0;
-
 	snprintf(w->group, sizeof(w->group), "%s", group ? group : "");
-	w->rules = oom_rules_of(major >= 3 ? (unsigned int)(major * 100 + minor) : 0, false);
+	w->rules = oom_rules_of_release(w->kernel);
 	count_memory(w, limit_kb);
 	w->nr_candidates = 0;
 	for (size_t i = 0; i < w->nr; i++) {

@@ -6,6 +6,7 @@
  * hold at once; they stand in the order in which one would look.
  */
 #include "explain/explain.h"
+#include "explain/internal.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -31,8 +32,9 @@ __attribute__((format(printf, 4, 5))) static void add(struct finding *list, size
 	vsnprintf(f->text, sizeof(f->text), fmt, ap);
 	va_end(ap);
 }
-#define CAUSE(e, ...)  add((e)->causes, &(e)->nr_causes, __VA_ARGS__)
-#define ADVICE(e, ...) add((e)->advice, &(e)->nr_advice, __VA_ARGS__)
+#define CAUSE(e, ...)	add((e)->causes, &(e)->nr_causes, __VA_ARGS__)
+#define ADVICE(e, ...)	add((e)->advice, &(e)->nr_advice, __VA_ARGS__)
+#define SETTING(e, ...) add((e)->settings, &(e)->nr_settings, __VA_ARGS__)
 
 static long mb(long kb)
 {
@@ -426,6 +428,127 @@ static void why_victim(struct explanation *e)
 		       t->name, next->task->name, adj, t->name, adj);
 }
 
+/* ---- settings that would have changed it -------------------------------------- */
+
+static const struct report_task *invoker_of(const struct explanation *e)
+{
+	for (size_t i = 0; i < e->nr_rank; i++)
+		if (!strcmp(e->rank[i].task->name, e->r->invoker))
+			return e->rank[i].task;
+	return NULL;
+}
+
+static void settings_of_victim(struct explanation *e)
+{
+	const struct report *r = e->r;
+	const struct ranked *next = explain_next(e);
+	const struct report_task *invoker = invoker_of(e);
+	long adj;
+
+	if (e->victim < e->nr_rank && next && explain_saving_adj(e, &adj))
+		SETTING(e, "oom_score_adj",
+			"oom_score_adj of %s at %ld or less, not %ld: %s (pid %ld) dies.",
+			e->rank[e->victim].task->name, adj, e->rank[e->victim].task->adj,
+			next->task->name, next->task->pid);
+	if (r->kind == REPORT_MEMCG_OOM) {
+		if (*r->task_group && !r->kills[0].group && e->rules->oom_group)
+			SETTING(e, "memory.oom.group",
+				"memory.oom.group 1 of %s: all of it dies, not one of it.",
+				r->task_group);
+		return;
+	}
+	if (invoker && e->kill && invoker->pid != e->kill->pid && invoker->adj != -1000)
+		SETTING(e, "vm.oom_kill_allocating_task",
+			"vm.oom_kill_allocating_task 1: %s, which asked, dies.", invoker->name);
+	SETTING(e, "vm.panic_on_oom", "vm.panic_on_oom 1: the machine stops%s.",
+		strcmp(r->constraint, "CONSTRAINT_NONE") && *r->constraint
+			? "; not here, where only a part of it was short: that takes 2"
+			: " and, with kernel.panic set, boots again");
+}
+
+/* What the nodes beside those of the request had free, above their marks. */
+static long free_elsewhere(const struct report *r, const char *nodes)
+{
+	long kb = 0;
+
+	for (size_t i = 0; i < r->nr_zones; i++) {
+		const struct report_zone *z = &r->zones[i];
+
+		if (z->node >= 0 && !report_in_list(nodes, z->node) && z->free > z->high)
+			kb += z->free - (z->high > 0 ? z->high : 0);
+	}
+	return kb;
+}
+
+static void settings_of_memory(struct explanation *e)
+{
+	const struct report *r = e->r;
+	struct zones s = look_at_zones(e);
+	long kb = e->victim < e->nr_rank ? e->rank[e->victim].task->rss * r->page_kb : 0;
+	bool policy = !strcmp(r->constraint, "CONSTRAINT_MEMORY_POLICY");
+
+	if (policy || !strcmp(r->constraint, "CONSTRAINT_CPUSET"))
+		SETTING(e, policy ? "numactl" : "cpuset.mems",
+			"more nodes than %s in %s: the others had %ld MB free.",
+			policy ? r->nodemask : r->mems_allowed,
+			policy ? "its memory policy" : "cpuset.mems",
+			mb(free_elsewhere(r, policy ? r->nodemask : r->mems_allowed)));
+	if (r->order > 0 && s.usable && s.fragmented)
+		SETTING(e, "vm.min_free_kbytes",
+			"vm.min_free_kbytes or vm.watermark_scale_factor: larger ones keep more "
+			"free, and with it blocks of order %d.",
+			r->order);
+	if (s.free_other > 65536 && s.above && s.short_of == s.usable)
+		SETTING(e, "vm.lowmem_reserve_ratio",
+			"vm.lowmem_reserve_ratio: smaller numbers keep the lower zones for "
+			"requests that need them.");
+	if (r->swap_total_kb >= 0 && r->swap_free_kb < r->swap_total_kb / 50 + 1 &&
+	    held(e, "anonymous") > 0)
+		SETTING(e, "swap",
+			"%ld MB more swap: the %ld MB that the victim held could have gone there "
+			"(of %ld MB anonymous memory).",
+			mb(kb) + 1, mb(kb), mb(held(e, "anonymous")));
+	else if (r->swap_total_kb > 0 && r->swap_free_kb > r->swap_total_kb / 10)
+		SETTING(e, "vm.swappiness",
+			"vm.swappiness above 0 and no memory.swap.max of 0 let the %ld MB of free "
+			"swap be used.",
+			mb(r->swap_free_kb));
+	if (percent(e, held(e, "pools of huge")) >= 20)
+		SETTING(e, "vm.nr_hugepages",
+			"vm.nr_hugepages: the pools' %ld MB are kept from everybody else.",
+			mb(r->hugetlb_kb));
+	if (r->kind == REPORT_ALLOC_FAILURE && r->order == 0)
+		SETTING(e, "vm.min_free_kbytes",
+			"vm.min_free_kbytes: more is kept for requests that cannot wait.");
+}
+
+static void settings_of_group(struct explanation *e)
+{
+	const struct report *r = e->r;
+	long kb = e->victim < e->nr_rank ? e->rank[e->victim].task->rss * r->page_kb : 0;
+
+	if (r->limit_kb > 0)
+		SETTING(e, "memory.max",
+			"memory.max above %ld MB: the end comes later by what is added; %ld MB "
+			"more "
+			"are what the victim held.",
+			mb(r->limit_kb), mb(kb));
+	if (r->swap_limit_kb == 0 || (r->memsw && r->swap_limit_kb == r->limit_kb))
+		SETTING(e, "memory.swap.max",
+			"memory.swap.max above 0, where the machine has swap: cold memory leaves "
+			"first.");
+}
+
+static void why_settings(struct explanation *e)
+{
+	if (e->r->kind == REPORT_MEMCG_OOM)
+		settings_of_group(e);
+	else
+		settings_of_memory(e);
+	if (e->r->kind != REPORT_ALLOC_FAILURE)
+		settings_of_victim(e);
+}
+
 void explain_why(struct explanation *e)
 {
 	const struct report *r = e->r;
@@ -443,6 +566,7 @@ void explain_why(struct explanation *e)
 	if (e->nr_holders)
 		qsort(e->holders, e->nr_holders, sizeof(*e->holders), by_kb);
 	why_victim(e);
+	why_settings(e);
 	if (r->kind == REPORT_OOM && !e->nr_advice)
 		ADVICE(e, "limits",
 		       "Give the largest process a control group with memory.high and "

@@ -455,7 +455,7 @@ int oom_init(struct quire *q)
 
 	if (!oom)
 		return -ENOMEM;
-	oom->rules = oom_rules_of(oom_rules_version(q->cfg.version), false);
+	oom->rules = oom_rules_of_release(q->cfg.version);
 	oom->sysctl_oom_dump_tasks = oom->rules->dump_tasks;
 	INIT_LIST_HEAD(&oom->reaper_list);
 	mutex_init(&oom->oom_lock);

@@ -144,6 +144,16 @@ long oom_rules_outlived_adj(long adj, long margin, long step)
 	return adj - margin / step - 1;
 }
 
+const struct oom_rules *oom_rules_of_release(const char *release)
+{
+	unsigned int version = oom_rules_version(release);
+	bool el6 = false;
+
+	for (const char *p = release; version == 232 && *p; p++)
+		el6 |= p[0] == '.' && p[1] == 'e' && p[2] == 'l' && p[3] == '6';
+	return oom_rules_of(version, el6);
+}
+
 static unsigned int take_part(const char **p)
 {
 	unsigned int n = 0;

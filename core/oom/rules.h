@@ -66,6 +66,9 @@ struct oom_rules {
  */
 const struct oom_rules *oom_rules_of(unsigned int version, bool backported);
 
+/* The same by what uname says; 6.1's if that is no kernel's. */
+const struct oom_rules *oom_rules_of_release(const char *release);
+
 /* What counts; amounts in pages. */
 struct oom_points_of {
 	long rss, swapents, pgtables; /* pgtables: as the rules want them counted */

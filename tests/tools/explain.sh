@@ -8,7 +8,7 @@ victim=$(sed -n 's/.*Killed process \([0-9]*\) (.*/\1/p' "$dir/log" | tail -1)
 [ -n "$victim" ] || fail "nobody was killed"
 "$quire" explain --last "$dir/log" >"$dir/text" || fail "explain"
 grep -q "(pid $victim) was killed" "$dir/text" || fail "the text does not name the victim"
-"$quire" explain --json "$dir/log" >"$dir/json" || fail "explain --json"
+"$quire" explain --all --json "$dir/log" >"$dir/json" || fail "explain --json"
 python3 - "$dir/json" "$victim" <<'P' || fail "the data"
 import json, sys
 reports = json.load(open(sys.argv[1]))
@@ -16,7 +16,19 @@ full = [r for r in reports if r["tasks"]]
 assert full and all(r["agreement"].startswith("agree") for r in full), [r["agreement"] for r in full]
 assert reports[-1]["victim"]["pid"] == int(sys.argv[2])
 assert all(r["complete"] for r in full)
+assert all(r["model"]["verdict"].startswith("agree") for r in full), [r["model"] for r in full]
 P
+# The last by default, from a pipe too; and how many there are.
+"$quire" explain --json <"$dir/log" >"$dir/json" || fail "explain of a pipe"
+python3 - "$dir/json" "$victim" <<'P' || fail "the last"
+import json, sys
+last, = json.load(open(sys.argv[1]))
+assert last["victim"]["pid"] == int(sys.argv[2]) and last["reports"] >= 1
+P
+name=$(sed -n 's/.*Killed process [0-9]* (\(.*\)) total.*/\1/p' "$dir/log" | tail -1)
+"$quire" explain --adj "$victim=-1000" "$dir/log" | grep -q "would have died" || fail "--adj"
+"$quire" explain --adj "$name=7000" "$dir/log" 2>/dev/null
+[ $? -eq 2 ] || fail "an oom_score_adj that there is not"
 echo "nothing" | "$quire" explain 2>/dev/null
 [ $? -eq 1 ] || fail "a log without a report"
 "$quire" explain "$dir/none" 2>/dev/null
