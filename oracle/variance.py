@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""variance.py DIR... - how far the kernel moves by itself.
+"""variance.py [--keep FILE] DIR... - how far the kernel moves by itself.
 
 Reads recorded runs (folders with out.txt.gz and run.json) and prints, for each
 snapshot and counter that differs between them, the value of the recorded run
@@ -31,6 +31,7 @@ class Run:
     def __init__(self, folder):
         with open(os.path.join(folder, "run.json")) as f:
             self.info = json.load(f)
+        self.folder = folder
         self.labels = collections.OrderedDict()
         first, snap, path = None, None, None
         rounds = {}
@@ -68,31 +69,58 @@ def low_high(runs, label, key):
     return f"{min(x)} {max(x)}" if x else "- -"
 
 
+def kept(path, new):
+    """Lines of an older output on scenarios that there are no runs of now."""
+    lines = collections.defaultdict(list)
+    if path and os.path.exists(path):
+        with open(path) as f:
+            for line in f:
+                word = line.split()
+                if len(word) == 9 and word[0] != "#" and (word[0], word[1]) not in new:
+                    lines[word[0], word[1]].append(line.rstrip("\n"))
+    return lines
+
+
+def table(one, runs):
+    """The lines of one scenario; one is the recorded run."""
+    seeds = [r for r in runs if r.info["mode"] == "det"]
+    threads = [r for r in runs if r.info["mode"] == "mt"]
+    for label, counters in one.labels.items():
+        for key, value in counters.items():
+            # small counts say nothing in percent
+            every = [r.labels[label].get(key, 0) for r in runs if label in r.labels]
+            floor = 0 if key.startswith("round:") else 100
+            if max(every) == min(every) or max(every) < floor:
+                continue
+            yield (f"{one.info['scenario']} {one.info['kernel']} {label} {key} {value} "
+                   f"{low_high(seeds, label, key)} {low_high(threads, label, key)}")
+
+
 def main():
     groups = collections.defaultdict(list)
-    for top in sys.argv[1:]:
+    args = sys.argv[1:]
+    keep = None
+    if args[:1] == ["--keep"]:
+        keep, args = args[1], args[2:]
+    for top in args:
         for folder, _, files in sorted(os.walk(top)):
             if "run.json" in files and "out.txt.gz" in files:
                 r = Run(folder)
                 if r.info["finished"]:
                     groups[r.info["scenario"], r.info["kernel"]].append(r)
+    tables = {}
+    for key, runs in groups.items():
+        one = [r for r in runs if r.info["mode"] == "det" and r.info["seed"] == 1]
+        # of several shapes the scenario's own is the one without a tag
+        one = one and min(one, key=lambda r: len(r.folder))
+        same = one and [r for r in runs if r.info["mem"] == one.info["mem"]]
+        if one and len(same) > 1:
+            tables[key] = list(table(one, same))
+    tables.update(kept(keep, tables))
     print("# scenario kernel label counter recorded seeds-min seeds-max threaded-min threaded-max")
     print("# made by oracle/variance.py, which says what each column is")
-    for (scenario, kernel), runs in sorted(groups.items()):
-        seeds = [r for r in runs if r.info["mode"] == "det"]
-        threads = [r for r in runs if r.info["mode"] == "mt"]
-        one = [r for r in seeds if r.info["seed"] == 1]
-        if len(runs) < 2 or not one:
-            continue
-        for label, counters in one[0].labels.items():
-            for key, value in counters.items():
-                # small counts say nothing in percent
-                every = [r.labels[label].get(key, 0) for r in runs if label in r.labels]
-                floor = 0 if key.startswith("round:") else 100
-                if max(every) == min(every) or max(every) < floor:
-                    continue
-                print(scenario, kernel, label, key, value, low_high(seeds, label, key),
-                      low_high(threads, label, key))
+    for key in sorted(tables):
+        print("\n".join(tables[key]))
 
 
 main()

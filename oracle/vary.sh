@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # vary.sh - how far the kernel moves by itself: boots scenarios with other seeds
-# and in threaded mode, then writes oracle/results/variance.txt anew from all
-# such runs there are in build/oracle/vary.
+# and in threaded mode, then writes oracle/results/variance.txt: what it said of
+# scenarios that have no such runs in build/oracle/vary stays.
 #
 #   oracle/vary.sh [-j N] [-k KERNEL] [-s "SEED..."] [-t "SEED..."] NAME...
 #
@@ -35,5 +35,5 @@ for name in "$@"; do
 	done
 done | xargs -r -P "$jobs" -L 1 python3 run.py
 mkdir -p "$B/vary"
-python3 variance.py results "$B/vary" > results/variance.new
+python3 variance.py --keep results/variance.txt results "$B/vary" > results/variance.new
 mv results/variance.new results/variance.txt
