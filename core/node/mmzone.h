@@ -94,8 +94,11 @@ struct zone {
 	struct per_cpu_pages *pageset; /* [nr_cpus] */
 	int pageset_high, pageset_batch;
 	unsigned int stat_threshold; /* for zoneinfo: refresh_zone_stat_thresholds() */
-	u8 *pageblock_type; /* migrate type of each pageblock from zone_start_pfn */
-	u8 *pageblock_skip; /* beside it: compaction found nothing there lately */
+	u8 *pageblock_type;	     /* migrate type of each pageblock from pageblock_base on */
+	u8 *pageblock_skip;	     /* beside it: compaction found nothing there lately */
+	u64 pageblock_base;
+	unsigned long nr_pageblocks; /* that the two have room for */
+	bool pageblock_slab;	     /* they are kmalloc's: the zone has grown */
 
 	u64 zone_start_pfn;
 	unsigned long managed_pages; /* given to the buddy */
@@ -217,6 +220,9 @@ struct node_floor {
 	unsigned long deferred_pages;		    /* all zones' */
 	unsigned long totalreserve_pages;	    /* what user allocations can't count on */
 	struct memblock *memblock;		    /* boot memory: node/memblock.h */
+	/* A bit a block of the highest order: it is ZONE_MOVABLE's.  NULL: hotplug has
+	 * not made zones overlap, and a zone has what it spans. */
+	unsigned long *movable_map;
 	/* What the floor above counts by other means; NULL: nothing. */
 	unsigned long (*more_events)(const struct quire *q, enum vm_event_item item);
 	unsigned long (*more_numa_events)(const struct quire *q, const struct zone *zone,
@@ -286,6 +292,31 @@ static inline bool zone_spans_pfn(const struct zone *zone, u64 pfn)
 {
 	return pfn >= zone->zone_start_pfn && pfn < zone_end_pfn(zone);
 }
+/* Of what several zones span, is this frame the zone's? */
+static inline bool zone_has_pfn(const struct quire *q, const struct zone *zone, u64 pfn)
+{
+	const unsigned long *map = q->node->movable_map;
+	u64 block = pfn >> (MAX_ORDER - 1);
+
+	if (!zone_spans_pfn(zone, pfn))
+		return false;
+	return likely(!map) || ((map[block / BITS_PER_LONG] >> (block % BITS_PER_LONG)) & 1) ==
+				       (zone->zone_idx == ZONE_MOVABLE);
+}
+/* The end of the run of frames from pfn to end at most that are all the zone's,
+ * or all not. */
+static inline u64 zone_run_end(const struct quire *q, const struct zone *zone, u64 pfn, u64 end)
+{
+	bool mine = zone_has_pfn(q, zone, pfn);
+
+	if (likely(!q->node->movable_map))
+		return end;
+	while (pfn < end && zone_has_pfn(q, zone, pfn) == mine)
+		pfn = ALIGN(pfn + 1, MAX_ORDER_NR_PAGES);
+	return pfn < end ? pfn : end;
+}
+/* Zones have come or gone: the zonelists anew, and what the log says of them. */
+void build_all_zonelists(struct quire *q);
 /* The next entry of a zonelist with zone_idx <= highest and a node in
  * *nodes (NULL: any), from z on; ends at one whose zone is NULL. */
 struct zoneref *next_zones_zonelist(struct zoneref *z, int highest_zoneidx,

@@ -22,7 +22,7 @@
  * number, not before, without CPUs, and the least often a first choice so far:
  * so nodes that are equally far share the load (Linux: find_next_best_node()).
  *
- * Differs from Linux: CPUs of a node are consecutive; no ZONE_MOVABLE is made;
+ * Differs from Linux: CPUs of a node are consecutive; boot makes no ZONE_MOVABLE;
  * NUMA distances are bytes as in the SLIT.
  */
 #include "node/memblock.h"
@@ -455,17 +455,16 @@ static unsigned int add_zonerefs(struct zoneref *refs, unsigned int n, struct pg
 	return n;
 }
 
-static int build_zonelists(struct quire *q, unsigned int home, unsigned int *load)
+/* Fills the lists in place. */
+static void build_zonelists(struct quire *q, unsigned int home, unsigned int *load)
 {
 	struct pglist_data *pgdat = NODE_DATA(q, home);
-	unsigned int nr = q->nr_nodes * MAX_NR_ZONES + 1, prev = home, n = 0;
-	struct zoneref *all = memblock_alloc(q, nr * sizeof(*all), 64, home);
-	struct zoneref *own = memblock_alloc(q, (MAX_NR_ZONES + 1) * sizeof(*own), 64, home);
+	struct zoneref *all = pgdat->node_zonelists[ZONELIST_FALLBACK].zonerefs;
+	struct zoneref *own = pgdat->node_zonelists[ZONELIST_NOFALLBACK].zonerefs;
+	unsigned int prev = home, n = 0;
 	nodemask_t used = {{0}};
 	int nid;
 
-	if (!all || !own)
-		return -ENOMEM;
 	while ((nid = find_next_best_node(q, home, &used, load)) >= 0) {
 		/* The first node of a new distance takes a share of the load. */
 		if (node_distance(q, home, (unsigned int)nid) != node_distance(q, home, prev))
@@ -473,10 +472,21 @@ static int build_zonelists(struct quire *q, unsigned int home, unsigned int *loa
 		prev = (unsigned int)nid;
 		n = add_zonerefs(all, n, NODE_DATA(q, nid));
 	}
-	add_zonerefs(own, 0, pgdat);
-	pgdat->node_zonelists[ZONELIST_FALLBACK].zonerefs = all;
-	pgdat->node_zonelists[ZONELIST_NOFALLBACK].zonerefs = own;
-	return 0;
+	all[n] = (struct zoneref){NULL, 0};
+	n = add_zonerefs(own, 0, pgdat);
+	own[n] = (struct zoneref){NULL, 0};
+}
+
+static int alloc_zonelists(struct quire *q, unsigned int nid)
+{
+	struct zonelist *lists = NODE_DATA(q, nid)->node_zonelists;
+	unsigned int nr = q->nr_nodes * MAX_NR_ZONES + 1;
+
+	lists[ZONELIST_FALLBACK].zonerefs = memblock_alloc(q, nr * sizeof(struct zoneref), 64, nid);
+	lists[ZONELIST_NOFALLBACK].zonerefs =
+		memblock_alloc(q, (MAX_NR_ZONES + 1) * sizeof(struct zoneref), 64, nid);
+	return lists[ZONELIST_FALLBACK].zonerefs && lists[ZONELIST_NOFALLBACK].zonerefs ? 0
+											: -ENOMEM;
 }
 
 int node_init(struct quire *q)
@@ -501,7 +511,9 @@ int node_init(struct quire *q)
 	if (!err)
 		init_distances(q);
 	for (unsigned int nid = 0; nid < q->nr_nodes && !err; nid++)
-		err = build_zonelists(q, nid, load);
+		err = alloc_zonelists(q, nid);
+	for (unsigned int nid = 0; nid < q->nr_nodes && !err; nid++)
+		build_zonelists(q, nid, load);
 	return err;
 }
 
@@ -534,19 +546,10 @@ static void show_zone_ranges(struct quire *q)
 	}
 }
 
-void node_show(struct quire *q)
+static void show_fallback_order(struct quire *q)
 {
-	struct memblock *mb = q->node->memblock;
 	char line[QUIRE_MAX_NODES * 3 + 1];
 
-	show_zone_ranges(q);
-	pr_info(q, "Early memory node ranges");
-	for (unsigned int i = 0; i < mb->memory.cnt; i++) {
-		const struct memblock_region *r = &mb->memory.regions[i];
-
-		pr_info(q, "  node %3u: [mem %#018lx-%#018lx]", r->nid, r->base,
-			r->base + r->size - 1);
-	}
 	for_each_node (q, nid) {
 		struct zoneref *z = NODE_DATA(q, nid)->node_zonelists[ZONELIST_FALLBACK].zonerefs;
 		struct text t;
@@ -559,6 +562,53 @@ void node_show(struct quire *q)
 		}
 		pr_info(q, "Fallback order for Node %u: %s", nid, line);
 	}
+}
+
+/* The highest zone below ZONE_MOVABLE that has memory. */
+static const char *policy_zone(const struct quire *q)
+{
+	int idx = ZONE_NORMAL;
+
+	for (; idx > 0; idx--)
+		for_each_node (q, nid)
+			if (NODE_DATA(q, nid)->node_zones[idx].present_pages)
+				return zone_names[idx];
+	return zone_names[idx];
+}
+
+void build_all_zonelists(struct quire *q)
+{
+	unsigned int load[QUIRE_MAX_NODES] = {0};
+	unsigned long total = 0;
+
+	for_each_node (q, nid) {
+		build_zonelists(q, nid, load);
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
+		{
+			unsigned long high = zone->_watermark[WMARK_HIGH] + zone->watermark_boost;
+
+			total += zone->managed_pages - min(high, zone->managed_pages);
+		}
+	}
+	show_fallback_order(q);
+	pr_info(q, "Built %u zonelists, mobility grouping on.  Total pages: %lu", q->nr_nodes,
+		total);
+	pr_info(q, "Policy zone: %s", policy_zone(q));
+}
+
+void node_show(struct quire *q)
+{
+	struct memblock *mb = q->node->memblock;
+
+	show_zone_ranges(q);
+	pr_info(q, "Early memory node ranges");
+	for (unsigned int i = 0; i < mb->memory.cnt; i++) {
+		const struct memblock_region *r = &mb->memory.regions[i];
+
+		pr_info(q, "  node %3u: [mem %#018lx-%#018lx]", r->nid, r->base,
+			r->base + r->size - 1);
+	}
+	show_fallback_order(q);
 }
 
 static bool node_is_in(const struct quire *q, unsigned int nid, const nodemask_t *mask)

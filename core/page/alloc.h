@@ -137,11 +137,23 @@ void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages);
 /*
  * Memory hotplug, for reclaim/memory_hotplug.c: [pfn, pfn + nr) of one zone, whose
  * pages are all the caller's, is memory no longer; and is memory again, all of it
- * free.  Marks are not computed anew: init_per_zone_wmark_min() does that.
- * -ENOSPC: there are too many ranges.
+ * free, also in a zone that did not span it or had no memory at all.  Spans,
+ * zonelists and MemTotal follow; marks are not computed anew:
+ * init_per_zone_wmark_min() does that.  -ENOSPC: there are too many ranges.
  */
 int offline_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages);
 int online_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages);
+/*
+ * What a zone needs before it may span [pfn, pfn + nr): room for the types of so
+ * many pageblocks from *base on (0: it has it).  zone_take_blocks() puts it in:
+ * two arrays of zeros; what it had before is in them then, for the caller to free
+ * if it is kmalloc's.  The same for per-CPU lists, of a zone that never had any.
+ */
+unsigned long zone_wants_blocks(const struct zone *zone, u64 pfn, unsigned long nr_pages,
+				u64 *base);
+bool zone_take_blocks(struct zone *zone, u8 **type, u8 **skip, u64 base, unsigned long blocks,
+		      struct quire *q);
+void zone_take_pagesets(struct quire *q, struct zone *zone, struct per_cpu_pages *pagesets);
 
 /*
  * Gives a zone the next of its deferred pages: whole sections, until there are

@@ -579,9 +579,10 @@ bool pageblock_present(const struct quire *q, const struct zone *zone, u64 pfn, 
 	if (pfn < zone->zone_start_pfn || end > zone_end_pfn(zone) ||
 	    pfn >= zone->first_deferred_pfn)
 		return false;
-	return zone->present_pages == zone->spanned_pages ||
-	       memblock_overlap_bytes(&q->node->memblock->memory, pfn << PAGE_SHIFT,
-				      end << PAGE_SHIFT, zone_to_nid(zone)) != 0;
+	return (zone->present_pages == zone->spanned_pages && !q->node->movable_map) ||
+	       (zone_has_pfn(q, zone, pfn) &&
+		memblock_overlap_bytes(&q->node->memblock->memory, pfn << PAGE_SHIFT,
+				       end << PAGE_SHIFT, zone_to_nid(zone)) != 0);
 }
 
 void split_page(struct quire *q, struct page *page, unsigned int order)
@@ -632,7 +633,7 @@ static struct zone *zone_of_pfn(struct quire *q, u64 pfn)
 {
 	for_each_node (q, nid)
 		for_each_populated_zone_of_node(NODE_DATA(q, nid),
-						zone) if (zone_spans_pfn(zone, pfn)) return zone;
+						zone) if (zone_has_pfn(q, zone, pfn)) return zone;
 	return NULL;
 }
 
@@ -643,7 +644,8 @@ bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)
 	struct page *page;
 	bool ok = true;
 
-	if (!zone || end > zone_end_pfn(zone) || end <= pfn)
+	if (!zone || end > zone_end_pfn(zone) || end <= pfn ||
+	    zone_run_end(q, zone, pfn, end) != end)
 		return false;
 	spin_lock(q, &zone->lock);
 	while (zone->nr_virgin && zone->virgin_pfn < end)

@@ -35,6 +35,8 @@ static int init_zone(struct quire *q, struct zone *zone)
 	zone->pageblock_skip = memblock_alloc(q, blocks, 64, nid);
 	if (!zone->pageset || !zone->pageblock_type || !zone->pageblock_skip)
 		return -ENOMEM;
+	zone->pageblock_base = zone->zone_start_pfn;
+	zone->nr_pageblocks = blocks;
 	memset(zone->pageblock_type, MIGRATE_MOVABLE, blocks);
 	init_pagesets(q, zone);
 	return 0;
@@ -69,7 +71,7 @@ int page_init_early(struct quire *q)
 }
 
 /* Gives [start, end) of one zone to its lists. */
-static void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end)
+void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end)
 {
 	unsigned long place = page_place(zone);
 
@@ -190,41 +192,6 @@ void free_reserved_area(struct quire *q, u64 pfn, unsigned long nr_pages)
 			free_reserved_pages(q, zone, lo, hi);
 		}
 	}
-}
-
-static void change_zone(struct quire *q, struct zone *zone, long nr)
-{
-	zone->present_pages += (unsigned long)nr;
-	zone->managed_pages += (unsigned long)nr;
-	zone->zone_pgdat->node_present_pages += (unsigned long)nr;
-	q->node->totalram_pages += (unsigned long)nr;
-}
-
-int offline_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages)
-{
-	int err = memblock_remove(q, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT);
-
-	if (err)
-		return err;
-	spin_lock(q, &zone->lock);
-	/* As boot leaves frames that are not there. */
-	memset(pfn_to_page(q, pfn), 0, nr_pages * sizeof(struct page));
-	change_zone(q, zone, -(long)nr_pages);
-	spin_unlock(q, &zone->lock);
-	return 0;
-}
-
-int online_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_pages)
-{
-	int err = memblock_add(q, pfn << PAGE_SHIFT, nr_pages << PAGE_SHIFT, zone_to_nid(zone));
-
-	if (err)
-		return err;
-	spin_lock(q, &zone->lock);
-	change_zone(q, zone, (long)nr_pages);
-	free_edge(q, zone, pfn, pfn + nr_pages);
-	spin_unlock(q, &zone->lock);
-	return 0;
 }
 
 bool deferred_grow_zone(struct quire *q, struct zone *zone, unsigned int order)

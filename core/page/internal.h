@@ -44,6 +44,10 @@ void free_prepare_debug(struct quire *q, struct page *page, unsigned int order);
 /* alloc.c */
 void prep_compound_page(struct page *page, unsigned int order);
 
+/* init.c */
+/* Gives [start, end) of one zone to its lists, new descriptors and all. */
+void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end);
+
 /* buddy.c */
 void init_free_lists(struct zone *zone);
 /* A descriptor as a free page of the zone has it; for frames never used. */

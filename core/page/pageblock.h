@@ -13,7 +13,7 @@
 
 static inline unsigned long pageblock_nr(const struct zone *zone, u64 pfn)
 {
-	return (pfn >> pageblock_order) - (zone->zone_start_pfn >> pageblock_order);
+	return (pfn >> pageblock_order) - (zone->pageblock_base >> pageblock_order);
 }
 
 static inline u8 *pageblock_slot(const struct zone *zone, u64 pfn)

@@ -90,14 +90,13 @@ static void count_blocks(const struct quire *q, const struct zone *zone,
 	for (u64 pfn = zone->zone_start_pfn; pfn < zone->first_deferred_pfn;
 	     pfn += pageblock_nr_pages) {
 		u64 addr = pfn << PAGE_SHIFT;
-		u64 block = (pfn >> pageblock_order) - (zone->zone_start_pfn >> pageblock_order);
 
 		/* Holes, and other nodes' memory, have no type. */
 		while (r < memory->cnt && memory->regions[r].base + memory->regions[r].size <= addr)
 			r++;
 		if (r < memory->cnt && addr >= ALIGN_DOWN(memory->regions[r].base, PMD_SIZE) &&
-		    memory->regions[r].nid == zone_to_nid(zone))
-			count[HOT_LOAD(&zone->pageblock_type[block])]++;
+		    memory->regions[r].nid == zone_to_nid(zone) && zone_has_pfn(q, zone, pfn))
+			count[pfnblock_migratetype(zone, pfn)]++;
 	}
 }
 

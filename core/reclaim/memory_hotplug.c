@@ -7,9 +7,11 @@
  * the marks are computed from what is left, as at boot.  Coming back is the same
  * the other way round.
  *
- * Differs from Linux: a zone's span stays when a block at its end goes, and a
- * block can come back only to a zone that spans it, so online_movable needs a
- * ZONE_MOVABLE of boot (movablecore=).  No node goes wholly.
+ * Which zone it comes to is Linux's rule (zone_for_block()): as movable memory
+ * ZONE_MOVABLE, which may begin its life so, within what another zone spans; as the
+ * kernel's the zone that spans it, or ZONE_NORMAL.
+ *
+ * Differs from Linux: no node goes wholly; no movable_node, no auto-movable policy.
  *
  * Locks: none of its own; who writes to sysfs is alone in the model.
  */
@@ -66,13 +68,13 @@ enum memory_block_state memory_block_state(const struct quire *q, unsigned int b
 									    : MEM_ABSENT;
 }
 
-/* The zone all of whose block it is; NULL: none. */
+/* The zone that has all of an online block; NULL: none. */
 static struct zone *zone_of_block(struct quire *q, unsigned int nid, unsigned int block)
 {
 	for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
 	{
-		if (zone_spans_pfn(zone, FIRST(block)) &&
-		    zone_spans_pfn(zone, FIRST(block) + BLOCK_PAGES - 1))
+		if (zone_has_pfn(q, zone, FIRST(block)) &&
+		    zone_has_pfn(q, zone, FIRST(block) + BLOCK_PAGES - 1))
 			return zone;
 	}
 	return NULL;
@@ -130,24 +132,135 @@ int memory_block_offline(struct quire *q, unsigned int block)
 	return 0;
 }
 
+/* ---- coming ---------------------------------------------------------------------- */
+
+static bool zone_intersects(const struct zone *zone, u64 pfn)
+{
+	return zone->spanned_pages && pfn < zone_end_pfn(zone) &&
+	       pfn + BLOCK_PAGES > zone->zone_start_pfn;
+}
+
+/* Linux: default_kernel_zone_for_pfn(). */
+static struct zone *kernel_zone_for_block(struct pglist_data *pgdat, u64 pfn)
+{
+	for (unsigned int idx = 0; idx <= ZONE_NORMAL; idx++)
+		if (zone_intersects(&pgdat->node_zones[idx], pfn))
+			return &pgdat->node_zones[idx];
+	return &pgdat->node_zones[ZONE_NORMAL];
+}
+
+/* Linux: zone_for_pfn_range(), with its policy contig-zones. */
+static struct zone *zone_for_block(struct pglist_data *pgdat, u64 pfn, enum mmop how)
+{
+	struct zone *kernel = kernel_zone_for_block(pgdat, pfn);
+	struct zone *movable = &pgdat->node_zones[ZONE_MOVABLE];
+
+	if (how == MMOP_ONLINE_MOVABLE)
+		return movable;
+	if (how == MMOP_ONLINE && zone_intersects(movable, pfn) && !zone_intersects(kernel, pfn))
+		return movable;
+	return kernel;
+}
+
+static struct pglist_data *node_of_block(struct quire *q, u64 pfn)
+{
+	for_each_node (q, nid) {
+		struct pglist_data *pgdat = NODE_DATA(q, nid);
+
+		if (pfn >= pgdat->node_start_pfn &&
+		    pfn < pgdat->node_start_pfn + pgdat->node_spanned_pages)
+			return pgdat;
+	}
+	return NULL;
+}
+
+static void mark_movable(struct quire *q, u64 pfn, u64 end, bool movable)
+{
+	for (u64 block = pfn / MAX_ORDER_NR_PAGES; block < end / MAX_ORDER_NR_PAGES; block++) {
+		unsigned long *word = &q->node->movable_map[block / BITS_PER_LONG];
+		unsigned long bit = 1UL << (block % BITS_PER_LONG);
+
+		*word = movable ? *word | bit : *word & ~bit;
+	}
+}
+
+/* From now on zones may overlap: what boot gave ZONE_MOVABLE is its. */
+static int make_movable_map(struct quire *q)
+{
+	size_t words = DIV_ROUND_UP(q->max_pfn / MAX_ORDER_NR_PAGES + 1, BITS_PER_LONG);
+
+	if (q->node->movable_map)
+		return 0;
+	q->node->movable_map = kzalloc(q, words * sizeof(unsigned long), GFP_KERNEL);
+	if (!q->node->movable_map)
+		return -ENOMEM;
+	for_each_node (q, nid) {
+		struct zone *zone = &NODE_DATA(q, nid)->node_zones[ZONE_MOVABLE];
+
+		if (zone->spanned_pages)
+			mark_movable(q, zone->zone_start_pfn,
+				     ALIGN(zone_end_pfn(zone), MAX_ORDER_NR_PAGES), true);
+	}
+	return 0;
+}
+
+/* A zone that will span the block has lists and room for its pageblocks' types. */
+static int prepare_zone(struct quire *q, struct zone *zone, u64 pfn)
+{
+	unsigned long blocks;
+	u8 *type, *skip;
+	u64 base;
+
+	if (!zone->pageset) {
+		struct per_cpu_pages *sets =
+			kzalloc(q, q->nr_cpus * sizeof(*zone->pageset), GFP_KERNEL);
+
+		if (!sets)
+			return -ENOMEM;
+		zone_take_pagesets(q, zone, sets);
+	}
+	blocks = zone_wants_blocks(zone, pfn, BLOCK_PAGES, &base);
+	if (!blocks)
+		return 0;
+	type = kzalloc(q, blocks, GFP_KERNEL);
+	skip = kzalloc(q, blocks, GFP_KERNEL);
+	if (!type || !skip) {
+		kfree(q, type);
+		kfree(q, skip);
+		return -ENOMEM;
+	}
+	if (zone_take_blocks(zone, &type, &skip, base, blocks, q)) {
+		kfree(q, type);
+		kfree(q, skip);
+	}
+	return 0;
+}
+
 int memory_block_online(struct quire *q, unsigned int block, enum mmop how)
 {
-	struct zone *zone = NULL;
+	u64 pfn = FIRST(block);
+	struct pglist_data *pgdat;
+	struct zone *zone;
+	bool movable;
 	int err;
 
 	if (!is_offline(q, block))
 		return -EINVAL;
-	for (unsigned int nid = 0; nid < q->nr_nodes && !zone; nid++)
-		zone = zone_of_block(q, nid, block);
-	if (!zone || (how == MMOP_ONLINE_MOVABLE && zone->zone_idx != ZONE_MOVABLE) ||
-	    (how == MMOP_ONLINE_KERNEL && zone->zone_idx == ZONE_MOVABLE))
+	pgdat = node_of_block(q, pfn);
+	if (!pgdat)
 		return -EINVAL;
-	err = online_range(q, zone, FIRST(block), BLOCK_PAGES);
+	zone = zone_for_block(pgdat, pfn, how);
+	movable = zone->zone_idx == ZONE_MOVABLE;
+	err = make_movable_map(q);
+	if (!err)
+		err = prepare_zone(q, zone, pfn);
+	if (err)
+		return err;
+	mark_movable(q, pfn, pfn + BLOCK_PAGES, movable);
+	err = online_range(q, zone, pfn, BLOCK_PAGES);
 	if (err)
 		return err;
 	set_offline(q, block, false);
-	pr_info(q, "Built %u zonelists, mobility grouping on.  Total pages: %lu", q->nr_nodes,
-		nr_free_buffer_pages(q));
 	recompute(q);
 	return 0;
 }

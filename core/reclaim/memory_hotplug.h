@@ -20,7 +20,8 @@ enum memory_block_state memory_block_state(const struct quire *q, unsigned int b
  * moved, or there is no room for it.  May sleep long.  Linux: offline_pages().
  */
 int memory_block_offline(struct quire *q, unsigned int block);
-/* Gives it back, free.  -EINVAL: it is not offline, or no such zone spans it. */
+/* Gives it back, free, to the zone that Linux would.  -EINVAL: it is not offline;
+ * -ENOMEM. */
 int memory_block_online(struct quire *q, unsigned int block, enum mmop how);
 
 #endif

@@ -221,6 +221,23 @@ static void check_deferred(struct verify *v, u64 pfn, u64 end)
 	}
 }
 
+/* [pfn, end), of which the zone has all or nothing. */
+static void check_run(struct verify *v, struct zone_walk *w, u64 pfn, u64 end)
+{
+	if (!zone_has_pfn(v->q, w->zone, pfn))
+		return;
+	while (pfn < end) {
+		if (is_virgin(w->zone, pfn, end)) {
+			w->virgin++;
+			pfn += MAX_ORDER_NR_PAGES;
+		} else {
+			pfn += check_frame(v, w, pfn);
+		}
+	}
+	if (pfn > end)
+		broken(v, "page: a block reaches beyond frame %#lx, which boot took", end);
+}
+
 static void verify_zone_frames(struct verify *v, struct zone_walk *w)
 {
 	const struct memblock *mb = v->q->node->memblock;
@@ -238,16 +255,10 @@ static void verify_zone_frames(struct verify *v, struct zone_walk *w)
 			check_deferred(v, max(pfn, w->zone->first_deferred_pfn), end);
 			end = max(pfn, w->zone->first_deferred_pfn);
 		}
-		while (pfn < end) {
-			if (is_virgin(w->zone, pfn, end)) {
-				w->virgin++;
-				pfn += MAX_ORDER_NR_PAGES;
-			} else {
-				pfn += check_frame(v, w, pfn);
-			}
+		for (u64 next; pfn < end; pfn = next) {
+			next = zone_run_end(v->q, w->zone, pfn, end);
+			check_run(v, w, pfn, next);
 		}
-		if (pfn > end)
-			broken(v, "page: a block reaches beyond frame %#lx, which boot took", end);
 	}
 	for (unsigned int order = 0; order < MAX_ORDER; order++)
 		if (w->found[order] != w->blocks[order])

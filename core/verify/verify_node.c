@@ -43,15 +43,33 @@ static unsigned long boot_free_pages(const struct memblock *mb, unsigned int nid
 	return sum;
 }
 
+/* What of [start, end) is the zone's: present, and free when boot ended. */
+static void count_zone(const struct quire *q, const struct zone *z, u64 start, u64 end,
+		       unsigned long *present, unsigned long *left)
+{
+	const struct memblock *mb = q->node->memblock;
+	unsigned int nid = zone_to_nid(z);
+
+	*present = *left = 0;
+	for (u64 next; start < end; start = next) {
+		next = zone_run_end(q, z, start, end);
+		if (!zone_has_pfn(q, z, start))
+			continue;
+		*present += memblock_overlap_bytes(&mb->memory, start << PAGE_SHIFT,
+						   next << PAGE_SHIFT, nid) >>
+			    PAGE_SHIFT;
+		*left += boot_free_pages(mb, nid, start, next);
+	}
+}
+
 static void verify_zone(struct verify *v, const struct zone *z)
 {
 	const struct memblock *mb = v->q->node->memblock;
 	unsigned int nid = zone_to_nid(z);
 	u64 start = z->zone_start_pfn, end = zone_end_pfn(z);
-	unsigned long present =
-		memblock_overlap_bytes(&mb->memory, start << PAGE_SHIFT, end << PAGE_SHIFT, nid) >>
-		PAGE_SHIFT;
+	unsigned long present, left, deferred, none;
 
+	count_zone(v->q, z, start, end, &present, &left);
 	if (z->present_pages != present)
 		broken(v, "node: node %u zone %s says %lu pages are present, boot memory %lu", nid,
 		       z->name, z->present_pages, present);
@@ -63,12 +81,14 @@ static void verify_zone(struct verify *v, const struct zone *z)
 		broken(v, "node: node %u zone %s: its deferred memory begins outside", nid,
 		       z->name);
 	end = min(end, z->first_deferred_pfn);
-	if (mb->closed && z->managed_pages != boot_free_pages(mb, nid, start, end))
+	count_zone(v->q, z, start, end, &none, &left);
+	count_zone(v->q, z, end, zone_end_pfn(z), &none, &deferred);
+	if (mb->closed && z->managed_pages != left)
 		broken(v, "node: node %u zone %s manages %lu pages, boot left %lu", nid, z->name,
-		       z->managed_pages, boot_free_pages(mb, nid, start, end));
-	if (mb->closed && z->deferred_pages != boot_free_pages(mb, nid, end, zone_end_pfn(z)))
+		       z->managed_pages, left);
+	if (mb->closed && z->deferred_pages != deferred)
 		broken(v, "node: node %u zone %s has %lu deferred pages, boot left %lu", nid,
-		       z->name, z->deferred_pages, boot_free_pages(mb, nid, end, zone_end_pfn(z)));
+		       z->name, z->deferred_pages, deferred);
 	if (z->_watermark[WMARK_MIN] > z->_watermark[WMARK_LOW] ||
 	    z->_watermark[WMARK_LOW] > z->_watermark[WMARK_HIGH])
 		broken(v, "node: node %u zone %s: watermarks are out of order", nid, z->name);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory hotplug: a block full of a process's pages goes offline and comes
- * back; what was in it is as it was, zones, marks and MemTotal follow; blocks
- * with holes, with the kernel's pages or without room elsewhere stay.
+ * Memory hotplug: a block full of a process's pages goes offline and comes back,
+ * also as movable memory in the midst of a zone; what was in it is as it was, zones,
+ * marks and MemTotal follow; blocks with holes, with the kernel's pages or without
+ * room elsewhere stay.
  */
 #include "tests/space/space_test.h"
 #include "proc/proc.h"
@@ -65,7 +66,6 @@ static void run_there_and_back(struct testbox *t, void *arg)
 	/* Twice is no error, as device_offline() has it; other words are. */
 	assert_true(put(t, BLOCK "state", "offline") > 0);
 	assert_int_equal(put(t, BLOCK "state", "gone"), -EINVAL);
-	assert_int_equal(put(t, BLOCK "state", "online_movable"), -EINVAL);
 	assert_true(put(t, BLOCK "online", "1") > 0);
 	assert_int_equal(dma32(t)->managed_pages, managed);
 	assert_int_equal(t->q->node->totalram_pages, total);
@@ -117,11 +117,78 @@ static void test_refused(void **state)
 	testbox_free(t);
 }
 
+static struct zone *movable(struct testbox *t)
+{
+	return &NODE_DATA(t->q, 0)->node_zones[ZONE_MOVABLE];
+}
+
+static struct zone *first_choice(struct testbox *t)
+{
+	return NODE_DATA(t->q, 0)->node_zonelists[ZONELIST_FALLBACK].zonerefs[0].zone;
+}
+
+/* A zone that boot did not make, in the midst of another, grows, shrinks, goes. */
+static void run_movable(struct testbox *t, void *arg)
+{
+	unsigned long n = 200 * MB >> PAGE_SHIFT, in_movable = 0, managed = dma32(t)->managed_pages;
+	u64 start = dma32(t)->zone_start_pfn, spanned = dma32(t)->spanned_pages, a, want;
+
+	(void)arg;
+	assert_int_equal(memory_block_offline(t->q, 2), 0);
+	assert_int_equal(memory_block_online(t->q, 2, MMOP_ONLINE_MOVABLE), 0);
+	assert_int_equal(movable(t)->zone_start_pfn, 2 * PAGES_PER_SECTION);
+	assert_int_equal(movable(t)->managed_pages, PAGES_PER_SECTION);
+	assert_int_equal(dma32(t)->managed_pages, managed - PAGES_PER_SECTION);
+	assert_int_equal(dma32(t)->spanned_pages, spanned);
+	assert_ptr_equal(first_choice(t), movable(t));
+	assert_true(min_wmark_pages(movable(t)) > 0 && movable(t)->pageset_batch > 1);
+	testbox_verify(t);
+	/* What can move goes there first. */
+	a = map_anon(t, t->task, n);
+	touch(t, t->task, a, n, 9);
+	want = peek(t, t->task, a + 777 * PAGE_SIZE);
+	for (u64 pfn = 2 * PAGES_PER_SECTION; pfn < 3 * PAGES_PER_SECTION; pfn++)
+		in_movable += page_mapped(pfn_to_page(t->q, pfn));
+	assert_true(in_movable > PAGES_PER_SECTION / 2);
+	testbox_verify(t);
+	/* A second block, below the first: the span begins there now. */
+	assert_int_equal(memory_block_offline(t->q, 1), 0);
+	assert_int_equal(memory_block_online(t->q, 1, MMOP_ONLINE_MOVABLE), 0);
+	assert_int_equal(movable(t)->zone_start_pfn, PAGES_PER_SECTION);
+	assert_int_equal(movable(t)->spanned_pages, 2 * PAGES_PER_SECTION);
+	testbox_verify(t);
+	assert_int_equal(memory_block_offline(t->q, 2), 0);
+	assert_int_equal(movable(t)->spanned_pages, PAGES_PER_SECTION);
+	testbox_verify(t);
+	assert_int_equal(memory_block_online(t->q, 2, MMOP_ONLINE_KERNEL), 0);
+	assert_int_equal(dma32(t)->managed_pages, managed - PAGES_PER_SECTION);
+	assert_int_equal(memory_block_offline(t->q, 1), 0);
+	assert_int_equal(movable(t)->spanned_pages, 0);
+	assert_int_equal(min_wmark_pages(movable(t)), 0);
+	assert_ptr_equal(first_choice(t), dma32(t));
+	assert_int_equal(memory_block_online(t->q, 1, MMOP_ONLINE), 0);
+	assert_int_equal(dma32(t)->managed_pages, managed);
+	assert_int_equal(dma32(t)->zone_start_pfn, start);
+	assert_int_equal(peek(t, t->task, a + 777 * PAGE_SIZE), want);
+	testbox_verify(t);
+}
+
+static void test_movable(void **state)
+{
+	struct testbox *t = box();
+
+	(void)state;
+	testbox_run(t, run_movable, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_movable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
