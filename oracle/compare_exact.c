@@ -244,8 +244,8 @@ static void compare_slabs(struct compare *c)
 
 #define SIZE_PERCENT 2
 
-/* Pages that the killer counts.  VmRSS is late by what the task has not told yet,
- * smaps.Rss is not. */
+/* Pages that the killer counts: as VmRSS shows them, late by what the task has not
+ * told yet; or those that stay as long as the process, smaps.Anonymous. */
 static s64 points_of(const struct oracle_proc *p, const char *resident)
 {
 	s64 rss = 0, swap = 0, tables = 0;
@@ -256,13 +256,14 @@ static s64 points_of(const struct oracle_proc *p, const char *resident)
 	return (rss + swap + tables) / 4;
 }
 
-/* The formula on what the model's own process shows, if its size is the kernel's
- * within the bar of amounts; with the model's progress, where the rounds of a loop
- * differ. */
+/* The formula on what the model's own process shows, if its own memory is of the
+ * kernel's size within the bar of amounts; with the model's progress, where the
+ * rounds of a loop differ.  How many pages of files and of shared memory reclaim has
+ * left it is an amount, and not asked here. */
 static bool score_by_formula(struct compare *c, const struct oracle_proc *k,
 			     const struct oracle_proc *m, s64 shown)
 {
-	s64 want = points_of(k, "smaps.Rss"), have = points_of(m, "smaps.Rss");
+	s64 want = points_of(k, "smaps.Anonymous"), have = points_of(m, "smaps.Anonymous");
 	s64 shows = points_of(m, "VmRSS"), adj = 0, k_adj = 0, off, bar;
 	s64 more = (s64)m->touched - (s64)k->touched;
 	u64 total = 0, total_swap = 0;
@@ -272,7 +273,7 @@ static bool score_by_formula(struct compare *c, const struct oracle_proc *k,
 	oracle_meminfo(c->ms, "MemTotal", &total);
 	oracle_meminfo(c->ms, "SwapTotal", &total_swap);
 	want += more + more / 512;
-	bar = want * SIZE_PERCENT / 100;
+	bar = points_of(k, "smaps.Rss") * SIZE_PERCENT / 100;
 	off = have - want;
 	return adj == k_adj && off >= -bar && off <= bar &&
 	       (u64)shown == derive_oom_score((u64)shows, adj, total / 4 + total_swap / 4);
@@ -314,6 +315,28 @@ static void compare_scores(struct compare *c)
 			      : ORACLE_AGREES);
 }
 
+/* The kernel's number; where the model's pools of huge pages have another size (an
+ * amount, with rows of its own), what the formula makes of that, of equal memory
+ * and swap. */
+static void compare_commit(struct compare *c)
+{
+	static const char *const same[] = {"MemTotal", "SwapTotal"};
+	u64 k, m = 0, a = 0, b = 0;
+	bool has = c->ms && oracle_meminfo(c->ms, "CommitLimit", &m), pools;
+
+	if (!oracle_meminfo(c->ks, "CommitLimit", &k))
+		return;
+	pools = has && k != m && oracle_meminfo(c->ks, "Hugetlb", &a) &&
+		oracle_meminfo(c->ms, "Hugetlb", &b) && a != b;
+	for (size_t i = 0; pools && i < ARRAY_SIZE(same); i++)
+		pools = oracle_meminfo(c->ks, same[i], &a) && oracle_meminfo(c->ms, same[i], &b) &&
+			a == b;
+	if (pools)
+		compare_formula(c, "CommitLimit", "CommitLimit", false);
+	else
+		compare_equal(c, ORACLE_EXACT, "CommitLimit", k, has, m);
+}
+
 void compare_exact_snap(struct compare *c)
 {
 	u64 k, m = 0;
@@ -324,10 +347,7 @@ void compare_exact_snap(struct compare *c)
 		has = c->ms && oracle_num(c->ms, "/proc/sys/vm/min_free_kbytes", &m);
 		compare_equal(c, ORACLE_EXACT, "min_free_kbytes", k, has, m);
 	}
-	if (oracle_meminfo(c->ks, "CommitLimit", &k)) {
-		has = c->ms && oracle_meminfo(c->ms, "CommitLimit", &m);
-		compare_equal(c, ORACLE_EXACT, "CommitLimit", k, has, m);
-	}
+	compare_commit(c);
 	compare_formula(c, "dirty thresholds", "dirty thresholds", false);
 	compare_formula(c, "MemAvailable", "MemAvailable", false);
 	compare_scores(c);

@@ -568,6 +568,19 @@ static void check_zonelists(struct derive *d)
 	}
 }
 
+/* Of a kill within a policy's nodes the log lists who may be killed, but not what the
+ * nodes have, which only counts with an oom_score_adj. */
+static bool can_be_checked(const struct oracle_kill *k)
+{
+	bool policy = !strcmp(k->constraint, "CONSTRAINT_MEMORY_POLICY");
+
+	for (size_t i = 0; policy && i < k->nr_tasks; i++)
+		if (k->tasks[i].adj && k->tasks[i].adj > -1000)
+			return false;
+	return (policy || !strcmp(k->constraint, "CONSTRAINT_NONE")) && k->nr_tasks &&
+	       !k->allocating;
+}
+
 /* select_bad_process(): the last of those with the most points, but init. */
 static void check_kills(struct derive *d)
 {
@@ -582,7 +595,7 @@ static void check_kills(struct derive *d)
 		const char *victim = "";
 		s64 most = LLONG_MIN;
 
-		if (strcmp(k->constraint, "CONSTRAINT_NONE") || !k->nr_tasks || k->allocating)
+		if (!can_be_checked(k))
 			continue;
 		for (size_t i = 0; i < k->nr_tasks; i++) {
 			const struct oracle_task *t = &k->tasks[i];
