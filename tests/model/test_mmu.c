@@ -59,7 +59,8 @@ static void contents(struct testbox *t, void *arg)
 static void bits(struct testbox *t, void *arg)
 {
 	u64 addr = map(t, MIB);
-	struct touch r = {addr, 16, 1, false, 0, 0, 0}, w = {addr, 16, 1, true, CONTENT_KIND_HEAP, 1};
+	struct touch r = {addr, 16, 1, false, 0, 0, 0},
+		     w = {addr, 16, 1, true, CONTENT_KIND_HEAP, 1, 0};
 	pte_t *ptep;
 
 	(void)arg;
