@@ -118,6 +118,35 @@ $(B)/release/libquire.a: $(call objs,release,$(CORE) $(HOST))
 	@objcopy --wildcard --keep-global-symbol='quire_*' $(B)/release/libquire.o
 	@rm -f $@; ar rcs $@ $(B)/release/libquire.o
 
+# ---- installing -------------------------------------------------------------
+
+# make install [PREFIX=/usr/local] [DESTDIR=]: the library, its headers and what
+# pkg-config knows of them; the command and its pages as well.
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+DESTDIR ?=
+VERSION := 0.1
+.PHONY: install install-lib uninstall
+install: install-lib $(B)/quire
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	@install -m 755 $(B)/quire $(DESTDIR)$(PREFIX)/bin/quire
+	@install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	@install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+install-lib: $(B)/release/libquire.a
+	@install -d $(DESTDIR)$(PREFIX)/include/quire $(DESTDIR)$(LIBDIR)/pkgconfig
+	@install -m 644 include/quire/*.h $(DESTDIR)$(PREFIX)/include/quire/
+	@install -m 644 $< $(DESTDIR)$(LIBDIR)/libquire.a
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		scripts/quire.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/quire.pc
+	@chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/quire.pc
+uninstall:
+	@rm -f $(patsubst include/%,$(DESTDIR)$(PREFIX)/include/%,$(wildcard include/quire/*.h)) \
+		$(DESTDIR)$(LIBDIR)/libquire.a $(DESTDIR)$(LIBDIR)/pkgconfig/quire.pc \
+		$(DESTDIR)$(PREFIX)/bin/quire \
+		$(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard man/*.1)) \
+		$(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man5/%,$(wildcard man/*.5))
+	@rmdir $(DESTDIR)$(PREFIX)/include/quire 2>/dev/null || true
+
 # core/ without libc: what it needs from outside is the port's symbols and the
 # four memory functions that a compiler may call; tests/symbols.sh holds it.
 freestanding: $(call objs,freestanding,$(CORE))

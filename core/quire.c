@@ -9,7 +9,9 @@
 #include "proc/proc.h"
 #include "base/printk.h"
 #include "node/memblock.h"
+#include "page/cma.h"
 #include "page/frames.h"
+#include "page/hugetlb.h"
 #include "vmalloc/vmalloc.h"
 
 #define LOG_BUF_BYTES (1UL << 20)
@@ -95,6 +97,8 @@ static int init_boot_memory(struct quire *q)
 	if (err)
 		return err;
 	memblock_free_all(q);
+	cma_activate_areas(q);
+	hugetlb_init_late(q);
 	return frames_init(q);
 }
 

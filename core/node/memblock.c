@@ -175,6 +175,27 @@ u64 memblock_phys_alloc(struct quire *q, u64 size, u64 align, unsigned int nid)
 	return 0;
 }
 
+u64 memblock_phys_alloc_range(struct quire *q, u64 size, u64 align, u64 start, u64 end,
+			      unsigned int nid)
+{
+	struct memblock *mb = q->node->memblock;
+
+	BUG_ON(q, mb->closed);
+	for (unsigned int i = mb->memory.cnt; size && i-- > 0;) {
+		struct memblock_region mem = mb->memory.regions[i];
+		u64 mem_end = min(region_end(&mem), end), base;
+
+		mem.base = max(mem.base, start);
+		if (mem.nid != nid || mem.base >= mem_end)
+			continue;
+		mem.size = mem_end - mem.base;
+		base = find_in_region(mb, &mem, size, align);
+		if (base && memblock_reserve(q, base, size, nid) == 0)
+			return base;
+	}
+	return 0;
+}
+
 void *memblock_alloc(struct quire *q, u64 size_bytes, u64 align, unsigned int nid)
 {
 	u64 base = memblock_phys_alloc(q, ALIGN(size_bytes, 64), max_t(u64, align, 64), nid);

@@ -48,6 +48,10 @@ int memblock_remove(struct quire *q, u64 base, u64 size);
 void *memblock_alloc(struct quire *q, u64 size_bytes, u64 align, unsigned int nid);
 /* The same, as a physical address; 0 when there is no room. */
 u64 memblock_phys_alloc(struct quire *q, u64 size, u64 align, unsigned int nid);
+/* The same within [start, end) of this node only, and not from a pool.  Linux:
+ * memblock_alloc_range_nid(..., exact_nid). */
+u64 memblock_phys_alloc_range(struct quire *q, u64 size, u64 align, u64 start, u64 end,
+			      unsigned int nid);
 
 /* The first free range that begins at from or later (or contains it: then its
  * rest); false when there is none. */

@@ -129,6 +129,7 @@ struct zone {
 	int compact_order_failed;
 	bool compact_blockskip_flush;
 	unsigned long nr_isolate_pageblock; /* of MIGRATE_ISOLATE; zone->lock */
+	unsigned long cma_pages;	    /* of MIGRATE_CMA pageblocks; set at boot */
 
 	bool boosted;	     /* watermark_boost was raised: wake kswapd once the lock is free */
 	bool reclaim_active; /* kswapd works on it (set by reclaim): per-CPU lists stay short */
@@ -266,6 +267,9 @@ static inline void node_set(nodemask_t *mask, unsigned int nid)
 {
 	mask->bits[nid / BITS_PER_LONG] |= 1UL << (nid % BITS_PER_LONG);
 }
+
+/* node/movable.c: the frame where each node's ZONE_MOVABLE begins; 0: nowhere. */
+void find_zone_movable_pfns(struct quire *q, u64 start[QUIRE_MAX_NODES]);
 
 /* node/node.c */
 struct text;

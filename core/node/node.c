@@ -22,8 +22,8 @@
  * number, not before, without CPUs, and the least often a first choice so far:
  * so nodes that are equally far share the load (Linux: find_next_best_node()).
  *
- * Differs from Linux: CPUs of a node are consecutive; boot makes no ZONE_MOVABLE;
- * NUMA distances are bytes as in the SLIT.
+ * Differs from Linux: CPUs of a node are consecutive; NUMA distances are bytes as
+ * in the SLIT.
  */
 #include "node/memblock.h"
 #include "node/vmstat.h"
@@ -328,11 +328,32 @@ static void init_lruvec(struct pglist_data *pgdat)
 	spin_lock_init(&pgdat->lru_lock, LOCK_LRU);
 }
 
-static int init_zones(struct quire *q, struct pglist_data *pgdat)
+/* The span of a zone by the sizes; movable: the first frame of ZONE_MOVABLE or 0.
+ * False: the node has none. */
+static bool zone_span(const struct pglist_data *pgdat, unsigned int idx, u64 movable, u64 *base,
+		      u64 *end)
 {
 	static const u64 zone_end[ZONE_NORMAL + 1] = {DMA_END, DMA32_END, MAX_PHYS};
-	struct memblock *mb = q->node->memblock;
 	u64 node_end = (pgdat->node_start_pfn + pgdat->node_spanned_pages) << PAGE_SHIFT;
+
+	movable <<= PAGE_SHIFT;
+	if (idx == ZONE_MOVABLE) {
+		*base = movable;
+		*end = node_end;
+		return movable != 0;
+	}
+	if (idx > ZONE_NORMAL)
+		return false;
+	*base = max(idx ? zone_end[idx - 1] : 0, pgdat->node_start_pfn << PAGE_SHIFT);
+	*end = min(zone_end[idx], node_end);
+	if (movable)
+		*end = min(*end, movable);
+	return *base < *end;
+}
+
+static int init_zones(struct quire *q, struct pglist_data *pgdat, u64 movable)
+{
+	struct memblock *mb = q->node->memblock;
 	int err = 0;
 
 	for (unsigned int idx = 0; idx < MAX_NR_ZONES; idx++) {
@@ -347,12 +368,7 @@ static int init_zones(struct quire *q, struct pglist_data *pgdat)
 			if (!layout_zone(q, pgdat->node_id, idx, &base, &end))
 				continue;
 		} else {
-			if (idx > ZONE_NORMAL)
-				continue;
-			base = max(idx ? zone_end[idx - 1] : 0,
-				   pgdat->node_start_pfn << PAGE_SHIFT);
-			end = min(zone_end[idx], node_end);
-			if (base >= end)
+			if (!zone_span(pgdat, idx, movable, &base, &end))
 				continue;
 		}
 		z->zone_start_pfn = base >> PAGE_SHIFT;
@@ -365,7 +381,7 @@ static int init_zones(struct quire *q, struct pglist_data *pgdat)
 	return err;
 }
 
-static int init_node(struct quire *q, unsigned int nid, unsigned int first_cpu)
+static int init_node(struct quire *q, unsigned int nid, unsigned int first_cpu, u64 movable)
 {
 	struct memblock *mb = q->node->memblock;
 	struct pglist_data *pgdat = memblock_alloc(q, sizeof(*pgdat), 64, nid);
@@ -388,7 +404,7 @@ static int init_node(struct quire *q, unsigned int nid, unsigned int first_cpu)
 			((r->base + r->size) >> PAGE_SHIFT) - pgdat->node_start_pfn;
 	}
 	init_lruvec(pgdat);
-	return init_zones(q, pgdat);
+	return init_zones(q, pgdat, movable);
 }
 
 static int init_cpus(struct quire *q)
@@ -492,6 +508,7 @@ static int alloc_zonelists(struct quire *q, unsigned int nid)
 int node_init(struct quire *q)
 {
 	unsigned int load[QUIRE_MAX_NODES] = {0}, cpu = 0;
+	u64 movable[QUIRE_MAX_NODES];
 	u64 needed;
 	int err = quire_memory_needed(&q->cfg, &needed);
 
@@ -502,8 +519,10 @@ int node_init(struct quire *q)
 		err = init_memblock(q);
 	for (unsigned int nid = 0; nid < q->nr_nodes && !err && !q->cfg.layout; nid++)
 		err = reserve_boot(q, nid);
+	if (!err)
+		find_zone_movable_pfns(q, movable);
 	for (unsigned int nid = 0; nid < q->nr_nodes && !err; nid++) {
-		err = init_node(q, nid, cpu);
+		err = init_node(q, nid, cpu, movable[nid]);
 		cpu += q->cfg.node[nid].nr_cpus;
 	}
 	if (!err)
@@ -543,6 +562,13 @@ static void show_zone_ranges(struct quire *q)
 			pr_info(q, "  %-8s [mem %#018lx-%#018lx]", zone_names[idx], lo, hi - 1);
 		else
 			pr_info(q, "  %-8s empty", zone_names[idx]);
+	}
+	for_each_node (q, nid) {
+		const struct zone *z = &NODE_DATA(q, nid)->node_zones[ZONE_MOVABLE];
+
+		if (z->present_pages && !q->cfg.layout)
+			pr_info(q, "Movable zone start for Node %u: %#018lx", nid,
+				z->zone_start_pfn << PAGE_SHIFT);
 	}
 }
 

@@ -83,6 +83,7 @@ enum pageflags {
 #define PG_table       0x00000200u
 #define PG_vmalloc     0x00000400u
 #define PG_zsmalloc    0x00000800u
+#define PG_guard       0x00001000u
 
 /* How the last reference to a compound page is seen off: compound_dtor. */
 enum compound_dtor_id {
@@ -280,6 +281,11 @@ static inline void __ClearPageType(struct page *page, unsigned int type)
 static inline bool PageBuddy(const struct page *page)
 {
 	return PageType(page, PG_buddy);
+}
+
+static inline bool PageGuard(const struct page *page)
+{
+	return PageType(page, PG_guard);
 }
 
 static inline bool PageTable(const struct page *page)

@@ -14,6 +14,7 @@
  */
 #include "base/printk.h"
 #include "oom/internal.h"
+#include "page/cma.h"
 #include "page/hugetlb.h"
 
 #define K(pages) ((unsigned long)(pages) << (PAGE_SHIFT - 10))
@@ -203,6 +204,8 @@ static void show_totals(struct quire *q)
 	pr_warn(q, "%lu pages RAM", present);
 	pr_warn(q, "0 pages HighMem/MovableOnly");
 	pr_warn(q, "%lu pages reserved", present - managed);
+	if (q->page->cma)
+		pr_warn(q, "%lu pages cma reserved", totalcma_pages(q));
 	pr_warn(q, "0 pages hwpoisoned");
 }
 

@@ -78,7 +78,7 @@ static struct page *rmqueue_buddy(struct quire *q, struct zone *preferred, struc
 	if (!page)
 		page = __rmqueue(q, zone, order, migratetype, alloc_flags);
 	if (page)
-		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+		mod_zone_freepage_state(zone, -(1L << order), pcppage_migratetype(page));
 	spin_unlock(q, &zone->lock);
 	if (page) {
 		count_vm_events(q, (enum vm_event_item)(PGALLOC_DMA + zone->zone_idx),

@@ -86,6 +86,7 @@ struct page_pressure_ops {
 struct hugetlb_floor;
 struct trace_floor;
 struct page_debug;
+struct cma_floor;
 
 /* Set by sysctl; the floor's state. */
 struct page_floor {
@@ -108,6 +109,7 @@ struct page_floor {
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
 	void *fail_ctx;
 	u64 last_warning_ns;	   /* of "page allocation failure": one in 10 s; 0: none yet */
+	struct cma_floor *cma;	   /* page/cma.h; NULL: there are no areas */
 	struct trace_floor *trace; /* page/trace.h; NULL: nothing was ever recorded */
 	struct page_debug *debug;  /* page/debug.h; NULL: it was never switched on */
 	/* A page that is not as it should be is reported, left where it is and

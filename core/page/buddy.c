@@ -32,6 +32,7 @@
  * Lock: zone->lock, which the callers hold.  Follows Linux's page_alloc.c.
  */
 #include "node/memblock.h"
+#include "page/debug.h"
 #include "page/internal.h"
 #include "page/trace.h"
 
@@ -165,6 +166,39 @@ static void del_page_from_free_list(const struct quire *q, struct page *page, st
 	}
 }
 
+/* ---- guard pages ------------------------------------------------------------ */
+
+/*
+ * Of a block that is split for a small request the smallest leftovers stay out of
+ * the lists and out of sight: who writes beyond his page is caught there, on ports
+ * that can (port->guard_frames).  They come back when the page in use is freed and
+ * joined with them.  Linux: debug_guardpage_minorder=.
+ */
+static bool set_page_guard(struct quire *q, struct zone *zone, struct page *page,
+			   unsigned int order, int migratetype)
+{
+	if (order >= debug_guardpage_minorder(q))
+		return false;
+	__SetPageType(page, PG_guard);
+	INIT_LIST_HEAD(&page->lru);
+	page->private = order;
+	mod_zone_freepage_state(zone, -(1L << order), migratetype);
+	if (q->port->guard_frames)
+		(void)q->port->guard_frames(q->port_ctx, page_to_pfn(q, page), 1UL << order, true);
+	return true;
+}
+
+static void clear_page_guard(struct quire *q, struct zone *zone, struct page *page,
+			     unsigned int order, int migratetype)
+{
+	__ClearPageType(page, PG_guard);
+	page->private = 0;
+	if (migratetype != MIGRATE_ISOLATE)
+		mod_zone_freepage_state(zone, 1L << order, migratetype);
+	if (q->port->guard_frames)
+		(void)q->port->guard_frames(q->port_ctx, page_to_pfn(q, page), 1UL << order, false);
+}
+
 /* ---- giving back ------------------------------------------------------------ */
 
 /*
@@ -181,7 +215,7 @@ static struct page *find_buddy_page(const struct quire *q, const struct zone *zo
 	if (!zone_spans_pfn(zone, *buddy_pfn))
 		return NULL;
 	buddy = pfn_to_page(q, *buddy_pfn);
-	return PageBuddy(buddy) && buddy_order(buddy) == order ? buddy : NULL;
+	return (PageBuddy(buddy) || PageGuard(buddy)) && buddy_order(buddy) == order ? buddy : NULL;
 }
 
 /*
@@ -228,12 +262,12 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 	u64 buddy_pfn;
 
 	if (likely(migratetype != MIGRATE_ISOLATE))
-		mod_zone_page_state(zone, NR_FREE_PAGES, 1L << order);
+		mod_zone_freepage_state(zone, 1L << order, migratetype);
 	while (order < HIGHEST_ORDER) {
 		struct page *buddy;
 
 		if (unlikely(capc) && compaction_capture(capc, page, order, migratetype)) {
-			mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+			mod_zone_freepage_state(zone, -(1L << order), migratetype);
 			return;
 		}
 		buddy = find_buddy_page(q, zone, pfn, order, &buddy_pfn);
@@ -248,7 +282,10 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 							!migratetype_is_mergeable(buddy_mt)))
 				break;
 		}
-		del_page_from_free_list(q, buddy, zone, order);
+		if (unlikely(PageGuard(buddy)))
+			clear_page_guard(q, zone, buddy, order, migratetype);
+		else
+			del_page_from_free_list(q, buddy, zone, order);
 		if (buddy_pfn < pfn) {
 			page = buddy;
 			pfn = buddy_pfn;
@@ -280,11 +317,14 @@ void write_virgin_blocks(struct quire *q, struct zone *zone, u64 end)
 /* ---- taking ----------------------------------------------------------------- */
 
 /* Puts the upper halves of a block of order `high` back until `low` is left. */
-static void expand(struct zone *zone, struct page *page, unsigned int low, unsigned int high,
+static void expand(struct quire *q, struct zone *zone, struct page *page, unsigned int low, unsigned int high,
 		   int migratetype)
 {
 	while (high > low) {
 		high--;
+		if (unlikely(q->keys & KEY_GUARD_PAGE) &&
+		    set_page_guard(q, zone, page + (1UL << high), high, migratetype))
+			continue;
 		add_to_free_list(page + (1UL << high), zone, high, migratetype, false);
 	}
 }
@@ -300,7 +340,7 @@ struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int
 			continue;
 		page = list_first_entry(&area->free_list[migratetype], struct page, lru);
 		del_page_from_free_list(q, page, zone, o);
-		expand(zone, page, order, o, migratetype);
+		expand(q, zone, page, order, o, migratetype);
 		set_pcppage_migratetype(page, migratetype);
 		if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_ALLOC_ZONE_LOCKED)))
 			trace_mm_page_alloc_zone_locked(q, page, order, migratetype);
@@ -473,10 +513,20 @@ static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int 
 struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
 		       unsigned int alloc_flags)
 {
+	bool cma = unlikely(zone->cma_pages) && (alloc_flags & ALLOC_CMA);
 	struct page *page;
 
+	/* Half of what is free is kept for contiguous areas: theirs first. */
+	if (cma && zone_page_state(zone, NR_FREE_CMA_PAGES) >
+			   zone_page_state(zone, NR_FREE_PAGES) / 2) {
+		page = __rmqueue_smallest(q, zone, order, MIGRATE_CMA);
+		if (page)
+			return page;
+	}
 	do {
 		page = __rmqueue_smallest(q, zone, order, migratetype);
+		if (unlikely(!page) && cma)
+			page = __rmqueue_smallest(q, zone, order, MIGRATE_CMA);
 	} while (unlikely(!page) && __rmqueue_fallback(q, zone, order, migratetype, alloc_flags));
 	return page;
 }
@@ -553,7 +603,7 @@ unsigned long __isolate_free_page(struct quire *q, struct zone *zone, struct pag
 
 		if (!zone_watermark_ok(zone, 0, mark, 0, ALLOC_CMA))
 			return 0;
-		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+		mod_zone_freepage_state(zone, -(1L << order), mt);
 	}
 	del_page_from_free_list(q, page, zone, order);
 	if (order >= pageblock_order - 1) {
@@ -572,6 +622,31 @@ void zone_write_virgin_heads(struct quire *q, struct zone *zone)
 	while (zone->nr_virgin)
 		write_virgin_head(q, zone);
 	spin_unlock(q, &zone->lock);
+}
+
+void split_largest_free_block(struct quire *q, struct zone *zone, u64 pfn)
+{
+	u64 head = ALIGN_DOWN(pfn, MAX_ORDER_NR_PAGES);
+	struct page *page = pfn_to_page(q, head);
+
+	if (!zone_spans_pfn(zone, head) || !PageBuddy(page) || buddy_order(page) != HIGHEST_ORDER)
+		return;
+	del_page_from_free_list(q, page, zone, HIGHEST_ORDER);
+	for (u64 half = head; half < head + MAX_ORDER_NR_PAGES; half += pageblock_nr_pages)
+		add_to_free_list(pfn_to_page(q, half), zone, pageblock_order,
+				 pfnblock_migratetype(zone, half), false);
+}
+
+void join_free_pageblock(struct quire *q, struct zone *zone, u64 pfn)
+{
+	struct page *page = pfn_to_page(q, pfn);
+	int mt = pfnblock_migratetype(zone, pfn);
+
+	if (!PageBuddy(page) || buddy_order(page) != pageblock_order || mt == MIGRATE_ISOLATE)
+		return;
+	del_page_from_free_list(q, page, zone, pageblock_order);
+	mod_zone_freepage_state(zone, -(long)pageblock_nr_pages, mt);
+	__free_one_page(q, page, pfn, zone, pageblock_order, mt, FPI_NONE);
 }
 
 bool pageblock_present(const struct quire *q, const struct zone *zone, u64 pfn, u64 end)
@@ -621,7 +696,7 @@ static void carve(struct quire *q, struct zone *zone, u64 pfn, unsigned int orde
 	if (pfn >= start && block_end <= end) {
 		for (; pfn < block_end; pfn++)
 			set_page_count(pfn_to_page(q, pfn), 1);
-		mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+		mod_zone_freepage_state(zone, -(1L << order), mt);
 		return;
 	}
 	carve(q, zone, pfn, order - 1, start, end, mt);

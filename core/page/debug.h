@@ -12,6 +12,7 @@
 
 #define PAGE_POISON	0xaa
 #define PAGE_OWNER_COMM 16
+#define PAGE_EXT_CHUNK	64 /* pages of which something is known, or nothing of all */
 
 /* What is known of a page beyond its descriptor (Linux's page_ext). */
 struct page_ext {

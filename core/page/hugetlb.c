@@ -23,6 +23,7 @@
 #include "node/memblock.h"
 #include "page/hugetlb.h"
 #include "page/internal.h"
+#include "base/printk.h"
 
 /* ---- sizes and nodes -------------------------------------------------------- */
 
@@ -560,6 +561,26 @@ struct page *hugetlb_alloc(struct quire *q, struct hstate *h, unsigned int nid,
 
 /* ---- boot ------------------------------------------------------------------- */
 
+/* 1 GiB each of a node's boot memory, as many as are asked for and fit; each
+ * begins with its place on the list.  Linux: alloc_bootmem_huge_page(). */
+static void reserve_boot_pages(struct quire *q, struct hugetlb_floor *floor, unsigned int nid)
+{
+	u64 size = PAGE_SIZE << GIGANTIC_ORDER;
+
+	for (u32 i = 0; i < q->cfg.node[nid].hugepages_1g; i++) {
+		u64 base = memblock_phys_alloc_range(q, size, size, 0, ~0UL, nid);
+
+		if (!base) {
+			pr_warn(q,
+				"HugeTLB: allocating %u of page size 1.00 GiB failed node%u.  "
+				"Only allocated %u hugepages.",
+				q->cfg.node[nid].hugepages_1g, nid, i);
+			return;
+		}
+		list_add_tail((struct list_head *)(q->physmap + base), &floor->boot_pages);
+	}
+}
+
 int hugetlb_init(struct quire *q)
 {
 	static const unsigned int orders[HUGE_MAX_HSTATE] = {GIGANTIC_ORDER, HPAGE_PMD_ORDER};
@@ -579,5 +600,66 @@ int hugetlb_init(struct quire *q)
 	}
 	q->page->hugetlb = floor;
 	q->page->compound_dtor[HUGETLB_PAGE_DTOR] = free_huge_page;
+	INIT_LIST_HEAD(&floor->boot_pages);
+	for_each_node (q, nid)
+		reserve_boot_pages(q, floor, nid);
 	return 0;
+}
+
+/* A page of boot memory becomes one of the pool, free. */
+static void add_boot_page(struct quire *q, struct hstate *h, u64 pfn)
+{
+	unsigned long nr = pages_per_huge_page(h);
+	struct page *page = pfn_to_page(q, pfn);
+	struct zone *zone = NULL;
+
+	for_each_node (q, nid)
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), z) if (zone_spans_pfn(z, pfn) &&
+									  zone_spans_pfn(z, pfn + nr - 1)) zone = z;
+	/* In two zones at once: it stays boot's. */
+	if (!zone || pfn + nr > zone->first_deferred_pfn)
+		return;
+	spin_lock(q, &zone->lock);
+	write_virgin_blocks(q, zone, ALIGN(pfn + nr, MAX_ORDER_NR_PAGES));
+	memblock_free(q, pfn << PAGE_SHIFT, nr << PAGE_SHIFT);
+	zone->managed_pages += nr;
+	spin_unlock(q, &zone->lock);
+	q->node->totalram_pages += nr;
+	for (unsigned long i = 0; i < nr; i++)
+		init_single_page(page + i, page_place(zone));
+	prep_compound_page(page, h->order);
+	page[1].compound_dtor = HUGETLB_PAGE_DTOR;
+	spin_lock(q, &q->page->hugetlb->lock);
+	add_to_pool(h, page);
+	enqueue(h, page);
+	h->max_huge_pages++;
+	spin_unlock(q, &q->page->hugetlb->lock);
+}
+
+void hugetlb_init_late(struct quire *q)
+{
+	struct hugetlb_floor *floor = q->page->hugetlb;
+	struct hstate *giant = &floor->hstates[0], *h = default_hstate(q);
+	bool any = !list_empty(&floor->boot_pages);
+
+	while (!list_empty(&floor->boot_pages)) {
+		struct list_head *head = floor->boot_pages.next;
+
+		list_del(head);
+		add_boot_page(q, giant, virt_to_pfn(q, head));
+	}
+	for_each_node (q, nid) {
+		unsigned int wanted = q->cfg.node[nid].hugepages_2m;
+
+		if (wanted)
+			(void)set_max_huge_pages(q, h, wanted, (int)nid, NULL);
+		any |= wanted != 0;
+	}
+	if (!any)
+		return;
+	init_per_zone_wmark_min(q);
+	pr_info(q, "HugeTLB: registered 1.00 GiB page size, pre-allocated %lu pages",
+		giant->nr_huge_pages);
+	pr_info(q, "HugeTLB: registered 2.00 MiB page size, pre-allocated %lu pages",
+		h->nr_huge_pages);
 }

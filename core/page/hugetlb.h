@@ -37,6 +37,7 @@ struct hstate {
 struct hugetlb_floor {
 	struct spinlock lock;			/* LOCK_HUGETLB: all that hstates count and list */
 	struct hstate hstates[HUGE_MAX_HSTATE]; /* 1 GiB, 2 MiB, in Linux's order */
+	struct list_head boot_pages; /* of 1 GiB, from boot memory; until there are pools */
 };
 
 static inline struct hstate *default_hstate(const struct quire *q)
@@ -69,8 +70,10 @@ static inline bool hstate_is_gigantic(const struct hstate *h)
 struct hstate *size_to_hstate(struct quire *q, u64 bytes);
 struct hstate *page_hstate(struct quire *q, const struct page *head);
 
-/* The page floor's part at boot: empty pools. */
+/* The page floor's part at boot: empty pools, and boot memory for pages of 1 GiB that
+ * the configuration asks for.  Once the buddy has memory: the pools' first pages. */
 int hugetlb_init(struct quire *q);
+void hugetlb_init_late(struct quire *q);
 
 /*
  * Makes the pool (nid < 0) or its part of a node as large as asked, as far as

@@ -20,6 +20,7 @@
  * same.  min_free_kbytes stays.
  */
 #include "node/memblock.h"
+#include "page/cma.h"
 #include "page/hugetlb.h"
 #include "page/internal.h"
 #include "base/printk.h"
@@ -67,6 +68,8 @@ int page_init_early(struct quire *q)
 				err = init_zone(q, zone);
 		}
 	}
+	if (!err)
+		err = cma_init(q);
 	return err ? err : hugetlb_init(q);
 }
 

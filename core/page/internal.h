@@ -20,6 +20,14 @@
 	(BIT(PG_lru) | BIT(PG_locked) | BIT(PG_private) | BIT(PG_writeback) | BIT(PG_reserved) | \
 	 BIT(PG_slab) | BIT(PG_active) | BIT(PG_unevictable) | BIT(PG_mlocked) | BIT(PG_virgin))
 
+/* Free pages come, or go: they count, those of contiguous areas twice. */
+static inline void mod_zone_freepage_state(struct zone *zone, long nr, int migratetype)
+{
+	mod_zone_page_state(zone, NR_FREE_PAGES, nr);
+	if (unlikely(migratetype == MIGRATE_CMA))
+		mod_zone_page_state(zone, NR_FREE_CMA_PAGES, nr);
+}
+
 static inline unsigned long page_place(const struct zone *zone)
 {
 	return ((unsigned long)zone->zone_idx << PAGE_ZONE_SHIFT) |

@@ -105,6 +105,16 @@ void zone_write_virgin_heads(struct quire *q, struct zone *zone);
 /* Is there a frame of the zone in [pfn, end), a pageblock or a part of one? */
 bool pageblock_present(const struct quire *q, const struct zone *zone, u64 pfn, u64 end);
 
+/* Cuts the free block of the highest order that lies around a pageblock in two, and
+ * joins a free pageblock with its buddy again if they may. */
+void split_largest_free_block(struct quire *q, struct zone *zone, u64 pfn);
+void join_free_pageblock(struct quire *q, struct zone *zone, u64 pfn);
+
+static inline bool is_migrate_movable(int migratetype)
+{
+	return migratetype == MIGRATE_MOVABLE || migratetype == MIGRATE_CMA;
+}
+
 /* ---- fragmentation (page/fragmentation.c) ----------------------------------- */
 
 /* Free pages a move needs on top of the watermark: copies of a block, twice. */
@@ -139,12 +149,13 @@ bool compaction_restarting(const struct zone *zone, int order);
 /* ---- isolation (page/isolation.c) ------------------------------------------- */
 
 /*
- * The pageblocks of [start, end), both multiples of MAX_ORDER_NR_PAGES in one
- * zone, become MIGRATE_ISOLATE: what is free there, or will be, is not handed
- * out.  -EBUSY if one has pages that can't be moved, or is isolated already:
- * then nothing has changed.  -EINVAL.
+ * The pageblocks of [start, end), whole ones of one zone, become MIGRATE_ISOLATE:
+ * what is free there, or will be, is not handed out.  -EBUSY if one has pages that
+ * can't be moved, is isolated already, or belongs to a contiguous area and the
+ * request (its migrate type) does not: then nothing has changed.  -EINVAL.
  */
-int start_isolate_page_range(struct quire *q, struct zone *zone, u64 start, u64 end);
+int start_isolate_page_range(struct quire *q, struct zone *zone, u64 start, u64 end,
+			     int migratetype);
 /* Back to a type. */
 void undo_isolate_page_range(struct quire *q, struct zone *zone, u64 start, u64 end,
 			     int migratetype);

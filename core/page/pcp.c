@@ -128,6 +128,8 @@ static int rmqueue_bulk(struct quire *q, struct zone *zone, unsigned int order, 
 		if (unlikely(!page))
 			break;
 		list_add_tail(&page->lru, list);
+		if (unlikely(pcppage_migratetype(page) == MIGRATE_CMA))
+			mod_zone_page_state(zone, NR_FREE_CMA_PAGES, -(1L << order));
 	}
 	mod_zone_page_state(zone, NR_FREE_PAGES, -((long)got << order));
 	spin_unlock(q, &zone->lock);

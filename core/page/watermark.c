@@ -30,6 +30,8 @@ static long unusable_free(const struct zone *z, unsigned int order, unsigned int
 
 	if (!(alloc_flags & (ALLOC_HARDER | ALLOC_OOM)))
 		unusable += (long)HOT_LOAD(&z->nr_reserved_highatomic);
+	if (unlikely(z->cma_pages) && !(alloc_flags & ALLOC_CMA))
+		unusable += HOT_LOAD(&z->vm_stat[NR_FREE_CMA_PAGES]);
 	return unusable;
 }
 
@@ -51,6 +53,8 @@ bool __zone_watermark_ok(const struct zone *z, unsigned int order, unsigned long
 		return true;
 	/* Enough pages; is there a block? */
 	types = harder ? FREELY_USED | 1u << MIGRATE_HIGHATOMIC : FREELY_USED;
+	if (unlikely(z->cma_pages) && (alloc_flags & ALLOC_CMA))
+		types |= 1u << MIGRATE_CMA;
 	for (unsigned int o = order; o < MAX_ORDER; o++) {
 		if (HOT_LOAD(&z->free_area[o].types) & types)
 			return true;

@@ -7,18 +7,18 @@
  * what a counter says; like Linux it stops at 100,000 blocks of a list, which
  * it holds the zone's lock for.  Zones without memory are left out.
  */
+#include "page/debug.h"
 #include "page/frames.h"
 #include "page/pageblock.h"
 #include "proc/internal.h"
 
 #define TYPE_COUNT_MAX 100000UL
 
-/* As this build of Linux names them: it has no CMA. */
-static const char *const type_names[MIGRATE_TYPES] = {
-	[MIGRATE_UNMOVABLE] = "Unmovable",     [MIGRATE_MOVABLE] = "Movable",
-	[MIGRATE_RECLAIMABLE] = "Reclaimable", [MIGRATE_HIGHATOMIC] = "HighAtomic",
-	[MIGRATE_ISOLATE] = "Isolate",
-};
+/* A type's name; NULL for CMA where there is none: as builds of Linux without it. */
+static const char *type_name(const struct quire *q, unsigned int mt)
+{
+	return mt == MIGRATE_CMA && !q->page->cma ? NULL : migratetype_names[mt];
+}
 
 int show_buddyinfo(struct quire *q, __unused const struct proc_entry *e,
 		   __unused const struct proc_def *def, struct text *t)
@@ -66,10 +66,10 @@ static void put_zone_types(struct quire *q, struct text *t, struct zone *zone)
 	for (int mt = 0; mt < MIGRATE_PCPTYPES; mt++)
 		frames_count_blocks(q, zone, mt, count[mt]);
 	for (unsigned int mt = 0; mt < MIGRATE_TYPES; mt++) {
-		if (!type_names[mt])
+		if (!type_name(q, mt))
 			continue;
 		text_printf(t, "Node %4u, zone %8s, type %12s ", zone_to_nid(zone), zone->name,
-			    type_names[mt]);
+			    type_name(q, mt));
 		for (unsigned int order = 0; order < MAX_ORDER; order++) {
 			if (count[mt][order] >= TYPE_COUNT_MAX)
 				text_putc(t, '>');
@@ -104,8 +104,8 @@ static void put_block_types(struct quire *q, struct text *t, struct pglist_data 
 {
 	put_lit(t, "\nNumber of blocks type  ");
 	for (unsigned int mt = 0; mt < MIGRATE_TYPES; mt++)
-		if (type_names[mt])
-			text_printf(t, "%12s ", type_names[mt]);
+		if (type_name(q, mt))
+			text_printf(t, "%12s ", type_name(q, mt));
 	text_putc(t, '\n');
 	for_each_populated_zone_of_node(pgdat, zone)
 	{
@@ -114,7 +114,7 @@ static void put_block_types(struct quire *q, struct text *t, struct pglist_data 
 		count_blocks(q, zone, count);
 		text_printf(t, "Node %u, zone %8s ", pgdat->node_id, zone->name);
 		for (unsigned int mt = 0; mt < MIGRATE_TYPES; mt++) {
-			if (!type_names[mt])
+			if (!type_name(q, mt))
 				continue;
 			put_dec(t, count[mt], 12);
 			text_putc(t, ' ');

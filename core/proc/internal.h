@@ -68,6 +68,10 @@ enum proc_dir_id {
 	DIR_MODULE_KFENCE,
 	DIR_KFENCE_PARAMS,
 	DIR_ZSWAP_PARAMS,
+	DIR_DEBUG_CMA,
+	DIR_CMA_AREA,
+	DIR_MM_CMA,
+	DIR_MM_CMA_AREA,
 	DIR_TRACING,
 	DIR_TRACE_EVENTS,
 	DIR_TRACE_KMEM,
@@ -174,7 +178,8 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_node_huge_2m_dir, sysfs_node_huge_1g_dir, sysfs_cpus_dir, sysfs_cpu_dir,
 	sysfs_topology_dir, sysfs_memory_blocks_dir, sysfs_memory_block_dir, sysfs_tracing_dir,
 	sysfs_trace_events_dir, sysfs_trace_kmem_dir, sysfs_trace_compaction_dir,
-	sysfs_trace_event_dir, cgroup_dir;
+	sysfs_trace_event_dir, sysfs_debug_cma_dir, sysfs_cma_area_dir, sysfs_mm_cma_dir,
+	sysfs_mm_cma_area_dir, cgroup_dir;
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {
@@ -215,6 +220,7 @@ struct proc_floor {
 	/* What each status ends with: the same for all but pinned tasks. */
 	char *cpus_text, *mems_text;
 	size_t cpus_len, mems_len;
+	struct list_head cma_taken; /* by who writes to debug/cma/AREA/alloc: page_debug.c */
 };
 
 /* ---- tree.c ----------------------------------------------------------------- */

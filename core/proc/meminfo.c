@@ -9,6 +9,7 @@
  * whole ones, 2 MiB around them, 4 KiB at ragged ends.
  */
 #include "page/hugetlb.h"
+#include "page/cma.h"
 #include "proc/internal.h"
 #include "vmalloc/vmalloc.h"
 
@@ -157,6 +158,12 @@ int show_meminfo(struct quire *q, __unused const struct proc_entry *e,
 	put_kb_line(t, "ShmemPmdMapped: ", global_kb(q, NR_SHMEM_PMDMAPPED));
 	put_kb_line(t, "FileHugePages:  ", global_kb(q, NR_FILE_THPS));
 	put_kb_line(t, "FilePmdMapped:  ", global_kb(q, NR_FILE_PMDMAPPED));
+	/* Debian's kernels are built without contiguous areas. */
+	if (q->page->cma) {
+		put_kb_line(t, "CmaTotal:       ", pages_to_kb(totalcma_pages(q)));
+		put_kb_line(t, "CmaFree:        ",
+			    pages_to_kb(global_zone_page_state(q, NR_FREE_CMA_PAGES)));
+	}
 	put_huge_pages(q, t, &map);
 	return 0;
 }

@@ -167,7 +167,7 @@ static const struct proc_def modules_defs[] = {
 static bool module_visible(struct quire *q, __unused const struct proc_entry *dir,
 			   const struct proc_def *def)
 {
-	return q->slab->kfence || (def->dir != DIR_MODULE_KFENCE && def->dir != DIR_DEBUG_KFENCE);
+	return q->slab->kfence || def->dir != DIR_MODULE_KFENCE;
 }
 
 const struct proc_dir sysfs_modules_dir = {
@@ -227,28 +227,22 @@ static const struct proc_def mm_swap_defs[] = {DEF_FIXED("vma_ra_enabled", "true
 PROC_DIR_TABLE(sysfs_mm_swap_dir, mm_swap_defs);
 
 static const struct proc_def mm_defs[] = {
-	DEF_DIR("hugepages", DIR_HUGE),		  DEF_DIR("ksm", DIR_KSM),
-	DEF_DIR("lru_gen", DIR_LRU_GEN),	  DEF_DIR("swap", DIR_MM_SWAP),
-	DEF_DIR("transparent_hugepage", DIR_THP),
+	DEF_DIR("cma", DIR_MM_CMA),   DEF_DIR("hugepages", DIR_HUGE),
+	DEF_DIR("ksm", DIR_KSM),      DEF_DIR("lru_gen", DIR_LRU_GEN),
+	DEF_DIR("swap", DIR_MM_SWAP), DEF_DIR("transparent_hugepage", DIR_THP),
 };
-PROC_DIR_TABLE(sysfs_mm_dir, mm_defs);
+
+/* Contiguous areas are shown where there are any. */
+static bool mm_visible(struct quire *q, __unused const struct proc_entry *dir,
+		       const struct proc_def *def)
+{
+	return def->dir != DIR_MM_CMA || q->page->cma;
+}
+
+const struct proc_dir sysfs_mm_dir = {
+	.defs = mm_defs, .nr_defs = ARRAY_SIZE(mm_defs), .visible = mm_visible};
 
 /* ---- kernel, devices, the root ----------------------------------------------- */
-
-static const struct proc_def extfrag_defs[] = {
-	DEF_VAL("extfrag_index", 0444, show_extfrag, NULL, 0),
-	DEF_VAL("unusable_index", 0444, show_extfrag, NULL, 1),
-};
-PROC_DIR_TABLE(sysfs_extfrag_dir, extfrag_defs);
-
-static const struct proc_def debug_defs[] = {
-	DEF_DIR("extfrag", DIR_EXTFRAG),
-	DEF_DIR("kfence", DIR_DEBUG_KFENCE),
-	DEF_DIR("slab", DIR_DEBUG_SLABS),
-	DEF_DIR("zswap", DIR_DEBUG_ZSWAP),
-};
-const struct proc_dir sysfs_debug_dir = {
-	.defs = debug_defs, .nr_defs = ARRAY_SIZE(debug_defs), .visible = module_visible};
 
 static const struct proc_def kernel_defs[] = {
 	DEF_DIR("debug", DIR_DEBUG),

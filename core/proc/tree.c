@@ -69,6 +69,10 @@ static const struct proc_dir *const dirs[NR_PROC_DIRS] = {
 	[DIR_MODULES] = &sysfs_modules_dir,
 	[DIR_MODULE_ZSWAP] = &sysfs_module_zswap_dir,
 	[DIR_ZSWAP_PARAMS] = &sysfs_zswap_params_dir,
+	[DIR_DEBUG_CMA] = &sysfs_debug_cma_dir,
+	[DIR_CMA_AREA] = &sysfs_cma_area_dir,
+	[DIR_MM_CMA] = &sysfs_mm_cma_dir,
+	[DIR_MM_CMA_AREA] = &sysfs_mm_cma_area_dir,
 	[DIR_TRACING] = &sysfs_tracing_dir,
 	[DIR_TRACE_EVENTS] = &sysfs_trace_events_dir,
 	[DIR_TRACE_KMEM] = &sysfs_trace_kmem_dir,
@@ -323,6 +327,7 @@ int proc_init(struct quire *q)
 	if (!proc)
 		return -ENOMEM;
 	q->proc = proc;
+	INIT_LIST_HEAD(&proc->cma_taken);
 	memcpy(proc->misc, misc, sizeof(misc));
 	proc->mmap_min_addr = 65536;
 	(void)str_lcpy(proc->hostname, q->cfg.hostname, sizeof(proc->hostname));

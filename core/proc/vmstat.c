@@ -7,6 +7,7 @@
  * Huge pages are counted in pages and shown in units of 2 MiB, transfers are
  * counted in sectors and shown in KiB, both as Linux does.
  */
+#include "page/cma.h"
 #include "proc/internal.h"
 
 static void put_item(struct text *t, const char *name, unsigned long v)
@@ -54,6 +55,18 @@ static void put_zone_items(struct text *t, const long zones[NR_VM_ZONE_STAT_ITEM
 		put_item(t, numa_stat_names[i], numa[i]);
 }
 
+static void put_cma_events(struct text *t, const struct cma_floor *floor)
+{
+	unsigned long succeeded = 0, failed = 0;
+
+	for (unsigned int i = 0; i < floor->nr; i++) {
+		succeeded += HOT_LOAD(&floor->areas[i].nr_succeeded);
+		failed += HOT_LOAD(&floor->areas[i].nr_failed);
+	}
+	put_item(t, "cma_alloc_success", succeeded);
+	put_item(t, "cma_alloc_fail", failed);
+}
+
 static void put_events(struct quire *q, struct text *t)
 {
 	unsigned long sums[NR_VM_EVENT_ITEMS] = {0};
@@ -65,8 +78,11 @@ static void put_events(struct quire *q, struct text *t)
 		sums[i] += q->node->more_events(q, (enum vm_event_item)i);
 	sums[PGPGIN] /= 2;
 	sums[PGPGOUT] /= 2;
-	for (unsigned int i = 0; i < NR_VM_EVENT_ITEMS; i++)
+	for (unsigned int i = 0; i < NR_VM_EVENT_ITEMS; i++) {
 		put_item(t, vm_event_names[i], sums[i]);
+		if (i == HTLB_BUDDY_PGALLOC_FAIL && q->page->cma)
+			put_cma_events(t, q->page->cma);
+	}
 }
 
 int show_vmstat(struct quire *q, __unused const struct proc_entry *e,

@@ -51,10 +51,10 @@ static void put_marks(struct text *t, const struct zone *zone)
 		    "\n        spanned  %lu"
 		    "\n        present  %lu"
 		    "\n        managed  %lu"
-		    "\n        cma      0",
+		    "\n        cma      %lu",
 		    zone_page_state(zone, NR_FREE_PAGES), zone->watermark_boost,
 		    min_wmark_pages(zone), low_wmark_pages(zone), high_wmark_pages(zone),
-		    zone->spanned_pages, zone->present_pages, zone->managed_pages);
+		    zone->spanned_pages, zone->present_pages, zone->managed_pages, zone->cma_pages);
 	text_printf(t, "\n        protection: (%ld", zone->lowmem_reserve[0]);
 	for (unsigned int i = 1; i < MAX_NR_ZONES; i++)
 		text_printf(t, ", %ld", zone->lowmem_reserve[i]);

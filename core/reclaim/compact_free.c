@@ -120,7 +120,8 @@ static unsigned long isolate_freepages_block(struct quire *q, struct compact_con
 	}
 	if (locked)
 		spin_unlock(q, &zone->lock);
-	pfn = min(pfn, end_pfn);
+	if (!strict)
+		pfn = min(pfn, end_pfn);
 	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_COMPACTION_ISOLATE_FREEPAGES)))
 		trace_record(q, TRACE_MM_COMPACTION_ISOLATE_FREEPAGES, 0, *start_pfn, pfn,
 			     nr_scanned, total);
@@ -133,7 +134,7 @@ static unsigned long isolate_freepages_block(struct quire *q, struct compact_con
 	return total;
 }
 
-bool isolate_freepages_range(struct quire *q, struct compact_control *cc, u64 start, u64 end)
+u64 isolate_freepages_range(struct quire *q, struct compact_control *cc, u64 start, u64 end)
 {
 	u64 pfn = start;
 
@@ -143,13 +144,13 @@ bool isolate_freepages_range(struct quire *q, struct compact_control *cc, u64 st
 
 		/* A block may be larger than a pageblock. */
 		if (PageBuddy(page) && buddy_order(page) > pageblock_order)
-			block_end = min(pfn + (1UL << buddy_order(page)), end);
+			block_end = pfn + (1UL << buddy_order(page));
 		if (!isolate_freepages_block(q, cc, &at, block_end, 1, true))
 			break;
-		pfn = block_end;
+		pfn = at;
 	}
 	split_map_pages(q, &cc->freepages);
-	return pfn >= end;
+	return pfn < end ? 0 : pfn;
 }
 
 /* ---- by the free lists ----------------------------------------------------------- */
@@ -314,7 +315,7 @@ static bool suitable_migration_target(const struct compact_control *cc, const st
 	/* Free as it is: to break it open would be for nothing. */
 	if (PageBuddy(page) && buddy_order(page) >= pageblock_order)
 		return false;
-	return cc->ignore_block_suitable || pfnblock_migratetype(cc->zone, pfn) == MIGRATE_MOVABLE;
+	return cc->ignore_block_suitable || is_migrate_movable(pfnblock_migratetype(cc->zone, pfn));
 }
 
 static void update_pageblock_skip(struct compact_control *cc, u64 pfn)

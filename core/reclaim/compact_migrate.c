@@ -276,6 +276,8 @@ static bool suitable_migration_source(const struct compact_control *cc, const st
 		return false;
 	if (cc->mode != MIGRATE_ASYNC || !cc->direct_compaction)
 		return true;
+	if (cc->migratetype == MIGRATE_MOVABLE)
+		return is_migrate_movable(pfnblock_migratetype(cc->zone, pfn));
 	return pfnblock_migratetype(cc->zone, pfn) == cc->migratetype;
 }
 

@@ -56,7 +56,7 @@ static bool reset_isolation_pfn(struct quire *q, struct zone *zone, u64 pfn, boo
 		return false;
 	if (source && target && !pageblock_skip(zone, pfn))
 		return true;
-	if (!source && target && pfnblock_migratetype(zone, pfn) != MIGRATE_MOVABLE)
+	if (!source && target && !is_migrate_movable(pfnblock_migratetype(zone, pfn)))
 		return false;
 	for (u64 p = start; p < end; p += 1UL << PAGE_ALLOC_COSTLY_ORDER) {
 		const struct page *page = pfn_to_page(q, p);
@@ -161,6 +161,9 @@ static bool block_is_free(const struct compact_control *cc)
 		bool can_steal;
 
 		if (HOT_LOAD(&area->types) & 1u << cc->migratetype)
+			return true;
+		if (cc->migratetype == MIGRATE_MOVABLE &&
+		    HOT_LOAD(&area->types) & 1u << MIGRATE_CMA)
 			return true;
 		if (find_suitable_fallback(area, order, cc->migratetype, true, &can_steal) >= 0)
 			return true;

@@ -12,7 +12,7 @@
 #ifndef QUIRE_RECLAIM_COMPACTION_H
 #define QUIRE_RECLAIM_COMPACTION_H
 
-#include "page/pageblock.h"
+#include "page/cma.h"
 #include "reclaim/migrate.h"
 
 #define COMPACT_CLUSTER_MAX SWAP_CLUSTER_MAX
@@ -84,8 +84,9 @@ struct page *compaction_alloc(struct quire *q, struct page *page, void *ctx);
 void compaction_free(struct quire *q, struct page *page, void *ctx);
 /* Gives what was not used back; the highest frame of it, 0: none. */
 u64 release_freepages(struct quire *q, struct list_head *freepages);
-/* [start, end), all free, as single pages on a list: false if some was not. */
-bool isolate_freepages_range(struct quire *q, struct compact_control *cc, u64 start, u64 end);
+/* [start, end), all free, as single pages on a list: 0 if some was not, or where the
+ * last block ends, which may be beyond. */
+u64 isolate_freepages_range(struct quire *q, struct compact_control *cc, u64 start, u64 end);
 
 /* compaction.c */
 enum compact_result compact_zone(struct quire *q, struct compact_control *cc,
@@ -109,14 +110,25 @@ void wakeup_kcompactd(struct quire *q, struct pglist_data *pgdat, int order, int
 void compaction_proactiveness_changed(struct quire *q);
 
 /*
- * contig.c: takes [start, end) for the caller, both multiples of
- * MAX_ORDER_NR_PAGES in one zone: pages in use there are moved away.  Each page
- * then has one reference, order 0.  0, -EBUSY (something does not move), -EINVAL,
- * -EINTR.  May sleep.  free_contig_range() gives pages back.
+ * contig.c: takes the frames [start, end) of one zone for the caller: pages in use
+ * there are moved away.  Each page then has one reference, order 0.  The pageblocks
+ * around are of migratetype afterwards: MIGRATE_MOVABLE, or MIGRATE_CMA for a
+ * contiguous area, which nobody else may ask of.  0, -EBUSY (something does not
+ * move), -EINVAL, -EINTR.  May sleep.  free_contig_range() gives pages back.
  */
-int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end);
+int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype);
 void free_contig_range(struct quire *q, u64 start, unsigned long nr_pages);
 /* Moves all that is in use in a range that is isolated already; 0 or -EBUSY. */
 int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end);
+
+/*
+ * cma.c: count pages of a contiguous area, aligned to 2^align pages, each with one
+ * reference; NULL: the area has no such range that can be emptied.  May sleep.
+ * cma_release() gives back what cma_alloc() gave, all or a part; false: it is not the
+ * area's.
+ */
+struct page *cma_alloc(struct quire *q, struct cma *cma, unsigned long count, unsigned int align,
+		       bool no_warn);
+bool cma_release(struct quire *q, struct cma *cma, const struct page *pages, unsigned long count);
 
 #endif

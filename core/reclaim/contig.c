@@ -62,25 +62,55 @@ int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
 	return err == -ENOMEM ? -EBUSY : err;
 }
 
-int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
+/* Where the free block begins that has the frame in it. */
+static u64 block_start_of(struct quire *q, u64 pfn)
+{
+	for (unsigned int order = 0; order < MAX_ORDER; order++) {
+		u64 head = ALIGN_DOWN(pfn, 1UL << order);
+		const struct page *page = pfn_to_page(q, head);
+
+		if (PageBuddy(page))
+			return head + (1UL << buddy_order(page)) > pfn ? head : pfn;
+	}
+	return pfn;
+}
+
+/* All of the range is free: off the lists with it, and back with what free blocks
+ * at both ends had more. */
+static int take_range(struct quire *q, struct zone *zone, u64 start, u64 end)
 {
 	struct compact_control cc = {.order = -1, .zone = zone, .mode = MIGRATE_SYNC};
-	int err = start_isolate_page_range(q, zone, start, end);
+	u64 outer_start = block_start_of(q, start), outer_end;
 
+	INIT_LIST_HEAD(&cc.freepages);
+	if (!test_pages_isolated(q, zone, outer_start, end))
+		return -EBUSY;
+	outer_end = isolate_freepages_range(q, &cc, outer_start, end);
+	if (!outer_end) {
+		release_freepages(q, &cc.freepages);
+		return -EBUSY;
+	}
+	free_contig_range(q, outer_start, start - outer_start);
+	free_contig_range(q, end, outer_end - end);
+	return 0;
+}
+
+int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype)
+{
+	u64 first = pageblock_start_pfn(start), last = ALIGN(end, pageblock_nr_pages);
+	int err;
+
+	if (start >= end)
+		return -EINVAL;
+	err = start_isolate_page_range(q, zone, first, last, migratetype);
 	if (err)
 		return err;
-	INIT_LIST_HEAD(&cc.freepages);
 	drain_all_pages(q, zone);
 	/* Whatever did not move may be free by now: the test tells. */
 	err = migrate_contig_range(q, zone, start, end);
-	if (err != -EINTR) {
-		err = test_pages_isolated(q, zone, start, end) ? 0 : -EBUSY;
-		if (!err && !isolate_freepages_range(q, &cc, start, end)) {
-			release_freepages(q, &cc.freepages);
-			err = -EBUSY;
-		}
-	}
-	undo_isolate_page_range(q, zone, start, end, MIGRATE_MOVABLE);
+	if (err != -EINTR)
+		err = take_range(q, zone, start, end);
+	undo_isolate_page_range(q, zone, first, last, migratetype);
 	return err;
 }
 

@@ -118,7 +118,7 @@ int memory_block_offline(struct quire *q, unsigned int block)
 	}
 	/* Pages in our batches are on no list and would count as unmovable. */
 	lru_add_drain_all(q);
-	err = alloc_contig_range(q, zone, start, end);
+	err = alloc_contig_range(q, zone, start, end, MIGRATE_MOVABLE);
 	if (err)
 		return err;
 	err = offline_range(q, zone, start, BLOCK_PAGES);

@@ -13,9 +13,12 @@
 #include "slab/impl.h"
 #include "slab/kfence.h"
 
+/* Linux: N_NORMAL_MEMORY.  Slabs do not move. */
 bool node_has_memory(struct quire *q, unsigned int nid)
 {
-	for_each_zone_of_node(NODE_DATA(q, nid), zone) if (zone->managed_pages) return true;
+	for_each_zone_of_node(NODE_DATA(q, nid),
+			      zone) if (zone->managed_pages &&
+					zone->zone_idx != ZONE_MOVABLE) return true;
 	return false;
 }
 

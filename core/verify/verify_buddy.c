@@ -66,14 +66,15 @@ static void check_block_type(struct verify *v, struct zone_walk *w, const struct
 
 	if (!zone_spans_pfn(w->zone, pfn))
 		return;
-	if ((mt == MIGRATE_ISOLATE) != (pfnblock_migratetype(w->zone, pfn) == MIGRATE_ISOLATE))
+	if ((mt == MIGRATE_ISOLATE) != (pfnblock_migratetype(w->zone, pfn) == MIGRATE_ISOLATE) ||
+	    (mt == MIGRATE_CMA) != (pfnblock_migratetype(w->zone, pfn) == MIGRATE_CMA))
 		broken(v, "page: free block %#lx is on the %s list, its pageblock is %s", pfn,
 		       type_names[mt], type_names[pfnblock_migratetype(w->zone, pfn)]);
 }
 
 static void verify_free_lists(struct verify *v, struct zone_walk *w)
 {
-	unsigned long pages = 0, isolated = 0;
+	unsigned long pages = 0, isolated = 0, cma = 0;
 
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
 		struct free_area *area = &w->zone->free_area[order];
@@ -97,6 +98,7 @@ static void verify_free_lists(struct verify *v, struct zone_walk *w)
 				check_block_type(v, w, page, mt);
 				w->blocks[order]++;
 				isolated += mt == MIGRATE_ISOLATE ? 1UL << order : 0;
+				cma += mt == MIGRATE_CMA ? 1UL << order : 0;
 			}
 		}
 		nr = w->blocks[order] + (order == MAX_ORDER - 1 ? w->zone->nr_virgin : 0);
@@ -106,6 +108,9 @@ static void verify_free_lists(struct verify *v, struct zone_walk *w)
 			       w->nid, w->zone->name, order, area->nr_free, nr);
 		pages += nr << order;
 	}
+	if (w->zone->vm_stat[NR_FREE_CMA_PAGES] != (long)cma)
+		broken(v, "page: node %u zone %s: nr_free_cma is %ld, lists have %lu", w->nid,
+		       w->zone->name, w->zone->vm_stat[NR_FREE_CMA_PAGES], cma);
 	/* Nobody can have those of isolated pageblocks. */
 	if (w->zone->vm_stat[NR_FREE_PAGES] != (long)(pages - isolated))
 		broken(v, "page: node %u zone %s: nr_free_pages is %ld, lists have %lu", w->nid,
@@ -173,6 +178,11 @@ static unsigned long check_frame(struct verify *v, struct zone_walk *w, u64 pfn)
 		w->found[buddy_order(page)]++;
 		check_buddies(v, w, page, pfn);
 		return 1UL << buddy_order(page);
+	}
+	if (PageGuard(page)) {
+		if (buddy_order(page) >= MAX_ORDER / 2 + 1)
+			broken(v, "page: guard page %#lx of order %u", pfn, buddy_order(page));
+		return 1UL << (buddy_order(page) & 15);
 	}
 	if (unlikely(!in_zone(w, page)))
 		broken(v, "page: frame %#lx says it is in node %u zone %u", pfn, page_to_nid(page),
@@ -278,7 +288,7 @@ static void verify_zone_frames(struct verify *v, struct zone_walk *w)
 /* The reserve for high-order atomic requests against the pageblocks' types. */
 static void verify_pageblocks(struct verify *v, const struct zone_walk *w)
 {
-	unsigned long reserved = 0, isolated = 0;
+	unsigned long reserved = 0, isolated = 0, cma = 0;
 
 	for (u64 pfn = ALIGN_DOWN(w->zone->zone_start_pfn, pageblock_nr_pages);
 	     pfn < zone_end_pfn(w->zone); pfn += pageblock_nr_pages) {
@@ -288,10 +298,15 @@ static void verify_pageblocks(struct verify *v, const struct zone_walk *w)
 			broken(v, "page: pageblock of frame %#lx has type %d", pfn, mt);
 		reserved += mt == MIGRATE_HIGHATOMIC ? pageblock_nr_pages : 0;
 		isolated += mt == MIGRATE_ISOLATE;
+		cma += mt == MIGRATE_CMA ? pageblock_nr_pages : 0;
 	}
 	if (isolated != w->zone->nr_isolate_pageblock)
 		broken(v, "page: node %u zone %s: %lu pageblocks are isolated, it counts %lu",
 		       w->nid, w->zone->name, isolated, w->zone->nr_isolate_pageblock);
+	/* Those that are being taken are isolated for as long. */
+	if (cma > w->zone->cma_pages || (!isolated && cma != w->zone->cma_pages))
+		broken(v, "page: node %u zone %s: contiguous areas are %lu pages, its pageblocks %lu",
+		       w->nid, w->zone->name, w->zone->cma_pages, cma);
 	if (reserved != w->zone->nr_reserved_highatomic)
 		broken(v,
 		       "page: node %u zone %s reserves %lu pages for atomic requests, its "

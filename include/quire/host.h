@@ -46,4 +46,18 @@ int quire_host_set_cpu(struct quire *q, unsigned int cpu);
 /* The CPU on which the calling thread works. */
 unsigned int quire_host_cpu(struct quire *q);
 
+/*
+ * On machines that have nodes themselves: how many there are (numbers below that;
+ * 1 where nobody knows), and the memory of an instance's node is taken from one of
+ * them from now on: what was touched before stays where it is, so bind right after
+ * quire_host_create().  flags: QUIRE_HOST_STRICT for memory of this node or none
+ * (Linux's MPOL_BIND), else others help out (MPOL_PREFERRED).  0, -EINVAL (no
+ * such node) or -ENOSYS (the machine has no nodes, or may not be asked): then all
+ * works, on memory from anywhere.  Never sleep.
+ */
+#define QUIRE_HOST_STRICT 0x1u
+unsigned int quire_host_machine_nodes(void);
+int quire_host_bind_node(struct quire *q, unsigned int node, unsigned int machine_node,
+			 unsigned int flags);
+
 #endif

@@ -38,6 +38,12 @@ struct quire_node_config {
 	/* Memory that never reaches the allocator (firmware, the kernel's
 	 * image and boot data).  Linux calls the rest "managed". */
 	uint64_t reserved_bytes;
+	/* Boot's own area of contiguous memory of the node (Linux: cma_pernuma=). */
+	uint64_t cma_bytes;
+	/* Huge pages of 1 GiB and 2 MiB that the pools have from the start
+	 * (hugepages=NODE:COUNT).  Those of 1 GiB are boot memory. */
+	uint32_t hugepages_1g, hugepages_2m;
+	bool hotpluggable; /* with movable_node: all its memory is movable */
 };
 
 /*
@@ -118,6 +124,18 @@ struct quire_config {
 	/* The sampling guard (KFENCE): one allocation each so many ms is guarded by
 	 * pages of its own; 0: off.  How many objects it has; 0: 255. */
 	uint32_t kfence_sample_ms, kfence_objects;
+	/*
+	 * How much memory may hold what can't be moved, of all nodes together, and
+	 * so how large their ZONE_MOVABLE are: Linux's kernelcore= and
+	 * movablecore=, in bytes or per cent.  All 0: there is none.  movable_node:
+	 * instead, nodes that are hotpluggable are movable as a whole.  Not with a
+	 * layout, which says where zones are.
+	 */
+	uint64_t kernelcore_bytes, movablecore_bytes;
+	uint32_t kernelcore_percent, movablecore_percent;
+	bool movable_node;
+	/* The area of contiguous memory "reserved" (Linux: cma=); multiples of 2 MiB. */
+	uint64_t cma_bytes;
 	/* Transparent huge pages at boot: sysfs changes it later.  Machines of
 	 * less than 512 MiB start without, as Linux's do. */
 	enum { QUIRE_THP_NEVER, QUIRE_THP_MADVISE, QUIRE_THP_ALWAYS } transparent_hugepage;

@@ -14,6 +14,8 @@
 
 #include "base/printk.h"
 #include "node/memblock.h"
+#include "page/cma.h"
+#include "page/hugetlb.h"
 #include "tests/lib/lower.h"
 #include "vmalloc/vmalloc.h"
 
@@ -140,10 +142,23 @@ static void boot_floors(struct quire *q)
 	printk_init(q, log, log_bytes);
 	assert_int_equal(page_init_early(q), 0);
 	memblock_free_all(q);
+	cma_activate_areas(q);
+	hugetlb_init_late(q);
 	assert_int_equal(slab_init(q), 0);
 	assert_int_equal(vmalloc_init(q), 0);
 	assert_int_equal(group_init(q), 0);
 	q->group->charge_batch = 1; /* tests count pages one by one */
+}
+
+bool lower_log_has(struct lower *l, const char *text)
+{
+	struct printk_record rec;
+	char buf[1100];
+
+	for (u64 seq = 0; printk_read(l->q, seq, &rec, buf, sizeof(buf)); seq = rec.seq + 1)
+		if (strstr(rec.text, text))
+			return true;
+	return false;
 }
 
 struct lower *lower_boot(unsigned int nodes, unsigned int mib, unsigned int cpus)

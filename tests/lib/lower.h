@@ -53,6 +53,9 @@ u64 lower_verify(struct lower *l);
 /* Fails the test unless verify reports a line that contains text. */
 void lower_expect_broken(struct lower *l, const char *text);
 
+/* Does some line of the kernel log contain text? */
+bool lower_log_has(struct lower *l, const char *text);
+
 /* Whether stmt stops the machine; the message is in l->panic. */
 #define lower_panics(l, stmt)                                 \
 	({                                                    \

@@ -158,6 +158,8 @@ struct testbox *testbox_new(const struct testbox_config *cfg)
 	t->cfg.slab_merge = cfg->slab_merge;
 	t->cfg.slab_account = cfg->slab_account;
 	t->cfg.kfence_sample_ms = cfg->kfence_sample_ms;
+	if (cfg->tune)
+		cfg->tune(&t->cfg);
 	t->m = model_create(&t->cfg, err, sizeof(err));
 	if (!t->m)
 		fail_msg("the model does not boot: %s", err);

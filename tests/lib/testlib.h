@@ -45,6 +45,7 @@ struct testbox_config {
 	bool slab_merge, slab_account;
 	unsigned int kfence_sample_ms;
 	const char *kernel; /* "3.10": whose killer; NULL: 6.1 */
+	void (*tune)(struct quire_config *cfg); /* the rest of the configuration; or NULL */
 };
 
 struct testbox {

@@ -240,14 +240,23 @@ static void run_contig(struct testbox *t, void *arg)
 	struct page *page = NULL;
 
 	(void)arg;
-	assert_int_equal(alloc_contig_range(t->q, z, start + 1, start + 1024), -EINVAL);
-	assert_int_equal(alloc_contig_range(t->q, z, start, start + 4096), 0);
+	assert_int_equal(alloc_contig_range(t->q, z, start, start, MIGRATE_MOVABLE), -EINVAL);
+	assert_int_equal(alloc_contig_range(t->q, z, start, start + 4096, MIGRATE_MOVABLE), 0);
 	testbox_verify(t);
 	for (u64 pfn = start; pfn < start + 4096; pfn++)
 		assert_int_equal(page_ref_count(pfn_to_page(t->q, pfn)), 1);
 	assert_int_equal(z->nr_isolate_pageblock, 0);
 	check_contents(t, a, FILL_MB);
 	free_contig_range(t->q, start, 4096);
+	drain_all_pages(t->q, NULL);
+	testbox_verify(t);
+	/* A few frames in the middle of a pageblock: the rest of what was free
+	 * around them goes back. */
+	assert_int_equal(alloc_contig_range(t->q, z, start + 700, start + 705, MIGRATE_MOVABLE), 0);
+	assert_int_equal(page_ref_count(pfn_to_page(t->q, start + 704)), 1);
+	assert_int_equal(z->nr_isolate_pageblock, 0);
+	testbox_verify(t);
+	free_contig_range(t->q, start + 700, 5);
 	drain_all_pages(t->q, NULL);
 	testbox_verify(t);
 	/* What is pinned does not move: all is as it was. */
@@ -261,14 +270,16 @@ static void run_contig(struct testbox *t, void *arg)
 		pinned = page_to_pfn(t->q, p);
 	}
 	start = ALIGN_DOWN(pinned, MAX_ORDER_NR_PAGES);
-	assert_int_equal(alloc_contig_range(t->q, z, start, start + 1024), -EBUSY);
+	assert_int_equal(alloc_contig_range(t->q, z, start, start + 1024, MIGRATE_MOVABLE), -EBUSY);
 	put_page(t->q, page);
 	assert_int_equal(z->nr_isolate_pageblock, 0);
 	testbox_verify(t);
 	/* What is isolated is not handed out, nor counted as free. */
 	start = ALIGN(z->zone_start_pfn, MAX_ORDER_NR_PAGES) + 20 * MAX_ORDER_NR_PAGES;
-	if (!start_isolate_page_range(t->q, z, start, start + 1024)) {
-		assert_int_equal(start_isolate_page_range(t->q, z, start, start + 1024), -EBUSY);
+	if (!start_isolate_page_range(t->q, z, start, start + 1024, MIGRATE_MOVABLE)) {
+		assert_int_equal(
+			start_isolate_page_range(t->q, z, start, start + 1024, MIGRATE_MOVABLE),
+			-EBUSY);
 		assert_int_equal(z->nr_isolate_pageblock, 2);
 		testbox_verify(t);
 		z->nr_isolate_pageblock = 3;
