@@ -43,7 +43,19 @@ unsigned int debug_guardpage_minorder(const struct quire *q);
 const struct page_ext *page_ext_find(const struct quire *q, u64 pfn);
 /* The page was moved to another frame, with its owner. */
 void page_owner_migrated(struct quire *q, struct page *new, const struct page *old, int reason);
-extern const char *const migrate_reason_names[];
+enum migrate_reason {
+	MR_COMPACTION,
+	MR_MEMORY_FAILURE,
+	MR_MEMORY_HOTPLUG,
+	MR_SYSCALL,
+	MR_MEMPOLICY_MBIND,
+	MR_NUMA_MISPLACED,
+	MR_CONTIG_RANGE,
+	MR_LONGTERM_PIN,
+	MR_DEMOTION,
+	MR_TYPES,
+};
+extern const char *const migrate_reason_names[MR_TYPES];
 
 struct text;
 /* A block's lines of /sys/kernel/debug/page_owner, without the empty one. */

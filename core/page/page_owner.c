@@ -28,21 +28,20 @@
 #include "base/printk.h"
 #include "base/text.h"
 
-#define EXT_BITS      6 /* 64 entries a page */
-#define NODE_BITS     9
-#define EXT_LEVELS    4
-#define SAMPLE_BYTES  16u
-#define HASH_MASK     0xffffffffUL
-#define LASTCPUPID    0x1fffffUL /* "none": nobody is balanced here */
-#define FLAG_CPUPID   30
-#define MIGRATE_NAMES 9
+#define EXT_BITS     6 /* 64 entries a page */
+#define NODE_BITS    9
+#define EXT_LEVELS   4
+#define SAMPLE_BYTES 16u
+#define HASH_MASK    0xffffffffUL
+#define LASTCPUPID   0x1fffffUL /* "none": nobody is balanced here */
+#define FLAG_CPUPID  30
 
 struct page_debug {
 	void *root; /* of EXT_LEVELS levels of 512 pointers, above pages of entries */
 	unsigned int guard_minorder;
 };
 
-const char *const migrate_reason_names[MIGRATE_NAMES] = {
+const char *const migrate_reason_names[MR_TYPES] = {
 	"compaction",	     "memory_failure",	"memory_hotplug",
 	"syscall_or_cpuset", "mempolicy_mbind", "numa_misplaced",
 	"contig_range",	     "longterm_pin",	"demotion",
@@ -411,7 +410,7 @@ void page_owner_to_text(struct quire *q, struct text *t, u64 pfn, const struct p
 		    migratetype_names[get_pageblock_migratetype(q, page)]);
 	page_flags_to_text(t, page);
 	text_putc(t, '\n');
-	if (ext->reason && ext->reason <= MIGRATE_NAMES)
+	if (ext->reason && ext->reason <= MR_TYPES)
 		text_printf(t, "Page has been migrated, last migrate reason: %s\n",
 			    migrate_reason_names[ext->reason - 1]);
 }
@@ -444,7 +443,7 @@ static void dump_page_owner(struct quire *q, const struct page *page)
 		pr_err(q, "page last free pid %d tgid %d", ext->free_pid, ext->free_tgid);
 	else
 		pr_err(q, "page_owner free stack trace missing");
-	if (ext->reason && ext->reason <= MIGRATE_NAMES)
+	if (ext->reason && ext->reason <= MR_TYPES)
 		pr_err(q, "page has been migrated, last migrate reason: %s",
 		       migrate_reason_names[ext->reason - 1]);
 }

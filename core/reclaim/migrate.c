@@ -23,6 +23,8 @@
  * Differs from Linux: huge pages are not moved (-ENOSYS).
  */
 #include "reclaim/migrate.h"
+#include "page/debug.h"
+#include "reclaim/compaction.h"
 #include "reclaim/internal.h"
 
 #define MAX_PASSES 10
@@ -314,6 +316,10 @@ static int unmap_and_move(struct quire *q, struct page *page, new_page_t *get_ne
 	if (err != -EAGAIN)
 		list_del(&page->lru);
 	if (!err) {
+		if (unlikely(q->keys & KEY_PAGE_OWNER) && new)
+			page_owner_migrated(q, new, page,
+					    get_new_page == compaction_alloc ? MR_COMPACTION
+									     : MR_CONTIG_RANGE);
 		mod_node_page_state(page_pgdat(q, page), isolated_item(page), -1);
 		ClearPageIsolated(page);
 		put_page(q, page);

@@ -236,7 +236,7 @@ static void run_cma(struct testbox *t, void *arg)
 	a = do_mmap(t->q, mm, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	for (u64 at = a; at < a + len; at += PAGE_SIZE) {
 		assert_int_equal(handle_user_fault(t->q, t->task, at, FAULT_FLAG_WRITE), 0);
-		ptep = lookup_pte(t->q, mm, at);
+		ptep = pt_walk(t->q, mm->pgd_pfn, at, 1);
 		hot_fill_page(t->q->hot, pte_pfn(*ptep), at | 1);
 	}
 	assert_true(file_field(t->q, "/proc/meminfo", "CmaFree") < 20000);
@@ -247,7 +247,7 @@ static void run_cma(struct testbox *t, void *arg)
 	for (u64 at = a; at < a + len; at += PAGE_SIZE) {
 		unsigned long value = 0;
 
-		ptep = lookup_pte(t->q, mm, at);
+		ptep = pt_walk(t->q, mm->pgd_pfn, at, 1);
 		assert_true(pte_present(*ptep));
 		assert_false(pte_pfn(*ptep) >= page_to_pfn(t->q, page) &&
 			     pte_pfn(*ptep) < page_to_pfn(t->q, page) + 5000);
