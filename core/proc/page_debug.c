@@ -11,6 +11,7 @@
 #include "page/debug.h"
 #include "proc/internal.h"
 #include "reclaim/compaction.h"
+#include "slab/slub.h"
 
 /* ---- owners ----------------------------------------------------------------- */
 
