@@ -9,6 +9,8 @@
 #define QUIRE_VERSION "0.1"
 
 int cmd_run(int argc, char **argv);
+int cmd_whatif(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_oracle(int argc, char **argv);
 int cmd_explain(int argc, char **argv);

@@ -34,6 +34,7 @@ void event_log_free(struct event_log *log)
 		free(log->kills[i].runners_up);
 	free(log->events);
 	free(log->samples);
+	free(log->holders);
 	free(log->kills);
 	free(log);
 }
@@ -74,6 +75,8 @@ static bool is_news(struct machine *m, unsigned int topic)
 	u64 now = machine_now(m) + 1, last = m->log->last[topic];
 
 	m->log->last[topic] = now;
+	if (!m->log->first[topic])
+		m->log->first[topic] = now;
 	return !last || now - last > QUIET_NS;
 }
 
@@ -200,8 +203,29 @@ static void take(struct machine *m, struct sample *s)
 		.allocstall = q->reclaim->nr_direct_stalls,
 		.stall_ns = q->reclaim->stall_ns,
 		.kills = q->oom->nr_kills,
+		.pgfault = global_vm_event(q, PGFAULT),
+		.pgmajfault = global_vm_event(q, PGMAJFAULT),
+		.pswpin = global_vm_event(q, PSWPIN),
+		.zswpin = global_vm_event(q, ZSWPIN),
+		.refault_anon = global_node_page_state(q, WORKINGSET_REFAULT_ANON),
+		.refault_file = global_node_page_state(q, WORKINGSET_REFAULT_FILE),
+		.pgscan_direct = global_vm_event(q, PGSCAN_DIRECT),
+		.compact_stall = global_vm_event(q, COMPACTSTALL),
+		.thp_fault = global_vm_event(q, THP_FAULT_ALLOC),
+		.kernel_stack = global_node_page_state(q, NR_KERNEL_STACK_KB) >> 2,
 		.processes = q->space->nr_processes,
 	};
+	for (unsigned int state = 0; state < 2; state++) {
+		s->psi[0][state] = q->group->psi.total[PSI_MEM][state];
+		s->psi[1][state] = q->group->psi.total[PSI_IO][state];
+	}
+	for_each_node (q, nid) {
+		for_each_populated_zone_of_node (NODE_DATA(q, nid), zone) {
+			s->mark_min += min_wmark_pages(zone);
+			s->mark_low += low_wmark_pages(zone);
+			s->mark_high += high_wmark_pages(zone);
+		}
+	}
 	s->file = global_node_page_state(q, NR_FILE_PAGES);
 	s->file -= min(s->file, s->shmem);
 }
@@ -255,6 +279,50 @@ static void watch_counters(struct machine *m, const struct sample *s, const stru
 			  s->allocstall - was->allocstall);
 }
 
+static int by_size(const void *a, const void *b)
+{
+	const struct holder *x = a, *y = b;
+	unsigned long xs = x->rss + x->swap, ys = y->rss + y->swap;
+
+	return xs != ys ? (xs < ys ? 1 : -1) : strcmp(x->comm, y->comm);
+}
+
+/* Adds a process up with its namesakes. */
+static void add_holder(struct holder *all, size_t *nr, size_t cap, const struct task *p)
+{
+	size_t i = 0;
+
+	while (i < *nr && strcmp(all[i].comm, p->comm))
+		i++;
+	if (i == cap)
+		return;
+	if (i == *nr) {
+		memcpy(all[i].comm, p->comm, sizeof(p->comm));
+		(*nr)++;
+	}
+	all[i].rss += get_mm_rss(p->mm);
+	all[i].swap += get_mm_counter(p->mm, MM_SWAPENTS);
+}
+
+static void keep(struct machine *m, const struct sample *s)
+{
+	struct event_log *log = m->log;
+	struct holder all[128] = {0};
+	size_t nr = 0;
+	struct task *p;
+
+	if (!room((void **)&log->samples, &log->cap_samples, log->nr_samples, sizeof(*s)) ||
+	    !room((void **)&log->holders, &log->cap_holders, log->nr_samples,
+		  sizeof(*log->holders)))
+		return;
+	for_each_process (m->q, p)
+		if (p->mm)
+			add_holder(all, &nr, ARRAY_SIZE(all), p);
+	qsort(all, nr, sizeof(all[0]), by_size);
+	memcpy(log->holders[log->nr_samples], all, sizeof(*log->holders));
+	log->samples[log->nr_samples++] = *s;
+}
+
 void events_sample(struct machine *m)
 {
 	struct event_log *log = m->log;
@@ -264,10 +332,11 @@ void events_sample(struct machine *m)
 	watch_nodes(m);
 	watch_counters(m, &s, &log->was);
 	log->was = s;
+	log->peak_swap = max(log->peak_swap, s.swap_used);
+	log->least_free = min(log->least_free, s.free);
 	if (s.ns / (60 * NS_SEC) == log->nr_samples - 1 || machine_now(m) == 0)
 		return;
-	if (room((void **)&log->samples, &log->cap_samples, log->nr_samples, sizeof(s)))
-		log->samples[log->nr_samples++] = s;
+	keep(m, &s);
 }
 
 void events_attach(struct machine *m)
@@ -284,8 +353,8 @@ void events_begin(struct machine *m)
 
 	take(m, &s);
 	log->was = s;
-	if (room((void **)&log->samples, &log->cap_samples, log->nr_samples, sizeof(s)))
-		log->samples[log->nr_samples++] = s;
+	log->least_free = s.free;
+	keep(m, &s);
 	event_add(m, EV_BOOT, "%u processes run on %lu MB of memory, %lu MB free", s.processes,
 		  mb(m->q->node->totalram_pages), mb(s.free));
 }

@@ -12,8 +12,19 @@ struct sample {
 	unsigned long free, file, anon, shmem, slab, dirty, page_tables;
 	unsigned long swap_used, zswap_pool, zswap_stored;
 	unsigned long zswpout, pswpout, pgscan_kswapd, pgsteal, allocstall, kills;
+	unsigned long pgfault, pgmajfault, pswpin, zswpin, refault_anon, refault_file;
+	unsigned long pgscan_direct, compact_stall, thp_fault;
+	unsigned long kernel_stack, mark_min, mark_low, mark_high; /* marks: of all zones */
 	u64 stall_ns;
+	u64 psi[2][2]; /* ns stalled so far: memory, I/O; some, full */
 	unsigned int processes;
+};
+
+/* Who held how much in a sample: by name, largest first. */
+#define NR_HOLDERS 8
+struct holder {
+	char comm[TASK_COMM_LEN];
+	unsigned long rss, swap;
 };
 
 struct runner_up {
@@ -57,7 +68,10 @@ struct event_log {
 	size_t nr_samples, cap_samples;
 	struct kill_note *kills;
 	size_t nr_kills, cap_kills;
-	u64 last[NR_TOPICS]; /* when it was last seen, + 1; 0: never */
+	u64 last[NR_TOPICS], first[NR_TOPICS]; /* when it was seen, + 1; 0: never */
+	struct holder (*holders)[NR_HOLDERS];  /* [nr_samples] */
+	size_t cap_holders;
+	unsigned long peak_swap, least_free;
 	struct sample was;   /* a second ago */
 	unsigned long peak_file;
 };

@@ -86,6 +86,11 @@ struct machine {
 /* machine.c: an empty machine with a log; NULL: no memory. */
 struct machine *machine_alloc(FILE *err);
 
+/* As echo into a file of /proc/sys (vm.swappiness or vm/swappiness), of /sys:
+ * bytes written, or a negative error.  From a fiber. */
+int machine_sysctl_write(struct machine *m, const char *name, const char *value);
+int machine_sysfs_write(struct machine *m, const char *path, const char *value);
+
 /* files.c */
 int files_setup(struct machine *m);
 struct fileset *fileset_find(struct machine *m, const char *name);
@@ -105,6 +110,8 @@ struct region *process_region(struct process *p, const char *name);
 /* A child that copies p: work.c's fork. */
 bool process_fork(struct process *p, const struct scn_work *w);
 void process_free(struct process *p);
+/* Its memory policy, by the scenario's words; interleave: over all nodes. */
+void process_set_policy(struct quire *q, struct task *task, const char *numa);
 
 /* work.c */
 void work_run(struct process *p, const struct scn_work *w, struct work_state *state);

@@ -40,6 +40,38 @@ static void put_count(FILE *f, const char *name, u64 n)
 	fprintf(f, ", \"%s\": %llu", name, (unsigned long long)n);
 }
 
+static void put_more(struct machine *m, size_t i, FILE *f)
+{
+	const struct sample *s = &m->log->samples[i];
+
+	put_pages(f, "kernel_stack", s->kernel_stack);
+	put_pages(f, "mark_min", s->mark_min);
+	put_pages(f, "mark_low", s->mark_low);
+	put_pages(f, "mark_high", s->mark_high);
+	put_count(f, "pgfault", s->pgfault);
+	put_count(f, "pgmajfault", s->pgmajfault);
+	put_count(f, "pswpin", s->pswpin);
+	put_count(f, "zswpin", s->zswpin);
+	put_count(f, "refault_anon", s->refault_anon);
+	put_count(f, "refault_file", s->refault_file);
+	put_count(f, "pgscan_direct", s->pgscan_direct);
+	put_count(f, "compact_stall", s->compact_stall);
+	put_count(f, "thp_fault_alloc", s->thp_fault);
+	put_count(f, "psi_memory_some_ns", s->psi[0][0]);
+	put_count(f, "psi_memory_full_ns", s->psi[0][1]);
+	put_count(f, "psi_io_some_ns", s->psi[1][0]);
+	put_count(f, "psi_io_full_ns", s->psi[1][1]);
+	fprintf(f, ", \"holders\": [");
+	for (size_t j = 0; j < NR_HOLDERS && *m->log->holders[i][j].comm; j++) {
+		fprintf(f, "%s{\"comm\": ", j ? ", " : "");
+		json_put_string(f, m->log->holders[i][j].comm);
+		put_pages(f, "rss", m->log->holders[i][j].rss);
+		put_pages(f, "swap", m->log->holders[i][j].swap);
+		fputc('}', f);
+	}
+	fputc(']', f);
+}
+
 static void put_samples(struct machine *m, FILE *f)
 {
 	fprintf(f, " \"samples\": [");
@@ -65,6 +97,7 @@ static void put_samples(struct machine *m, FILE *f)
 		put_count(f, "stall_ns", s->stall_ns);
 		put_count(f, "kills", s->kills);
 		put_count(f, "processes", s->processes);
+		put_more(m, i, f);
 		fputc('}', f);
 	}
 	fprintf(f, "\n ],\n");

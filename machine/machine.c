@@ -44,13 +44,14 @@ static void configure(struct machine *m)
 	cfg->version = s->release;
 }
 
-static int sysctl_write(struct machine *m, const char *name, const char *value)
+/* Writes a file of the tree; name's parts are apart by any of the separators. */
+static int tree_write(struct machine *m, struct proc_entry e, const char *name,
+		      const char *separators, const char *value)
 {
-	struct proc_entry e = proc_lookup(m->q, proc_root(), "sys");
 	char part[64];
 
 	while (e.kind == PROC_DIR && *name) {
-		size_t n = strcspn(name, "./");
+		size_t n = strcspn(name, separators);
 
 		if (n >= sizeof(part))
 			return -ENOENT;
@@ -64,16 +65,23 @@ static int sysctl_write(struct machine *m, const char *name, const char *value)
 	return (int)proc_write(m->q, e, value, strlen(value));
 }
 
+int machine_sysctl_write(struct machine *m, const char *name, const char *value)
+{
+	return tree_write(m, proc_lookup(m->q, proc_root(), "sys"), name, "./", value);
+}
+
+int machine_sysfs_write(struct machine *m, const char *path, const char *value)
+{
+	return tree_write(m, sysfs_root(), path, "/", value);
+}
+
 /* One file of /sys/module/zswap/parameters. */
 static int zswap_write(struct machine *m, const char *name, const char *value)
 {
-	static const char *const path[] = {"module", "zswap", "parameters"};
-	struct proc_entry e = sysfs_root();
+	char path[96];
 
-	for (size_t i = 0; i < ARRAY_SIZE(path); i++)
-		e = proc_lookup(m->q, e, path[i]);
-	e = proc_lookup(m->q, e, name);
-	return e.kind == PROC_FILE ? (int)proc_write(m->q, e, value, strlen(value)) : -ENOENT;
+	snprintf(path, sizeof(path), "module/zswap/parameters/%s", name);
+	return machine_sysfs_write(m, path, value);
 }
 
 static void setup_disks(struct machine *m)
@@ -196,7 +204,7 @@ static void setup(void *machine)
 		m->failed = true;
 	setup_groups(m);
 	for (u32 i = 0; i < s->sysctl_count; i++) {
-		int err = sysctl_write(m, s->sysctl[i].name, s->sysctl[i].value);
+		int err = machine_sysctl_write(m, s->sysctl[i].name, s->sysctl[i].value);
 
 		if (err < 0) {
 			fprintf(m->err, "%s: sysctl[%u]: %s = %s: %s\n", s->path, i,

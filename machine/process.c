@@ -193,18 +193,17 @@ static void parse_nodes(const char *text, nodemask_t *nodes)
 	}
 }
 
-static void set_policy(struct process *p)
+void process_set_policy(struct quire *q, struct task *task, const char *numa)
 {
-	struct mempolicy *policy = &p->task->policy;
-	const char *numa = p->spec->numa;
+	struct mempolicy *policy = &task->policy;
 
 	if (!numa || !strcmp(numa, "default"))
 		return;
 	if (!strcmp(numa, "interleave")) {
 		policy->mode = MPOL_INTERLEAVE;
-		for (u32 i = 0; i < p->m->scenario->nodes_count; i++)
-			if (p->m->scenario->nodes[i].memory.v)
-				node_set(&policy->nodes, i);
+		for_each_node (q, nid)
+			if (NODE_DATA(q, nid)->node_present_pages)
+				node_set(&policy->nodes, nid);
 	} else if (!strncmp(numa, "bind:", 5)) {
 		policy->mode = MPOL_BIND;
 		parse_nodes(numa + 5, &policy->nodes);
@@ -223,7 +222,7 @@ static void set_identity(struct process *p)
 	t->node = spec->node;
 	t->signal->oom_score_adj = (short)spec->oom_score_adj;
 	t->signal->oom_score_adj_min = (short)min(spec->oom_score_adj, 0);
-	set_policy(p);
+	process_set_policy(p->m->q, t, spec->numa);
 	if (spec->cgroup)
 		task_set_memcg(p->m->q, t, mem_cgroup_find(p->m->q, spec->cgroup));
 }

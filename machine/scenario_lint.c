@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/nearest.h"
 #include "machine/scenario_schema.h"
 
 #define MAX_FILE_BYTES (16L << 20)
@@ -101,31 +102,6 @@ unsigned int lint_line(struct lint *l, const char *place)
 	return n ? (unsigned int)n->start_mark.line + 1 : 1;
 }
 
-/* Letters to change, add or take away to make b of a (bounded lengths). */
-static unsigned int distance(const char *a, const char *b)
-{
-	unsigned int row[64], n = (unsigned int)strlen(b);
-
-	if (n >= 63 || strlen(a) >= 63)
-		return 100;
-	for (unsigned int j = 0; j <= n; j++)
-		row[j] = j;
-	for (unsigned int i = 1; *a; a++, i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned int j = 1; j <= n; j++) {
-			unsigned int best = diagonal + (*a != b[j - 1]);
-
-			best = best < row[j] + 1 ? best : row[j] + 1;
-			best = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[n];
-}
-
 static void unknown_key(struct lint *l, const yaml_node_t *key, const char *place,
 			const cyaml_schema_field_t *fields)
 {
@@ -135,7 +111,7 @@ static void unknown_key(struct lint *l, const yaml_node_t *key, const char *plac
 	size_t len = 0;
 
 	for (const cyaml_schema_field_t *f = fields; f->key; f++) {
-		unsigned int d = distance(text_of(key), f->key);
+		unsigned int d = word_distance(text_of(key), f->key);
 
 		if (d < best) {
 			best = d;

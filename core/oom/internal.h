@@ -30,10 +30,6 @@ struct task *find_task_mm(struct task *p);
 /* oom_badness() under tasklist_lock. */
 long oom_badness_locked(struct quire *q, struct task *p, unsigned long totalpages);
 bool oom_cpuset_eligible(const struct task *p, const struct oom_control *oc);
-/* Sets constraint and totalpages. */
-enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc);
-/* Sets chosen (with a reference), OOM_ABORT or NULL. */
-void select_bad_process(struct quire *q, struct oom_control *oc);
 
 /* report.c */
 void dump_header(struct quire *q, const struct oom_control *oc, struct task *victim);

@@ -55,6 +55,12 @@ long oom_badness(struct quire *q, struct task *p, unsigned long totalpages);
 /* /proc/PID/oom_score: 0 .. 2000 in 6.1. */
 long oom_score(struct quire *q, struct task *p);
 bool out_of_memory(struct quire *q, struct oom_control *oc);
+/* Its two steps before the kill, for who wants to know what it would do; they
+ * change nothing.  constrained_alloc() sets totalpages and returns the
+ * constraint; select_bad_process() then sets chosen (with a reference;
+ * OOM_ABORT; NULL) and chosen_points. */
+enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc);
+void select_bad_process(struct quire *q, struct oom_control *oc);
 /* Killed by the OOM killer and not yet gone. */
 bool tsk_is_oom_victim(const struct task *task);
 /* Will it free its memory soon without being killed? */

@@ -191,6 +191,12 @@ struct model {
 	void *fail_io_ctx;
 	bool (*fail_compress)(void *ctx, u64 pfn);
 	void *fail_compress_ctx;
+	struct latency latency[NR_LATENCIES];
+	struct watch *watch;	   /* watch.c */
+	void (*on_reclaim)(void *ctx);
+	void *on_reclaim_ctx;
+	void (*on_oom)(void *ctx, const struct oom_control *oc);
+	void *on_oom_ctx;
 	struct prefault *prefault; /* prefault.c; NULL: none */
 };
 
@@ -209,6 +215,8 @@ void sched_destroy(struct model *m);
 void sched_push(struct model *m, u64 time, enum model_event_kind kind, u32 cpu, void *ptr);
 /* Time as the running fiber sees it: with the work it was charged for. */
 u64 sched_clock(struct model *m);
+/* The same for who only looks: it leaves no trace. */
+u64 sched_peek(const struct model *m);
 void sched_wait(struct model *m, struct quire_wait_queue *wq, u32 seq, u64 timeout_ns);
 void sched_wake(struct model *m, struct quire_wait_queue *wq);
 /* Ends a fiber's wait, if it waits, as if it had been woken. */
@@ -225,9 +233,16 @@ __attribute__((noreturn)) void model_panic(struct model *m, const char *message)
 
 extern const struct quire_port_ops model_port_ops;
 
+/* ---- watch.c: stands between the core and what it calls when memory is short --- */
+
+bool watch_attach(struct model *m);
+void watch_detach(struct model *m);
+
 /* ---- prefault.c --------------------------------------------------------------- */
 
 void prefault_start(struct model *m);
 void prefault_stop(struct model *m);
+/* In a copy of the process: the thread is not in it. */
+void prefault_forked(struct model *m);
 
 #endif

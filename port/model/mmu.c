@@ -249,11 +249,15 @@ static bool access_slow(struct cursor *c, struct task *task, u64 addr, const str
 {
 	unsigned int flags = FAULT_FLAG_USER | (t->write ? FAULT_FLAG_WRITE : 0);
 
+	u64 began = sched_peek(c->m);
+	bool major = false;
+
 	do {
 		unsigned int fault = handle_user_fault(c->q, task, addr, flags);
 
 		if (fault & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV))
 			return false;
+		major |= (fault & VM_FAULT_MAJOR) != 0;
 		if (fault & VM_FAULT_OOM) {
 			/* Someone is being killed: leave it the time. */
 			hot_charge(&c->m->hot, MODEL_QUANTUM_NS);
@@ -263,6 +267,8 @@ static bool access_slow(struct cursor *c, struct task *task, u64 addr, const str
 			return false;
 		cursor_reload(c);
 	} while (!access_page(c, addr, t));
+	latency_add(&c->m->latency[major ? LATENCY_MAJOR : LATENCY_MINOR],
+		    sched_peek(c->m) - began);
 	return true;
 }
 

@@ -110,6 +110,7 @@ static bool reserve_memory(struct model *m, struct quire_config *cfg, char *err,
 static void free_model(struct model *m)
 {
 	prefault_stop(m);
+	watch_detach(m);
 	sched_destroy(m);
 	model_free_disks(m);
 	mmu_destroy(m->mmu);
@@ -150,7 +151,7 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
 		goto fail;
 	}
 	m->mmu = mmu_create(m);
-	if (!m->mmu) {
+	if (!m->mmu || !watch_attach(m)) {
 		snprintf(err, cap, "the host has no memory for the model's TLBs");
 		goto fail;
 	}

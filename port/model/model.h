@@ -132,6 +132,50 @@ unsigned long mmu_touch_random(struct model *m, struct task *task, const struct 
 /* The content descriptor that a read of addr would give; false if unmapped. */
 bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content);
 
+/* ---- how long it took (port/model/watch.c) ---------------------------------- */
+
+/*
+ * Latencies on the virtual clock, in ns: eight buckets to each power of two, so
+ * a percentile is right to an eighth.  Looking at them changes nothing.
+ */
+#define LATENCY_BUCKETS 496
+struct latency {
+	u64 count, sum, max;
+	u64 bucket[LATENCY_BUCKETS];
+};
+
+enum model_latency {
+	LATENCY_MINOR,	/* a fault that needed no disk */
+	LATENCY_MAJOR,	/* one that did */
+	LATENCY_ALLOC,	/* an allocation that had to reclaim, compact or kill first */
+	LATENCY_CHARGE, /* a group's reclaim on behalf of who charged to it */
+	NR_LATENCIES,
+};
+void latency_add(struct latency *l, u64 ns);
+/* The latency that `part` of 10,000 do not exceed, where `fast` more took no
+ * time at all; 0: nothing was measured, or that part was fast. */
+u64 latency_percentile(const struct latency *l, u64 fast, unsigned int part);
+const struct latency *model_latency(struct model *m, enum model_latency which);
+
+/*
+ * fn is told, in the fiber that asks, before memory is reclaimed: when kswapd is
+ * to wake, and when a task or a group must reclaim for itself.  Up to the first
+ * of these nothing has read what only reclaim reads.  NULL: nobody.
+ */
+void model_on_reclaim(struct model *m, void (*fn)(void *ctx), void *ctx);
+
+/* The same before the OOM killer is asked; oc lacks what it will find out:
+ * constrained_alloc() and select_bad_process() say what that will be. */
+struct oom_control;
+void model_on_oom(struct model *m, void (*fn)(void *ctx, const struct oom_control *oc), void *ctx);
+
+/*
+ * The host's process was copied by fork(2): the copy is a machine of its own,
+ * and only needs the host's threads again.  To be called in the child before
+ * anything else; may be called inside a fiber.
+ */
+void model_forked(struct model *m);
+
 /* ---- contents (port/model/content.h has the kinds) ------------------------- */
 
 /* Called for each log line. */

@@ -119,6 +119,15 @@ void prefault_start(struct model *m)
 	m->prefault = p;
 }
 
+void prefault_forked(struct model *m)
+{
+	if (!m->prefault)
+		return;
+	free(m->prefault);
+	m->prefault = NULL;
+	prefault_start(m);
+}
+
 void prefault_stop(struct model *m)
 {
 	struct prefault *p = m->prefault;

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* quire whatif: the same machine, load and seed with other settings. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/futures.h"
+#include "machine/uncertain.h"
+
+static const char help[] =
+	"usage: quire whatif [OPTIONS] --set NAME=VALUE [--set NAME=VALUE ...] SPEC\n\n"
+	"Runs the machine of SPEC, a scenario or a capture, as it is, and once more for each\n"
+	"--set, under the same load and seed, and lays the futures side by side: who is killed\n"
+	"and when, stalls, faults, swap, latencies; and says of each change if it helps, and "
+	"why.\n\n"
+	"  --set SETTINGS   a future; several settings, apart by blanks, are one future\n"
+	"  --all            and one with all of them together\n"
+	"  --at TIME        make the settings at a time of the night (02:58, 3h) on the machine\n"
+	"                   that runs; without it, from the boot on\n"
+	"  --until TIME     stop there\n"
+	"  --seed N         another seed than the file's\n"
+	"  --jobs N         futures that run at once (a processor each)\n"
+	"  -o DIR           keep each future's night: NNNN.json, NNNN.night.json, NNNN.events\n"
+	"  --no-range       only the input as it is, where it leaves open how hot or how\n"
+	"                   compressible memory is (without it the plausible range is run)\n"
+	"  --json           the futures as data\n"
+	"  --quiet          no progress\n\n"
+	"Settings: any sysctl (vm.swappiness=10); swap=16G swap.device= swap.priority=;\n"
+	"zswap=on|off zswap.compressor= zswap.zpool= zswap.max_pool_percent=; thp=always;\n"
+	"nodes=3 node.memory=16G load=+20% hot=5% content=random seed=4;\n"
+	"/GROUP/memory.max=4G (high, low, min, swap.max, oom.group) /GROUP/oom_score_adj=500;\n"
+	"PROCESS/oom_score_adj=500 PROCESS/numa=interleave PROCESS/load=+20% PROCESS/count=20\n"
+	"PROCESS/node=1 PROCESS/cgroup=/GROUP PROCESS/rss=64M\n\n"
+	"Examples:\n"
+	"  quire whatif examples/three-am.yaml --set swap=16G --set ledgerd/oom_score_adj=500\n"
+	"  quire whatif examples/three-am.yaml --at 02:58 --set vm.swappiness=100\n"
+	"  quire whatif examples/three-am.yaml --set 'zswap.max_pool_percent=20 swap=32G' --json\n";
+
+struct whatif_options {
+	struct futures_cli c;
+	const char *set[256];
+	size_t nr;
+	bool all, no_range;
+};
+
+/* The future, and its two extremes where ranges are run. */
+static bool add_future(struct whatif_options *o, const char *text, bool range)
+{
+	char *more = NULL;
+	size_t len = 0;
+	bool ok = futures_add_text(&o->c, text);
+
+	for (int k = 0; k < 2 && ok && range; k++) {
+		FILE *f = open_memstream(&more, &len);
+
+		if (!f)
+			return false;
+		fprintf(f, "%s %s", text, k ? uncertain_hard : uncertain_easy);
+		fclose(f);
+		ok = futures_add_text(&o->c, more);
+		free(more);
+		more = NULL;
+	}
+	return ok;
+}
+
+static bool add_futures(struct whatif_options *o, bool range)
+{
+	char *all = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&all, &len);
+	bool ok = f && add_future(o, "", range);
+
+	for (size_t i = 0; i < o->nr && ok; i++) {
+		ok = add_future(o, o->set[i], range);
+		fprintf(f, "%s ", o->set[i]);
+	}
+	if (f)
+		fclose(f);
+	if (ok && o->all && o->nr > 1)
+		ok = add_future(o, all, range);
+	free(all);
+	return ok;
+}
+
+static int whatif(struct whatif_options *o, const char *path)
+{
+	struct futures_view view = {.f = &o->c.f, .stride = 1};
+	struct uncertain u = {0};
+	bool range;
+	int status = futures_open(&o->c, path);
+
+	if (status)
+		return status;
+	if (o->c.scenario)
+		uncertain_find(o->c.scenario, &u);
+	range = !o->no_range && o->c.scenario && !o->c.at && uncertain_matters(&u);
+	view.stride = range ? 3 : 1;
+	view.colour = isatty(1) && !getenv("NO_COLOR");
+	if (!add_futures(o, range))
+		return 2;
+	status = futures_show_run(&o->c);
+	if (status == 2)
+		return 2;
+	if (o->c.json) {
+		futures_json(&view, stdout);
+		return status;
+	}
+	futures_side_by_side(&view, stdout);
+	futures_sentences(&view, stdout);
+	if (range) {
+		fputc('\n', stdout);
+		uncertain_say(&u, stdout);
+	}
+	return status;
+}
+
+static bool parse(struct whatif_options *o, int c)
+{
+	bool ok = true;
+
+	if (futures_option(&o->c, c, optarg, &ok))
+		return ok;
+	switch (c) {
+	case 'S':
+		if (o->nr == ARRAY_SIZE(o->set)) {
+			fputs("quire: whatif: too many --set; quire sweep runs many\n", stderr);
+			return false;
+		}
+		o->set[o->nr++] = optarg;
+		return true;
+	case 'a':
+		o->c.at = optarg;
+		return true;
+	case 'A':
+		o->all = true;
+		return true;
+	case 'o':
+		o->c.f.dir = optarg;
+		o->c.f.nights = true;
+		return true;
+	case 'n':
+		o->no_range = true;
+		return true;
+	default:
+		fputs("quire: `quire whatif --help` has the options\n", stderr);
+		return false;
+	}
+}
+
+int cmd_whatif(int argc, char **argv)
+{
+	static const struct option options[] = {FUTURES_OPTIONS,
+						{"set", required_argument, NULL, 'S'},
+						{"at", required_argument, NULL, 'a'},
+						{"all", no_argument, NULL, 'A'},
+						{"output", required_argument, NULL, 'o'},
+						{"no-range", no_argument, NULL, 'n'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
+	struct whatif_options o = {.c.f.only = -1};
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (!parse(&o, c))
+			return 2;
+	}
+	if (optind + 1 != argc || !o.nr) {
+		fputs(optind + 1 != argc
+			      ? "quire: whatif needs one SPEC, as examples/three-am.yaml\n"
+			      : "quire: whatif needs a --set, as --set vm.swappiness=10\n",
+		      stderr);
+		return 2;
+	}
+	status = whatif(&o, argv[optind]);
+	futures_close(&o.c);
+	return status;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One machine and the copies that are made of it.
+ *
+ * A process stands for the variants whose futures are one so far.  At a gate
+ * they are divided by the settings that are read there; the process becomes the
+ * parent of one copy for each part and waits.  Copies are made by fork(2), also
+ * in the midst of a fiber: memory, stacks and all go on as they are.
+ *
+ * A process that runs holds one of the tokens in a pipe; one that waits for its
+ * copies gives it back, so no more run than there are processors, and at most a
+ * chain of waiting ones holds memory beside them.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "machine/capture.h"
+#include "machine/futures.h"
+#include "machine/internal.h"
+
+#define STEPS 64 /* in one message: below PIPE_BUF */
+
+struct trunk {
+	struct futures *f;
+	const struct future_pipes *pipes;
+	struct scenario *scenario;
+	struct machine *m;
+	size_t *v; /* the variants that this process stands for */
+	size_t nr;
+	FILE *quiet;
+};
+
+__attribute__((noreturn)) static void leave(struct trunk *t, bool ok)
+{
+	fflush(NULL);
+	if (write(t->pipes->tokens[1], "+", 1) != 1)
+		ok = false;
+	_exit(ok ? 0 : 1);
+}
+
+static void take_token(struct trunk *t)
+{
+	char c;
+
+	if (read(t->pipes->tokens[0], &c, 1) != 1)
+		_exit(1);
+}
+
+static void tell(struct machine *m, u64 now, void *ctx)
+{
+	struct trunk *t = ctx;
+	struct future_step step[STEPS] = {0};
+
+	(void)m;
+	for (size_t i = 0; i < t->nr; i += STEPS) {
+		size_t n = min_t(size_t, t->nr - i, STEPS);
+
+		for (size_t j = 0; j < n; j++)
+			step[j] = (struct future_step){.variant = (u32)t->v[i + j], .now = now};
+		if (write(t->pipes->progress[1], step, n * sizeof(step[0])) < 0)
+			return;
+	}
+}
+
+/* ---- division -------------------------------------------------------------------------------- */
+
+/* part[i] says which part variant t->v[i] goes to; parts are 0 to nr_parts - 1.
+ * Returns in the process of one part, of which there is a copy each. */
+static void divide(struct trunk *t, const size_t *part, size_t nr_parts)
+{
+	bool ok = true;
+	int status;
+
+	if (nr_parts < 2)
+		return;
+	fflush(NULL);
+	for (size_t p = 0; p < nr_parts; p++) {
+		size_t n = 0;
+		pid_t pid = fork();
+
+		if (pid) {
+			ok &= pid > 0;
+			continue;
+		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		model_forked(t->m->model);
+		for (size_t i = 0; i < t->nr; i++)
+			if (part[i] == p)
+				t->v[n++] = t->v[i];
+		t->nr = n;
+		take_token(t);
+		return;
+	}
+	if (write(t->pipes->tokens[1], "+", 1) != 1)
+		ok = false;
+	while (waitpid(-1, &status, 0) > 0)
+		ok &= WIFEXITED(status) && !WEXITSTATUS(status);
+	_exit(ok ? 0 : 1);
+}
+
+/* Numbers variants by a text each; frees the texts; how many there are. */
+static size_t number_parts(char **key, size_t nr, size_t *part)
+{
+	size_t parts = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		part[i] = parts;
+		for (size_t j = 0; j < i; j++)
+			if (key[i] && key[j] && !strcmp(key[i], key[j])) {
+				part[i] = part[j];
+				break;
+			}
+		parts += part[i] == parts;
+	}
+	for (size_t i = 0; i < nr; i++)
+		free(key[i]);
+	return parts;
+}
+
+static void divide_by_gate(struct trunk *t, enum setting_gate gate)
+{
+	char **key = calloc(t->nr, sizeof(*key));
+	size_t *part = calloc(t->nr, sizeof(*part));
+
+	if (!key || !part)
+		leave(t, false);
+	for (size_t i = 0; i < t->nr; i++)
+		key[i] = setting_key(&t->f->v[t->v[i]].set, gate);
+	divide(t, part, number_parts(key, t->nr, part));
+	free(key);
+	free(part);
+}
+
+/* The settings of the first variant stand for all of this process. */
+static void apply_gate(struct trunk *t, enum setting_gate gate)
+{
+	const struct setting_list *set = &t->f->v[t->v[0]].set;
+
+	for (size_t i = 0; i < set->nr; i++) {
+		if (set->v[i].gate != gate)
+			continue;
+		/* For those who start later, too. */
+		if (t->scenario)
+			setting_apply(&set->v[i], t->scenario, t->quiet);
+		setting_apply_live(&set->v[i], t->m, t->quiet);
+	}
+}
+
+static void on_reclaim(void *ctx)
+{
+	struct trunk *t = ctx;
+
+	model_on_reclaim(t->m->model, NULL, NULL);
+	divide_by_gate(t, GATE_RECLAIM);
+	apply_gate(t, GATE_RECLAIM);
+}
+
+/* ---- the killer --------------------------------------------------------------------------------- */
+
+struct adj {
+	struct task *task;
+	short adj, least;
+};
+
+static struct adj *save_adj(struct quire *q, size_t *nr)
+{
+	struct adj *saved = calloc(q->space->nr_processes + 64, sizeof(*saved));
+	struct task *p;
+
+	*nr = 0;
+	for_each_process(q, p) if (saved && *nr < q->space->nr_processes + 64) saved[(*nr)++] =
+		(struct adj){p, p->signal->oom_score_adj, p->signal->oom_score_adj_min};
+	return saved;
+}
+
+static void restore_adj(const struct adj *saved, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		saved[i].task->signal->oom_score_adj = saved[i].adj;
+		saved[i].task->signal->oom_score_adj_min = saved[i].least;
+	}
+}
+
+/* Only who would die counts, where nothing but scores differs. */
+static bool is_score(const struct setting *set)
+{
+	return set->gate == GATE_KILL && (set->kind == SET_GROUP_ADJ || set->kind == SET_PROCESS);
+}
+
+static bool groups_die_whole(const struct scenario *s)
+{
+	for (u32 i = 0; s && i < s->cgroups_count; i++)
+		if (s->cgroups[i].oom_group)
+			return true;
+	return false;
+}
+
+/* What the killer would do with the settings of a variant, as a text. */
+static char *verdict(struct trunk *t, const struct variant *v, const struct oom_control *asked)
+{
+	struct quire *q = t->m->q;
+	struct oom_control oc = *asked;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < v->set.nr; i++) {
+		const struct setting *set = &v->set.v[i];
+
+		if (is_score(set) && !groups_die_whole(t->scenario))
+			setting_apply_live(set, t->m, t->quiet);
+		else if (set->gate == GATE_KILL)
+			fprintf(f, "%s ", set->text);
+	}
+	oc.constraint = constrained_alloc(q, &oc);
+	if (oc.constraint != CONSTRAINT_MEMORY_POLICY)
+		oc.nodemask = NULL;
+	select_bad_process(q, &oc);
+	fprintf(f, "%d", !oc.chosen ? 0 : oc.chosen == OOM_ABORT ? -1 : oc.chosen->pid);
+	if (oc.chosen && oc.chosen != OOM_ABORT)
+		put_task(q, oc.chosen);
+	fclose(f);
+	return text;
+}
+
+static void on_oom(void *ctx, const struct oom_control *oc)
+{
+	struct trunk *t = ctx;
+	char **key = calloc(t->nr, sizeof(*key));
+	size_t *part = calloc(t->nr, sizeof(*part)), nr;
+	struct adj *saved = save_adj(t->m->q, &nr);
+
+	if (!key || !part || !saved)
+		leave(t, false);
+	for (size_t i = 0; i < t->nr; i++) {
+		key[i] = verdict(t, &t->f->v[t->v[i]], oc);
+		restore_adj(saved, nr);
+	}
+	free(saved);
+	divide(t, part, number_parts(key, t->nr, part));
+	free(key);
+	free(part);
+	apply_gate(t, GATE_KILL);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------- */
+
+/* Do the variants differ in what is read at the gate? */
+static bool differ(struct trunk *t, enum setting_gate gate)
+{
+	char *first = setting_key(&t->f->v[t->v[0]].set, gate);
+	bool differs = !first;
+
+	for (size_t i = 1; i < t->nr && !differs; i++) {
+		char *key = setting_key(&t->f->v[t->v[i]].set, gate);
+
+		differs = !key || strcmp(key, first) != 0;
+		free(key);
+	}
+	free(first);
+	return differs;
+}
+
+static bool load(struct trunk *t)
+{
+	const struct setting_list *set = &t->f->v[t->v[0]].set;
+
+	if (capture_is(t->f->path))
+		return true;
+	t->scenario = scenario_load(t->f->path, stderr);
+	if (!t->scenario)
+		return false;
+	if (t->f->has_seed)
+		t->scenario->seed = t->f->seed;
+	for (size_t i = 0; i < set->nr && !t->f->has_at; i++) {
+		enum setting_gate gate = set->v[i].gate;
+
+		if (gate != GATE_BOOT && differ(t, gate))
+			continue;
+		if (!setting_apply(&set->v[i], t->scenario, stderr))
+			return false;
+	}
+	return true;
+}
+
+static void make_live(void *arg)
+{
+	struct trunk *t = arg;
+	const struct setting_list *set = &t->f->v[t->v[0]].set;
+
+	for (size_t i = 0; i < set->nr; i++)
+		if (!setting_apply_live(&set->v[i], t->m, stderr))
+			leave(t, false);
+}
+
+/* At the instant: each list of settings is a machine of its own from here on. */
+static void divide_at(struct trunk *t)
+{
+	char **key = calloc(t->nr, sizeof(*key));
+	size_t *part = calloc(t->nr, sizeof(*part));
+
+	if (!key || !part)
+		leave(t, false);
+	for (size_t i = 0; i < t->nr; i++)
+		key[i] = strdup(t->f->v[t->v[i]].label);
+	divide(t, part, number_parts(key, t->nr, part));
+	free(key);
+	free(part);
+	if (t->f->v[t->v[0]].set.nr)
+		model_call(t->m->model, NULL, make_live, t);
+}
+
+void future_trunk(struct futures *f, const size_t *variants, size_t nr,
+		  const struct future_pipes *pipes)
+{
+	struct trunk t = {.f = f, .pipes = pipes, .nr = nr};
+	struct outcome o;
+	bool ok = true;
+
+	t.v = calloc(nr, sizeof(*t.v));
+	t.quiet = fopen("/dev/null", "w");
+	if (!t.v || !t.quiet)
+		_exit(1);
+	memcpy(t.v, variants, nr * sizeof(*variants));
+	take_token(&t);
+	if (!load(&t))
+		leave(&t, false);
+	t.m = t.scenario ? machine_boot(t.scenario, stderr) : machine_boot_capture(f->path, stderr);
+	if (!t.m)
+		leave(&t, false);
+	if (f->has_at) {
+		if (f->at)
+			machine_run_until(t.m, f->at, tell, &t);
+		divide_at(&t);
+	} else {
+		if (differ(&t, GATE_RECLAIM))
+			model_on_reclaim(t.m->model, on_reclaim, &t);
+		if (differ(&t, GATE_KILL))
+			model_on_oom(t.m->model, on_oom, &t);
+	}
+	machine_run_until(t.m, f->length, tell, &t);
+	if (!outcome_collect(t.m, &o))
+		leave(&t, false);
+	o.length = f->length;
+	for (size_t i = 0; i < t.nr; i++)
+		ok &= future_write(f, t.v[i], t.m, &o);
+	tell(t.m, f->length, &t);
+	leave(&t, ok);
+}

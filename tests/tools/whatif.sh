@@ -1,0 +1,94 @@
+#!/bin/sh
+# quire whatif and quire sweep: futures that share a process are the futures of
+# runs of their own, to the byte; what is wrong is said with its mend.
+. "$(dirname "$0")/lib"
+night=$top/tests/machine/night.yaml
+wrong() {
+	pattern=$1
+	shift
+	"$quire" "$@" >"$dir/out" 2>"$dir/err" && fail "quire $* went well"
+	same "status of quire $*" 2 "$(
+		"$quire" "$@" >/dev/null 2>&1
+		echo $?
+	)"
+	grep -q -- "$pattern" "$dir/err" || fail "quire $*: $(cat "$dir/err")"
+}
+wrong 'did you mean "vm.swappiness"' whatif "$night" --set vm.swapiness=10
+wrong 'did you mean "vm.swappiness"' whatif "$night" --set swappiness=10
+wrong 'did you mean "ledgerd/oom_score_adj"' whatif "$night" --set ledgrd/oom_score_adj=10
+wrong 'did you mean "/batch/memory.max"' whatif "$night" --set /bach/memory.max=1G
+wrong 'did you mean "zswap.compressor"' whatif "$night" --set zswap.compresor=lz4
+wrong 'does not take the value "lots"' whatif "$night" --set vm.swappiness=lots
+wrong 'is not a size' whatif "$night" --set swap=lots
+wrong 'write how many are left' whatif "$night" --set nodes=7
+wrong 'is not a load' whatif "$night" --set load=much
+wrong 'is not NAME=VALUE' whatif "$night" --set swap
+wrong 'leave --at away' whatif "$night" --at 02:58 --set nodes=1
+wrong 'needs a --set' whatif "$night"
+wrong 'needs -o DIR' sweep "$night" --set vm.swappiness=1,2
+
+# The first future is the night itself; a copy made at an instant goes on as it would have.
+"$quire" run --quiet --events "$dir/events" --json "$dir/json" "$night" || fail run
+"$quire" whatif --quiet --no-range -o "$dir/w" "$night" --set vm.swappiness=10 \
+	--set ledgerd/oom_score_adj=-500 --set zswap.max_pool_percent=5 --set vm.oom_kill_allocating_task=1 \
+	>"$dir/table" || fail whatif
+"$quire" whatif --quiet -o "$dir/at" --at 02:58 "$night" --set vm.swappiness=0 >/dev/null ||
+	fail "whatif --at"
+for x in "$dir/w/0000" "$dir/at/0000"; do
+	cmp "$dir/events" "$x.events" || fail "$x: another night"
+	cmp "$dir/json" "$x.night.json" || fail "$x: another night"
+done
+cmp -s "$dir/events" "$dir/at/0001.events" && fail "a setting at an instant did nothing"
+grep -q 'who is killed, when' "$dir/table" || fail "no table"
+grep -q '^vm.swappiness=10$' "$dir/table" || fail "no sentence"
+
+# Variants that shared a process, and the same ones each in its own.
+"$quire" sweep --quiet -o "$dir/shared" "$night" --set vm.swappiness=10,60 --set ledgerd/oom_score_adj=-900,0,500 \
+	--set app/oom_score_adj=0,1000 >"$dir/table" || fail sweep
+same "rows" 13 "$(wc -l <"$dir/table")"
+i=0
+for s in 10 60; do
+	for l in -900 0 500; do
+		for a in 0 1000; do
+			n=$(printf %04d $i)
+			i=$((i + 1))
+			[ $((i % 4)) -eq 1 ] || continue
+			echo "vm.swappiness=$s ledgerd/oom_score_adj=$l app/oom_score_adj=$a" >"$dir/list"
+			"$quire" sweep --quiet -o "$dir/own$n" "$night" --list "$dir/list" >/dev/null || fail "sweep --list"
+			cmp "$dir/shared/$n.json" "$dir/own$n/0000.json" || fail "$(cat "$dir/list"): another future when alone"
+		done
+	done
+done
+
+# What is there is not run again; jobs may be run by others and gathered.
+touch -d yesterday "$dir"/shared/*.json
+rm "$dir/shared/0003.json"
+set -- "$night" --set vm.swappiness=10,60 --set ledgerd/oom_score_adj=-900,0,500 --set app/oom_score_adj=0,1000
+"$quire" sweep --quiet -o "$dir/shared" "$@" >"$dir/again" || fail "sweep again"
+cmp "$dir/table" "$dir/again" || fail "another table"
+same "results made again" 1 "$(find "$dir/shared" -name '*.json' -mmin -60 | wc -l)"
+"$quire" sweep -o "$dir/jobs" --list-jobs "$night" --set swap=96M,128M --set vm.swappiness=10,60 >"$dir/lines"
+same "jobs" 2 "$(wc -l <"$dir/lines")"
+"$quire" sweep -o "$dir/jobs" --gather "$night" --set swap=96M,128M --set vm.swappiness=10,60 >/dev/null 2>&1 &&
+	fail "gathered what is not there"
+if command -v parallel >/dev/null; then
+	parallel --will-cite -j2 <"$dir/lines" || fail parallel
+else
+	sh -e "$dir/lines" || fail "the jobs"
+fi
+"$quire" sweep -o "$dir/jobs" --gather "$night" --set swap=96M,128M --set vm.swappiness=10,60 >"$dir/gathered" || fail gather
+same "rows" 5 "$(wc -l <"$dir/gathered")"
+"$quire" sweep -o "$dir/jobs" --slurm "$night" --set swap=96M,128M | grep -q '^#SBATCH --array=0-1$' || fail slurm
+sh -n <<S || fail "the script for Slurm"
+$("$quire" sweep -o "$dir/jobs" --slurm "$night" --set swap=96M,128M)
+S
+command -v python3 >/dev/null || exit 0
+"$quire" whatif --quiet --json "$top/tests/tools/small.yaml" --set swap=1G --all >"$dir/json" || fail json
+python3 - "$dir/json" <<'P' || fail "the JSON is wrong"
+import json, sys
+d = json.load(open(sys.argv[1]))
+n = d["futures_of_one"]
+assert n == 3 and len(d["futures"]) == 2 * n, d
+assert d["futures"][n]["settings"] == ["swap=1G"], d["futures"][n]
+assert d["futures"][n]["sentence"].startswith("helps"), d["futures"][n]["sentence"]
+P
