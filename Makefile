@@ -111,6 +111,16 @@ $(foreach f,model debug,$(eval $(call PROGRAM_RULE,$(f))))
 $(B)/quire: $(B)/model/quire
 	@cp -f $< $@
 
+# The script and style of `quire report`'s page: npm's packages by their lock
+# file, bundled.  Nothing else needs npm.
+.PHONY: report-assets
+report-assets: $(B)/report/report.js
+$(B)/report/report.js: report/package-lock.json $(wildcard report/src/*)
+	@command -v npm >/dev/null || { echo "make report-assets: npm is missing (Debian: apt-get install npm); all else works without it"; exit 1; }
+	@cd report && npm ci --no-audit --no-fund --silent
+	@report/node_modules/.bin/esbuild report/src/main.js --bundle --minify --log-level=warning --outfile=$@
+	@touch $@
+
 # One relocatable object whose only global symbols are quire_*.
 $(B)/release/libquire.a: $(call objs,release,$(CORE) $(HOST))
 	@echo "  AR    release  $@"

@@ -20,6 +20,7 @@ static const char run_help[] =
 	"  --seed N        another seed than the file's\n"
 	"  --events FILE   write the event log, one line an event\n"
 	"  --json FILE     write events, samples and kills as data\n"
+	"  --record        and in it nodes, slabs and a map of memory, for `quire report`\n"
 	"  --tree DIR      write /proc and /sys as they are at the end\n"
 	"  --verify        prove the machine consistent at the end\n"
 	"  --quiet         no progress, no story\n\n"
@@ -34,7 +35,7 @@ static const char check_help[] = "usage: quire check SCENARIO...\n\n"
 struct run_options {
 	const char *path, *until, *events, *json, *tree;
 	unsigned long long seed;
-	bool has_seed, verify, quiet;
+	bool has_seed, verify, quiet, record;
 };
 
 static double seconds(void)
@@ -136,6 +137,8 @@ static int run(const struct run_options *o)
 		return 1;
 	}
 	booted = seconds();
+	if (o->record && !machine_record(m))
+		fputs("quire: no memory to record with\n", stderr);
 	machine_run_until(m, until, o->quiet ? NULL : cli_progress, &tenth);
 	if (!o->quiet) {
 		cli_progress_clear();
@@ -156,6 +159,7 @@ int cmd_run(int argc, char **argv)
 		{"events", required_argument, NULL, 'e'},
 		{"json", required_argument, NULL, 'j'},
 		{"tree", required_argument, NULL, 't'},
+		{"record", no_argument, NULL, 'r'},
 		{"verify", no_argument, NULL, 'v'},
 		{"quiet", no_argument, NULL, 'q'},
 		{"help", no_argument, NULL, 'h'},
@@ -186,6 +190,9 @@ int cmd_run(int argc, char **argv)
 			break;
 		case 't':
 			o.tree = optarg;
+			break;
+		case 'r':
+			o.record = true;
 			break;
 		case 'v':
 			o.verify = true;

@@ -321,6 +321,8 @@ static void keep(struct machine *m, const struct sample *s)
 	qsort(all, nr, sizeof(all[0]), by_size);
 	memcpy(log->holders[log->nr_samples], all, sizeof(*log->holders));
 	log->samples[log->nr_samples++] = *s;
+	if (m->record)
+		record_sample(m, s->ns);
 }
 
 void events_sample(struct machine *m)

@@ -335,6 +335,8 @@ void future_trunk(struct futures *f, const size_t *variants, size_t nr,
 	t.m = t.scenario ? machine_boot(t.scenario, stderr) : machine_boot_capture(f->path, stderr);
 	if (!t.m)
 		leave(&t, false);
+	if (f->nights && !machine_record(t.m))
+		leave(&t, false);
 	if (f->has_at) {
 		if (f->at)
 			machine_run_until(t.m, f->at, tell, &t);

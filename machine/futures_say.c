@@ -137,13 +137,13 @@ static bool all_never(const struct futures_view *w, unsigned int i)
 }
 
 /* The n-th run of kills with one name: "9 x batch-pod 03:05". */
-static bool kill_line(const struct outcome *o, unsigned int n, char text[64])
+static bool kill_line(const struct outcome *o, unsigned int n, char text[96])
 {
 	size_t i = 0;
 
 	for (unsigned int run = 0; i < o->nr_kills; run++) {
 		size_t first = i;
-		char clock[16], count[16] = "";
+		char clock[16], count[32] = "";
 
 		while (i < o->nr_kills && !strcmp(o->kills[i].comm, o->kills[first].comm))
 			i++;
@@ -152,7 +152,7 @@ static bool kill_line(const struct outcome *o, unsigned int n, char text[64])
 		outcome_clock(o, o->kills[first].ns, clock);
 		if (i - first > 1)
 			snprintf(count, sizeof(count), "%zux ", i - first);
-		snprintf(text, 64, "%s%s %s", count, o->kills[first].comm, clock);
+		snprintf(text, 96, "%s%s %s", count, o->kills[first].comm, clock);
 		return true;
 	}
 	*text = 0;
@@ -163,7 +163,7 @@ static void kill_rows(const struct futures_view *w, size_t from, size_t to, FILE
 {
 	for (unsigned int n = 0; n < 12; n++) {
 		bool any = false;
-		char text[64];
+		char text[96];
 
 		for (size_t c = from; c < to; c++)
 			any |= kill_line(outcome_at(w, c, 0), n, text);

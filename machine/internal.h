@@ -79,6 +79,7 @@ struct machine {
 	FILE *err;
 	bool failed, panicked;
 	struct event_log *log;
+	struct record *record; /* record.c; NULL: not asked for */
 	void *capture; /* of a machine that was built from one: its own */
 	void (*capture_free)(void *capture);
 };
@@ -131,5 +132,10 @@ void event_add(struct machine *m, enum event_kind kind, const char *fmt, ...)
 void events_attach(struct machine *m);
 void events_begin(struct machine *m);
 void events_sample(struct machine *m);
+
+/* record.c */
+void record_sample(struct machine *m, u64 ns);
+void record_write_json(struct machine *m, FILE *f);
+void record_free(struct record *r);
 
 #endif

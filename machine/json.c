@@ -131,6 +131,7 @@ static void put_kills(struct machine *m, FILE *f)
 			json_put_string(f, r->comm);
 			fprintf(f, ", \"oom_score_adj\": %d, \"points\": %ld", r->adj, r->points);
 			put_pages(f, "rss", r->rss);
+			put_pages(f, "swap", r->swap);
 			fputc('}', f);
 		}
 		fprintf(f, "]}");
@@ -144,10 +145,20 @@ void machine_write_json(struct machine *m, FILE *f)
 
 	fprintf(f, "{\n \"name\": ");
 	json_put_string(f, s ? s->name : "capture");
-	fprintf(f, ",\n \"seed\": %llu,\n \"length_ns\": %llu,\n",
-		(unsigned long long)(s ? s->seed : 0), (unsigned long long)machine_length(m));
+	fprintf(f, ",\n \"description\": ");
+	json_put_string(f, s && s->description ? s->description : "");
+	fprintf(f,
+		",\n \"seed\": %llu,\n \"start_ns\": %llu,\n \"length_ns\": %llu,\n"
+		" \"memory\": %llu,\n \"swap\": %llu,\n \"nodes\": %u,\n \"cpus\": %u,\n",
+		(unsigned long long)(s ? s->seed : 0), (unsigned long long)(s ? s->start.v : 0),
+		(unsigned long long)machine_length(m),
+		(unsigned long long)m->q->node->totalram_pages << PAGE_SHIFT,
+		(unsigned long long)m->q->swap->total_swap_pages << PAGE_SHIFT, m->q->nr_nodes,
+		m->q->nr_cpus);
 	put_events(m, f);
 	put_samples(m, f);
+	if (m->record)
+		record_write_json(m, f);
 	put_kills(m, f);
 	fprintf(f, "}\n");
 }

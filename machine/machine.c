@@ -303,6 +303,7 @@ void machine_destroy(struct machine *m)
 	list_for_each_entry_safe (p, next, &m->processes, list)
 		process_free(p);
 	event_log_free(m->log);
+	record_free(m->record);
 	if (m->capture_free)
 		m->capture_free(m->capture);
 	free(m->bdi);

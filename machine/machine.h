@@ -64,6 +64,9 @@ size_t machine_events(struct machine *m, const struct event **events);
 void machine_write_events(struct machine *m, FILE *f);
 /* Events, samples (sizes in bytes) and kills as JSON; byte-identical too. */
 void machine_write_json(struct machine *m, FILE *f);
+/* From now on: nodes, slabs and a map of memory too, each minute or so, for
+ * `quire report`; machine_write_json() has them.  False: no memory. */
+bool machine_record(struct machine *m);
 /* The night as a story that a person understands. */
 void machine_story(struct machine *m, FILE *f, bool colour);
 /* Writes all of /proc and /sys below dir, as files. 0 or -1 with a message. */

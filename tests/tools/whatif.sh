@@ -28,7 +28,7 @@ wrong 'needs a --set' whatif "$night"
 wrong 'needs -o DIR' sweep "$night" --set vm.swappiness=1,2
 
 # The first future is the night itself; a copy made at an instant goes on as it would have.
-"$quire" run --quiet --events "$dir/events" --json "$dir/json" "$night" || fail run
+"$quire" run --quiet --record --events "$dir/events" --json "$dir/json" "$night" || fail run
 "$quire" whatif --quiet --no-range -o "$dir/w" "$night" --set vm.swappiness=10 \
 	--set ledgerd/oom_score_adj=-500 --set zswap.max_pool_percent=5 --set vm.oom_kill_allocating_task=1 \
 	>"$dir/table" || fail whatif
