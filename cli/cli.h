@@ -22,6 +22,7 @@ int cmd_boot(int argc, char **argv); /* or the status of the command it ran */
 /* Of quire oracle: cli/oracle_compare.c. */
 int cmd_oracle_compare(int argc, char **argv);
 int cmd_oracle_fidelity(int argc, char **argv);
+int cmd_oracle_questions(int argc, char **argv);
 
 /* One line on stderr while a machine runs, for machine_run_until(); ctx is an
  * int, 0 at first.  progress_clear() takes it away. */

@@ -16,7 +16,9 @@ static const char help[] =
 	"  compare KERNEL-OUT MODEL-OUT | NAME\n"
 	"      what both say side by side, with verdicts\n"
 	"  fidelity [-o FILE]\n"
-	"      how far the model agrees in all recorded scenarios\n\n"
+	"      how far the model agrees in all recorded scenarios\n"
+	"  questions [QUESTION...]\n"
+	"      what settings change, on the kernel and on the model\n\n"
 	"oracle/scenarios/README describes the language of scenarios.\n\n"
 	"Examples:\n"
 	"  quire oracle run oracle/scenarios/b-oom.txt -o b-oom.out\n"
@@ -81,6 +83,7 @@ int cmd_oracle(int argc, char **argv)
 		{"run", run},
 		{"compare", cmd_oracle_compare},
 		{"fidelity", cmd_oracle_fidelity},
+		{"questions", cmd_oracle_questions},
 	};
 
 	if (argc < 2) {

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of questions, measures of a run, and the verdict on a change. */
+#include "tests/lib/testlib.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oracle/questions.h"
+
+static const char run[] =
+	"@@start ns=1\n"
+	"@@cmd 1 ns=2 snap a\n@@snap a ns=2\n@@file /proc/vmstat\nnr_free_pages 500\npswpout 10\n"
+	"@@endsnap ns=3\n"
+	"@@cmd 2 ns=4 snap b\n@@snap b ns=4\n@@file /proc/vmstat\nnr_free_pages 300\npswpout 110\n"
+	"@@proc P pid=7 VmRSS=40 oom_score_adj=-5\n"
+	"@@endsnap ns=5\n"
+	"@@loop 3 rounds=12 ns=6\n"
+	"@@finish ns=9\n";
+
+static void parse(struct oracle_result *r, const char *text)
+{
+	char *buffer = malloc(strlen(text) + 1), why[128] = "";
+
+	assert_non_null(buffer);
+	strcpy(buffer, text);
+	if (!oracle_result_parse(r, buffer, strlen(text), why, sizeof(why)))
+		fail_msg("%s", why);
+}
+
+static void test_measures(void **state)
+{
+	struct oracle_result r;
+
+	(void)state;
+	parse(&r, run);
+	/* Events since the first snapshot; amounts as they are. */
+	assert_int_equal(oracle_measure(&r, "pswpout@b").number, 100);
+	assert_int_equal(oracle_measure(&r, "nr_free_pages@b").number, 300);
+	assert_int_equal(oracle_measure(&r, "P.VmRSS@b").number, 40);
+	assert_int_equal(oracle_measure(&r, "round:1").number, 12);
+	assert_false(oracle_measure(&r, "round:2").has);
+	assert_false(oracle_measure(&r, "pswpout@c").has);
+	assert_false(oracle_measure(&r, "Q.VmRSS@b").has);
+	assert_false(oracle_measure(&r, "nonsense@b").has);
+	assert_string_equal(oracle_measure(&r, "victim:1").name, "nobody");
+	oracle_result_free(&r);
+}
+
+static struct oracle_answer number(s64 v)
+{
+	return (struct oracle_answer){.has = true, .number = v};
+}
+
+static void check(s64 k0, s64 k1, s64 m0, s64 m1, const char *measure, bool sign, bool size)
+{
+	struct oracle_change c = {
+		.kernel = {number(k0), number(k1)},
+		.model = {number(m0), number(m1)},
+	};
+
+	oracle_judge_change(&c, measure);
+	assert_int_equal(c.sign, sign);
+	assert_int_equal(c.size, size);
+}
+
+static void test_verdicts(void **state)
+{
+	struct oracle_change c = {.kernel = {number(1), number(2)}, .model = {number(1)}};
+
+	(void)state;
+	check(1000, 2000, 1100, 2050, "pswpout@x", true, true);
+	check(1000, 2000, 1000, 1700, "pswpout@x", true, false);
+	check(1000, 2000, 1000, 500, "pswpout@x", false, false);
+	check(1000, 1010, 1000, 1000, "pswpout@x", true, true); /* none, and none */
+	check(1000, 1010, 1000, 2000, "pswpout@x", false, false);
+	check(90, 100, 90, 97, "round:1", true, false);
+	check(90, 91, 90, 90, "round:1", true, true);
+	check(90, 80, 90, 100, "round:1", false, false);
+	oracle_judge_change(&c, "round:1"); /* the model has no second number */
+	assert_false(c.sign || c.size);
+	c.kernel[0] = c.kernel[1] = (struct oracle_answer){.has = true, .name = "A"};
+	c.model[0] = c.model[1] = c.kernel[0];
+	oracle_judge_change(&c, "victim:1");
+	assert_true(c.sign && c.size);
+	strcpy(c.model[1].name, "B");
+	oracle_judge_change(&c, "victim:1");
+	assert_false(c.sign);
+}
+
+static int read_list(const char *text)
+{
+	char path[] = "/tmp/quire-questions-XXXXXX";
+	struct oracle_question q[3];
+	FILE *err = fopen("/dev/null", "w");
+	int fd = mkstemp(path), n;
+
+	assert_true(fd >= 0 && err);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	n = oracle_questions_read(path, q, 3, err);
+	unlink(path);
+	fclose(err);
+	return n;
+}
+
+static void test_list(void **state)
+{
+	(void)state;
+	assert_int_equal(read_list("# none\n\nq a b round:1 pswpout@x\n"), 1);
+	assert_int_equal(read_list("q a b\n"), -1);
+	assert_int_equal(read_list("q a ../b round:1\n"), -1);
+	assert_int_equal(read_list("q a b round\n"), -1);
+	assert_int_equal(read_list("q a b c@x\nq a b c@x\nq a b c@x\nq a b c@x\n"), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_measures),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_list),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
