@@ -25,6 +25,25 @@
 #include "page/internal.h"
 #include "base/printk.h"
 
+/* Blocks are movable whose first frame is memory; the others stay what zero stands
+ * for, unmovable, as memmap_init() leaves them: below 1 MiB, of ZONE_DMA. */
+static void init_pageblock_types(const struct quire *q, struct zone *zone)
+{
+	const struct memblock_type *memory = &q->node->memblock->memory;
+	u64 end = zone_end_pfn(zone);
+
+	for (unsigned int i = 0; i < memory->cnt; i++) {
+		u64 base = memory->regions[i].base >> PAGE_SHIFT;
+		u64 stop = min(base + (memory->regions[i].size >> PAGE_SHIFT), end);
+		u64 pfn = ALIGN(max(base, ALIGN_DOWN(zone->zone_start_pfn, pageblock_nr_pages)),
+				pageblock_nr_pages);
+
+		if (pfn < stop)
+			memset(pageblock_slot(zone, pfn), MIGRATE_MOVABLE,
+			       DIV_ROUND_UP(stop - pfn, pageblock_nr_pages));
+	}
+}
+
 static int init_zone(struct quire *q, struct zone *zone)
 {
 	unsigned int nid = zone_to_nid(zone);
@@ -38,7 +57,7 @@ static int init_zone(struct quire *q, struct zone *zone)
 		return -ENOMEM;
 	zone->pageblock_base = zone->zone_start_pfn;
 	zone->nr_pageblocks = blocks;
-	memset(zone->pageblock_type, MIGRATE_MOVABLE, blocks);
+	init_pageblock_types(q, zone);
 	init_pagesets(q, zone);
 	return 0;
 }
@@ -86,7 +105,8 @@ void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end)
 			order--;
 		for (unsigned long i = 0; i < 1UL << order; i++)
 			init_single_page(page + i, place);
-		__free_one_page(q, page, start, zone, order, MIGRATE_MOVABLE, FPI_TO_TAIL);
+		__free_one_page(q, page, start, zone, order, pfnblock_migratetype(zone, start),
+				FPI_TO_TAIL);
 		start += 1UL << order;
 	}
 }
