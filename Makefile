@@ -221,7 +221,7 @@ bench: $(BENCH_BINS) $(B)/quire
 
 # The real kernel as the judge (oracle/README.md): needs oracle/packages.txt.
 oracle: oracle-build
-	@oracle/record.sh -j $$(nproc)
+	@oracle/record.sh -j $$(nproc) $(KERNELS:%=-k %) $(NAMES)
 oracle-build:
 	@oracle/guest/build.sh
 # The model beside the recorded results; what agrees exactly must go on so.

@@ -100,6 +100,7 @@ struct run {
 	struct mount mounts[ORACLE_MAX_MOUNTS];
 	u32 nr_mounts;
 	u32 nr_delays;
+	bool delay_stuck; /* one failed: so will all */
 	u64 groups_open; /* from when on tasks may move into groups again */
 	bool later;	 /* a snapshot was taken already */
 	bool failed, panicked;

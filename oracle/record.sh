@@ -46,9 +46,10 @@ one() { # NUMBER NAME[@TAG] KERNEL
 		[ -n "$shape" ] || { echo "oracle: shapes.txt has no $2"; return 1; }
 		;;
 	esac
-	printf '[%d/%d] ' "$1" "$total"
+	set -o pipefail
 	# shellcheck disable=SC2086 # shape is several words
-	python3 run.py run "scenarios/$name.txt" --kernel "$3" --record ${tag:+--tag "$tag"} $shape
+	python3 run.py run "scenarios/$name.txt" --kernel "$3" --record ${tag:+--tag "$tag"} $shape 2>&1 |
+		sed -u "1s|^|[$1/$total] |"
 }
 export -f one
 export total

@@ -94,6 +94,14 @@ static struct oracle_disk *find_disk(struct run *r, const char *name)
 	return NULL;
 }
 
+static bool in_use(const struct run *r, const struct oracle_disk *d)
+{
+	for (u32 i = 0; i < r->nr_mounts; i++)
+		if (r->mounts[i].sb->bdi == d->bdi)
+			return true;
+	return d->on;
+}
+
 /* From now on the device answers later; it has another name, as dm-delay has. */
 static int do_delay(struct run *r, const struct oracle_cmd *c)
 {
@@ -101,6 +109,11 @@ static int do_delay(struct run *r, const struct oracle_cmd *c)
 
 	if (!d)
 		return -ENOENT;
+	/* A device that is swapped to or mounted can't be had for it; and the name
+	 * that the guest gave the new one then is not given up. */
+	r->delay_stuck |= in_use(r, d);
+	if (r->delay_stuck)
+		return -EBUSY;
 	model_disk_set_latency(r->m, d->dev, (u64)c->read_ms * NSEC_PER_MSEC,
 			       (u64)c->write_ms * NSEC_PER_MSEC);
 	d->bdi->synchronous = false;

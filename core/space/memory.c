@@ -684,7 +684,7 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 		struct vm_area_struct *vma;
 		unsigned int ret = VM_FAULT_SIGSEGV;
 		struct file *dirtied = NULL;
-		bool write, faulted = false;
+		bool write, faulted = false, of_file = false;
 		u64 step = PAGE_SIZE;
 
 		down_read(q, &mm->mmap_lock);
@@ -694,6 +694,7 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 			if (is_vm_hugetlb_page(vma))
 				step = huge_page_size(hstate_vma(vma));
 			write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+			of_file = vma->vm_file != NULL;
 			faulted = !is_populated(q, mm, start, write);
 			if (!faulted)
 				ret = 0;
@@ -705,8 +706,10 @@ void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 			throttle_dirtier(q, dirtied);
 		if (ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM))
 			break;
+		/* A file's page is read without mmap_lock and the fault done again,
+		 * which finds it there: minor. */
 		if (faulted && task)
-			account_fault(task, ret);
+			account_fault(task, of_file ? ret & ~VM_FAULT_MAJOR : ret);
 		start = ALIGN_DOWN(start, step) + step;
 	}
 }

@@ -31,6 +31,11 @@ expect 1 pgfault "$quire" oracle compare $a "$dir/doctored"
 # A list that asks for more than there is.
 printf 'b-oom\tvictim 1\t-\nb-oom\twatermarks\tstart\n' >"$dir/list"
 expect 0 b-oom "$quire" oracle fidelity --agrees "$dir/list" b-oom
+# Every command of the language answers as the guest does.
+answers() { grep -a '^@@ok\|^@@bad\|^@@loop' | sed 's/ ns=[0-9]*//; s/ pid=[0-9]*//; s/ took=.*//'; }
+gzip -dc oracle/results/all-commands/6.1/out.txt.gz | answers >"$dir/kernel"
+"$quire" oracle run oracle/scenarios/all-commands.txt | answers >"$dir/model"
+cmp "$dir/kernel" "$dir/model" || fail "commands answer otherwise: $(diff "$dir/kernel" "$dir/model")"
 # Wrong calls.
 expect 2 "no name of a scenario" "$quire" oracle compare ../x
 expect 2 "No such file" "$quire" oracle compare no-such-scenario
