@@ -5,7 +5,7 @@
  */
 #include <quire/slab.h>
 
-#include "slab/slub.h"
+#include "slab/sheaf_alloc.h"
 
 static gfp_t to_gfp(unsigned int flags)
 {
@@ -40,9 +40,22 @@ unsigned long quire_kmem_cache_shrink(struct quire *q, struct quire_kmem_cache *
 	return kmem_cache_shrink(q, to_cache(cache));
 }
 
-void *quire_kmem_cache_alloc(struct quire *q, struct quire_kmem_cache *cache, unsigned int flags)
+static __attribute__((noinline)) void *alloc_slow(struct quire *q, struct quire_kmem_cache *cache,
+						  unsigned int flags)
 {
 	return kmem_cache_alloc(q, to_cache(cache), to_gfp(flags));
+}
+
+void *quire_kmem_cache_alloc(struct quire *q, struct quire_kmem_cache *cache, unsigned int flags)
+{
+#if HOT_PERCPU
+	u64 object;
+
+	if (likely(!(flags & QUIRE_ALLOC_ZERO)) &&
+	    likely(hot_percpu_try_pop64(q->hot, to_cache(cache)->sheaves.off, &object)))
+		return (void *)object;
+#endif
+	return alloc_slow(q, cache, flags);
 }
 
 void *quire_kmem_cache_alloc_node(struct quire *q, struct quire_kmem_cache *cache,
@@ -53,10 +66,23 @@ void *quire_kmem_cache_alloc_node(struct quire *q, struct quire_kmem_cache *cach
 	return kmem_cache_alloc_node(q, to_cache(cache), to_gfp(flags), nid);
 }
 
-void quire_kmem_cache_free(struct quire *q, struct quire_kmem_cache *cache, void *object)
+static __attribute__((noinline)) void free_slow(struct quire *q, struct quire_kmem_cache *cache,
+						void *object)
 {
 	if (object)
 		kmem_cache_free(q, to_cache(cache), object);
+}
+
+void quire_kmem_cache_free(struct quire *q, struct quire_kmem_cache *cache, void *object)
+{
+#if HOT_PERCPU
+	struct kmem_cache *s = to_cache(cache);
+
+	if (likely(is_sheaved_object(q, s, object)) &&
+	    likely(hot_percpu_try_push64(q->hot, s->sheaves.off, s->sheaves.cap, (u64)object)))
+		return;
+#endif
+	free_slow(q, cache, object);
 }
 
 void *quire_kmalloc(struct quire *q, size_t size_bytes, unsigned int flags)

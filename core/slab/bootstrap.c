@@ -239,6 +239,10 @@ int slab_init(struct quire *q)
 	err = make_first_caches(q, (struct kmem_cache *)(mem + floor_bytes),
 				(struct kmem_cache *)(mem + floor_bytes + cache_bytes),
 				cache_bytes);
+#if HOT_PERCPU
+	if (!err)
+		err = sheaf_init(q);
+#endif
 	if (!err)
 		err = create_kmalloc_caches(q);
 	if (!err)

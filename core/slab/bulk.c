@@ -5,7 +5,7 @@
  * As long as the CPU's slab has free objects they are taken under one lock; the
  * rest comes one by one.  Frees into the CPU's slab go the same way.
  */
-#include "slab/slub.h"
+#include "slab/sheaf_alloc.h"
 
 /* What the CPU's free list has, up to nr. */
 static size_t take_from_cpu(struct quire *q, struct kmem_cache *s, size_t nr, void **objects)
@@ -28,6 +28,15 @@ int kmem_cache_alloc_bulk(struct quire *q, struct kmem_cache *s, gfp_t gfp, size
 	bool hooked = HOT_LOAD(&s->flags) & SLAB_HOOKED;
 	size_t got = 0;
 
+#if HOT_PERCPU
+	if (cache_has_sheaves(s) && !hooked) {
+		if (!sheaf_alloc_bulk(q, s, gfp, nr, objects))
+			return 0;
+		for (size_t i = 0; (gfp & __GFP_ZERO) && i < nr; i++)
+			memset(objects[i], 0, s->object_size);
+		return (int)nr;
+	}
+#endif
 	while (got < nr) {
 		size_t before = got;
 
@@ -66,6 +75,12 @@ static size_t give_to_cpu(struct quire *q, struct kmem_cache *s, size_t at, size
 
 void kmem_cache_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void **objects)
 {
+#if HOT_PERCPU
+	if (s && cache_has_sheaves(s)) {
+		sheaf_free_bulk(q, s, nr, objects);
+		return;
+	}
+#endif
 	for (size_t i = 0; i < nr;) {
 		if (!s) {
 			kfree(q, objects[i++]);

@@ -224,6 +224,9 @@ void slub_destroy(struct quire *q, struct kmem_cache *s)
 
 static void free_cache(struct quire *q, struct kmem_cache *s)
 {
+#if HOT_PERCPU
+	sheaf_remove(q, s);
+#endif
 	q->slab->impl->destroy(q, s);
 	if (s->owned_name)
 		kfree(q, s->name);
@@ -248,6 +251,9 @@ static struct kmem_cache *claim_cache(struct quire *q, struct kmem_cache *s, uns
 	if (q->slab->impl->relayout && q->slab->impl->relayout(q, s))
 		return NULL;
 	s->unclaimed = false;
+#if HOT_PERCPU
+	sheaf_setup(q, s);
+#endif
 	return s;
 }
 
@@ -311,6 +317,10 @@ struct kmem_cache *kmem_cache_create_usercopy(struct quire *q, const char *name,
 		s->owned_name = true;
 	else
 		kfree(q, copy);
+#if HOT_PERCPU
+	if (s)
+		sheaf_setup(q, s);
+#endif
 out:
 	if (s) {
 		s->useroffset = useroffset;

@@ -14,6 +14,7 @@
  * objects.
  */
 #include "slab/debug.h"
+#include "slab/sheaf_alloc.h"
 #include "base/printk.h"
 
 /* ---- where things are --------------------------------------------------------- */
@@ -517,6 +518,13 @@ static void mark_free(struct quire *q, struct kmem_cache *s, struct page *page, 
 	unsigned int nr = 0;
 
 	bitmap_zero(map, SLAB_MAX_CHECKED);
+#if HOT_PERCPU
+	if (cache_has_sheaves(s)) {
+		for (unsigned int i = 0; i < page->objects && i < SLAB_MAX_CHECKED; i++)
+			__assign_bit(i, map, test_bit(i, slab_bits(page)));
+		return;
+	}
+#endif
 	for (void *p = page->freelist;
 	     p && check_valid_pointer(q, s, page, p) && nr++ <= page->objects;
 	     p = get_freepointer(s, p))

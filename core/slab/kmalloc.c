@@ -15,6 +15,7 @@
 #include "base/string.h"
 #include "slab/debug.h"
 #include "slab/kfence.h"
+#include "slab/sheaf_alloc.h"
 
 #define KMALLOC_NAMES(prefix)                                                                    \
 	{                                                                                        \
@@ -62,6 +63,9 @@ int create_kmalloc_caches(struct quire *q)
 			if (!s)
 				return -ENOMEM;
 			s->usersize = size;
+#if HOT_PERCPU
+			sheaf_setup(q, s);
+#endif
 			q->slab->kmalloc_caches[type][index] = s;
 		}
 	}
@@ -170,6 +174,13 @@ void kfree(struct quire *q, const void *object)
 
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
 		return;
+#if HOT_PERCPU
+	s = sheaved_cache_of(q, object);
+	if (likely(s)) {
+		sheaf_free(q, s, (void *)(unsigned long)object);
+		return;
+	}
+#endif
 	if (unlikely(q->slab->debug_flags) && !is_frame(q, object)) {
 		bad_kfree(q, object);
 		return;

@@ -263,6 +263,9 @@ int calculate_sizes(struct quire *q, struct kmem_cache *s, unsigned int object_s
 		return -EINVAL;
 	if (align && !is_power_of_2(align))
 		return -EINVAL;
+#if HOT_PERCPU
+	s->sheaf_id = NO_SHEAVES;
+#endif
 	s->flags = flags;
 	if ((flags & SLAB_POISON) && !(flags & SLAB_TYPESAFE_BY_RCU) && !ctor)
 		s->flags |= __OBJECT_POISON;
@@ -325,6 +328,9 @@ int kmem_cache_set_debug(struct quire *q, struct kmem_cache *s, unsigned int fla
 			return -ENOMEM;
 	}
 	flags &= ~(__OBJECT_POISON | SLAB_HOOKED);
+#if HOT_PERCPU
+	sheaf_remove(q, s);
+#endif
 	err = calculate_sizes(q, s, s->object_size, s->asked_align, flags, s->ctor);
 	if (err) {
 		free_full_lists(q, full);
@@ -337,5 +343,8 @@ int kmem_cache_set_debug(struct quire *q, struct kmem_cache *s, unsigned int fla
 	q->slab->debug_flags |= s->flags & SLAB_DEBUG_FLAGS;
 	if (s->random_seq)
 		(void)init_cache_random_seq(q, s);
+#if HOT_PERCPU
+	sheaf_setup(q, s);
+#endif
 	return 0;
 }

@@ -9,6 +9,7 @@
  * Locks: each list's own, one at a time.
  */
 #include "slab/impl.h"
+#include "slab/sheaf_alloc.h"
 
 void slab_for_each_cache(struct quire *q,
 			 void (*fn)(struct quire *q, struct kmem_cache *s, void *ctx), void *ctx)
@@ -30,6 +31,17 @@ static unsigned long count_node_free(struct quire *q, struct kmem_cache_node *n)
 		free += (unsigned long)page->objects - page->inuse;
 	spin_unlock(q, &n->list_lock);
 	return free;
+}
+
+/* Of slabs that no CPU holds. */
+static unsigned long count_free(struct quire *q, struct kmem_cache *s, struct kmem_cache_node *n)
+{
+#if HOT_PERCPU
+	if (cache_has_sheaves(s))
+		return HOT_LOAD(&s->sheaves.nr_free);
+#endif
+	(void)s;
+	return count_node_free(q, n);
 }
 
 void get_slabinfo(struct quire *q, struct kmem_cache *s, struct slabinfo *info)
@@ -59,7 +71,7 @@ void slub_info(struct quire *q, struct kmem_cache *s, struct slabinfo *info)
 			continue;
 		info->num_slabs += HOT_LOAD(&n->nr_slabs);
 		info->num_objs += HOT_LOAD(&n->total_objects);
-		free += count_node_free(q, n);
+		free += count_free(q, s, n);
 	}
 	info->active_objs = info->num_objs - free;
 	info->active_slabs = info->num_slabs;
@@ -87,6 +99,10 @@ unsigned long slub_objects_in_use(struct quire *q, struct kmem_cache *s)
 	struct slabinfo info;
 
 	slub_info(q, s, &info);
+#if HOT_PERCPU
+	if (cache_has_sheaves(s))
+		return info.active_objs - sheaf_count(q, s);
+#endif
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 		info.active_objs -= count_cpu_free(q, s, &s->cpu_slab[cpu]);
 	return info.active_objs;

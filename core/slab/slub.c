@@ -18,7 +18,7 @@
  * with shuffled free lists (shuffle.c), and other nodes' partial slabs are always tried (Linux: 977 times in 1,000).
  */
 #include "slab/memcg.h"
-#include "slab/slub.h"
+#include "slab/sheaf_alloc.h"
 
 /* What an allocation may ask of the pages beneath. */
 #define SLAB_GFP_MASK                                                                            \
@@ -75,6 +75,14 @@ struct page *new_slab(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 
 	if (unlikely(!page))
 		return NULL;
+#if HOT_PERCPU
+	if (cache_has_sheaves(s) && unlikely(!sheaf_slab_init(q, s, page))) {
+		page->freelist = NULL;
+		page->private = 0;
+		__free_pages(q, page, compound_order(page));
+		return NULL;
+	}
+#endif
 	page->slab_cache = s;
 	page->inuse = 0;
 	page->frozen = 0;
@@ -84,7 +92,7 @@ struct page *new_slab(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 		setup_slab_debug(q, s, page);
 	if (unlikely(s->random_seq))
 		shuffle_slab(q, s, page);
-	else
+	else if (!cache_has_sheaves(s))
 		link_slab(q, s, page);
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), 1L << compound_order(page));
 	(void)HOT_ADD(&slab_node(s, page)->nr_slabs, 1);
@@ -101,6 +109,10 @@ void free_slab_pages(struct quire *q, struct kmem_cache *s, struct page *page)
 	current_context(q)->reclaimed_slab += 1UL << order;
 	if (unlikely(page->memcg))
 		slab_free_objcgs(q, page);
+#if HOT_PERCPU
+	if (cache_has_sheaves(s))
+		sheaf_slab_free(q, s, page);
+#endif
 	ClearPageSlab(page);
 	page->slab_cache = NULL;
 	page->freelist = NULL;
@@ -135,8 +147,7 @@ void discard_slab(struct quire *q, struct kmem_cache *s, struct page *page)
 		free_slab_pages(q, s, page);
 }
 
-/* Discards a chain made with set_slab_next(). */
-static void discard_chain(struct quire *q, struct kmem_cache *s, struct page *page)
+void discard_chain(struct quire *q, struct kmem_cache *s, struct page *page)
 {
 	while (page) {
 		struct page *next = slab_next(page);
@@ -410,9 +421,14 @@ load:
 
 void *slub_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 {
-	struct kmem_cache_cpu *c = this_cpu_slab(q, s);
+	struct kmem_cache_cpu *c;
 	void *object;
 
+#if HOT_PERCPU
+	if (cache_has_sheaves(s))
+		return sheaf_alloc(q, s, gfp);
+#endif
+	c = this_cpu_slab(q, s);
 	spin_lock(q, &c->lock);
 	object = c->freelist;
 	if (likely(object && (nid < 0 || page_to_nid(c->slab) == (unsigned int)nid))) {
@@ -428,9 +444,18 @@ static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t
 {
 	void *object;
 
+#if HOT_PERCPU
+	/* What hooks a cache that has sheaves only samples. */
+	object = sheaf_pop(q, s);
+	if (likely(object))
+		goto out;
+#endif
 	if (unlikely(HOT_LOAD(&s->flags) & SLAB_HOOKED))
 		return slab_alloc_hooked(q, s, gfp, nid, s->object_size, caller);
 	object = slub_alloc(q, s, gfp, nid);
+#if HOT_PERCPU
+out:
+#endif
 	if (unlikely(gfp & __GFP_ZERO) && object)
 		memset(object, 0, s->object_size);
 	return object;
@@ -485,8 +510,15 @@ static __attribute__((noinline)) void __slab_free(struct quire *q, struct kmem_c
 
 void slub_free(struct quire *q, struct kmem_cache *s, struct page *page, void *object)
 {
-	struct kmem_cache_cpu *c = this_cpu_slab(q, s);
+	struct kmem_cache_cpu *c;
 
+#if HOT_PERCPU
+	if (cache_has_sheaves(s)) {
+		sheaf_free(q, s, object);
+		return;
+	}
+#endif
+	c = this_cpu_slab(q, s);
 	spin_lock(q, &c->lock);
 	if (likely(c->slab == page)) {
 		BUG_ON(q, object == c->freelist); /* freed twice */
@@ -501,8 +533,15 @@ void slub_free(struct quire *q, struct kmem_cache *s, struct page *page, void *o
 
 void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
 {
-	struct page *page = virt_to_slab(q, object);
+	struct page *page;
 
+#if HOT_PERCPU
+	if (likely(is_sheaved_object(q, s, object))) {
+		sheaf_free(q, s, object);
+		return;
+	}
+#endif
+	page = virt_to_slab(q, object);
 	if (unlikely(page->slab_cache != s)) {
 		s = cache_from_obj(q, s, page, object);
 		if (!s)
@@ -534,6 +573,9 @@ static unsigned long shrink_node(struct quire *q, struct kmem_cache *s, struct k
 
 		if (!page->inuse) {
 			remove_partial(n, page);
+#if HOT_PERCPU
+			s->sheaves.nr_free -= cache_has_sheaves(s) ? page->objects : 0;
+#endif
 			set_slab_next(page, empty);
 			empty = page;
 			pages += 1UL << compound_order(page);
@@ -552,6 +594,10 @@ unsigned long slub_shrink(struct quire *q, struct kmem_cache *s)
 {
 	unsigned long pages = 0;
 
+#if HOT_PERCPU
+	if (cache_has_sheaves(s))
+		sheaf_flush(q, s);
+#endif
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 		flush_cpu_slab(q, s, cpu);
 	for_each_node (q, nid)

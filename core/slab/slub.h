@@ -24,6 +24,7 @@
 
 #include "base/bitmap.h"
 #include "slab/rcu.h"
+#include "slab/sheaf.h"
 #include "slab/shrinker.h"
 #include "slab/slab.h"
 
@@ -93,7 +94,11 @@ struct kmem_cache {
 	u16 *random_seq;	  /* [objects]: the order of a new slab's; NULL: by address */
 	struct list_head *full;	  /* [nr_nodes]: full slabs, with SLAB_STORE_USER */
 	unsigned int asked_flags, asked_align; /* by its owner, before debugging's */
-	struct slab_own *own;		/* of the SLAB: its arrays and colours (slab_array.h) */
+	struct slab_own *own; /* of the SLAB: its arrays and colours (slab_array.h) */
+#if HOT_PERCPU
+	u8 sheaf_id; /* hot_slab_id() of its slabs, or NO_SHEAVES */
+	struct cache_sheaves sheaves;
+#endif
 	struct kmem_cache_node *node[]; /* [nr_nodes]; NULL: a node without memory */
 };
 
@@ -143,6 +148,10 @@ struct slab_floor {
 	/* A fault point for caches with SLAB_FAILSLAB: true makes it fail. */
 	bool (*fail_slab)(struct quire *q, struct kmem_cache *s, gfp_t gfp, void *ctx);
 	void *fail_slab_ctx;
+#if HOT_PERCPU
+	struct kmem_cache *sheaf_caches[NR_SHEAF_SIZES];
+	struct kmem_cache *sheaved[NR_SHEAVED_CACHES + 1]; /* by sheaf_id */
+#endif
 };
 
 static inline struct kmem_cache_cpu *this_cpu_slab(struct quire *q, struct kmem_cache *s)
@@ -243,6 +252,8 @@ void discard_slab(struct quire *q, struct kmem_cache *s, struct page *page);
 void free_slab_pages(struct quire *q, struct kmem_cache *s, struct page *page);
 void add_partial(struct kmem_cache_node *n, struct page *page, bool tail);
 void remove_partial(struct kmem_cache_node *n, struct page *page);
+/* Discards a chain made with set_slab_next(). */
+void discard_chain(struct quire *q, struct kmem_cache *s, struct page *page);
 /* Gives back what one CPU holds of a cache. */
 void flush_cpu_slab(struct quire *q, struct kmem_cache *s, unsigned int cpu);
 /* SLUB's own allocation and free, behind all hooks. */

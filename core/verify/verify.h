@@ -34,6 +34,11 @@ void verify_node(struct verify *v);   /* zones, boot memory, the map's bounds */
 void verify_buddy(struct verify *v);  /* free lists, per-CPU lists, counts; each frame one owner */
 void verify_frames(struct verify *v); /* embedders' pages: maps, bytes, lists of CPUs */
 void verify_slab(struct verify *v);
+#if HOT_PERCPU
+/* A slab of a cache with sheaves; then the CPUs' arrays and the barn. */
+void verify_sheaf_slab(struct verify *v, struct kmem_cache *s, struct page *page);
+void verify_sheaves(struct verify *v, struct kmem_cache *s);
+#endif
 void verify_vmalloc(struct verify *v);
 void verify_group(struct verify *v); /* charges equal the pages that carry them */
 void verify_lru(struct verify *v);   /* lists and statistics */

@@ -8,6 +8,7 @@
  * passing over free blocks.
  */
 #include "slab/kfence.h"
+#include "slab/sheaf_alloc.h"
 #include "verify/verify.h"
 
 static bool cache_exists(struct quire *q, const struct kmem_cache *s)
@@ -73,12 +74,24 @@ static void check_slab(struct verify *v, struct page *page)
 		       page->objects);
 		return;
 	}
+#if HOT_PERCPU
+	if (cache_has_sheaves(s)) {
+		verify_sheaf_slab(v, s, page);
+		return;
+	}
+#endif
 	nr = check_freelist(v, s, page, page->freelist, map, "free list");
 	if (nr >= 0 && (unsigned long)nr + page->inuse != page->objects)
 		broken(v, "slab: %s: slab 0x%lx has %u objects, but %u in use and %ld free",
 		       s->name, pfn, page->objects, page->inuse, nr);
 	if (page->frozen)
 		check_freelist(v, s, page, cpu_freelist(v->q, s, page), map, "CPU's free list");
+}
+
+/* Some of its objects are free, and no CPU has them. */
+static bool has_free_objects(const struct kmem_cache *s, const struct page *page)
+{
+	return cache_has_sheaves(s) ? page->inuse < page->objects : page->freelist != NULL;
 }
 
 /* Every slab in the map; pages[]: a node's unreclaimable and reclaimable ones. */
@@ -115,7 +128,7 @@ static void walk_map(struct verify *v, unsigned long *pages, unsigned long *wait
 		check_slab(v, page);
 		/* An unfrozen slab is on its node's list if and only if it has
 		 * free objects: check_node() compares the numbers. */
-		if (!page->frozen && page->freelist)
+		if (!page->frozen && has_free_objects(s, page))
 			s->node[page_to_nid(page)]->seen_partial++;
 		s->node[page_to_nid(page)]->seen_slabs++;
 		s->node[page_to_nid(page)]->seen_objects += page->objects;
@@ -141,7 +154,7 @@ static void check_node(struct verify *v, struct kmem_cache *s, unsigned int nid)
 			       s->name, nid);
 			return;
 		}
-		if (page->frozen || !page->freelist)
+		if (page->frozen || !has_free_objects(s, page))
 			broken(v, "slab: %s: slab 0x%lx on node %u's partial list is %s", s->name,
 			       page_to_pfn(v->q, page), nid, page->frozen ? "frozen" : "full");
 		if (nr > n->nr_slabs)
@@ -199,8 +212,13 @@ static void check_cpu(struct verify *v, struct kmem_cache *s, unsigned int cpu)
 		       c->nr_partial, nr);
 }
 
-static void reset_seen(struct kmem_cache_node *n)
+static void reset_seen(struct kmem_cache *s, struct kmem_cache_node *n)
 {
+#if HOT_PERCPU
+	s->sheaves.seen_free = 0;
+#else
+	(void)s;
+#endif
 	n->seen_slabs = 0;
 	n->seen_objects = 0;
 	n->seen_partial = 0;
@@ -216,12 +234,16 @@ void verify_slab(struct verify *v)
 	list_for_each_entry (s, &q->slab->caches, list)
 		for_each_node (q, nid)
 			if (s->node[nid])
-				reset_seen(s->node[nid]);
+				reset_seen(s, s->node[nid]);
 	walk_map(v, pages, &waiting);
 	if (waiting > rcu_pending(q))
 		broken(v, "slab: %lu slabs wait for a grace period, and %lu callbacks", waiting,
 		       rcu_pending(q));
 	list_for_each_entry (s, &q->slab->caches, list) {
+#if HOT_PERCPU
+		if (cache_has_sheaves(s))
+			verify_sheaves(v, s);
+#endif
 		for_each_node (q, nid)
 			if (s->node[nid])
 				check_node(v, s, nid);

@@ -90,6 +90,8 @@ static void host_free(struct host *h)
 		munmap(h->vmemmap, h->vmemmap_bytes);
 	if (h->frames)
 		munmap(h->frames, h->frames_bytes);
+	if (h->hot.slab_ids)
+		munmap(h->hot.slab_ids, h->physmap_bytes >> PAGE_SHIFT);
 	host_percpu_destroy(h);
 	pthread_mutex_destroy(&h->lock);
 	pthread_mutex_destroy(&h->percpu_lock);
@@ -109,7 +111,9 @@ static int host_reserve(struct host *h, struct quire_config *cfg)
 	h->frames = reserve(h->frames_bytes);
 	h->hot.physmap = reserve(h->physmap_bytes);
 	h->vmemmap = reserve(h->vmemmap_bytes);
-	if (!h->hot.physmap || !h->vmemmap || !h->frames)
+	h->hot.slab_ids = reserve(cfg->memory.max_pfn);
+	h->hot.nr_frames = cfg->memory.max_pfn;
+	if (!h->hot.physmap || !h->vmemmap || !h->frames || !h->hot.slab_ids)
 		return -ENOMEM;
 	err = host_percpu_init(h);
 	if (err)

@@ -289,31 +289,34 @@ static void leave(struct quire_hot *hot, uint32_t slot, struct percpu_list *list
 THREAD_LISTS(32)
 THREAD_LISTS(64)
 
-uint32_t quire_host_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to, uint32_t nr,
-			       bool count)
-{
-	uint32_t slot = 0;
-	struct percpu_list *list = enter(hot, off, &slot);
+#define THREAD_MANY(bits)                                                                      \
+	uint32_t quire_host_pop_many##bits(struct quire_hot *hot, uint32_t off,                \
+					   uint##bits##_t *to, uint32_t nr, bool count)        \
+	{                                                                                      \
+		uint32_t slot = 0;                                                             \
+		struct percpu_list *list = enter(hot, off, &slot);                             \
+                                                                                               \
+		if (!list)                                                                     \
+			return 0;                                                              \
+		nr = min(nr, percpu_count(list->word));                                        \
+		memcpy(to, &list->u##bits[percpu_count(list->word) - nr], nr * sizeof(*to));   \
+		leave(hot, slot, list, count ? list->word + nr * 0xffffUL : list->word - nr);  \
+		return nr;                                                                     \
+	}                                                                                      \
+	uint32_t quire_host_push_many##bits(struct quire_hot *hot, uint32_t off, uint32_t cap, \
+					    const uint##bits##_t *from, uint32_t nr)           \
+	{                                                                                      \
+		uint32_t slot = 0;                                                             \
+		struct percpu_list *list = enter(hot, off, &slot);                             \
+		uint32_t there = list ? percpu_count(list->word) : 0;                          \
+                                                                                               \
+		if (!list)                                                                     \
+			return 0;                                                              \
+		nr = min(nr, cap > there ? cap - there : 0);                                   \
+		memcpy(&list->u##bits[there], from, nr * sizeof(*from));                       \
+		leave(hot, slot, list, list->word + nr);                                       \
+		return nr;                                                                     \
+	}
 
-	if (!list)
-		return 0;
-	nr = min(nr, percpu_count(list->word));
-	memcpy(to, &list->u32[percpu_count(list->word) - nr], nr * sizeof(*to));
-	leave(hot, slot, list, count ? list->word + nr * 0xffffUL : list->word - nr);
-	return nr;
-}
-
-uint32_t quire_host_push_many32(struct quire_hot *hot, uint32_t off, uint32_t cap,
-				const uint32_t *from, uint32_t nr)
-{
-	uint32_t slot = 0;
-	struct percpu_list *list = enter(hot, off, &slot);
-	uint32_t there = list ? percpu_count(list->word) : 0;
-
-	if (!list)
-		return 0;
-	nr = min(nr, cap > there ? cap - there : 0);
-	memcpy(&list->u32[there], from, nr * sizeof(*from));
-	leave(hot, slot, list, list->word + nr);
-	return nr;
-}
+THREAD_MANY(32)
+THREAD_MANY(64)

@@ -18,6 +18,8 @@ struct quire_hot {
 	char *physmap;
 	uint64_t id; /* no two instances of a process ever have the same */
 	struct host_percpu percpu;
+	uint8_t *slab_ids; /* hot_slab_id(); NULL: there are no sheaves */
+	uint64_t nr_frames;
 };
 
 /*
@@ -143,6 +145,10 @@ uint32_t quire_host_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to
 			       bool count);
 uint32_t quire_host_push_many32(struct quire_hot *hot, uint32_t off, uint32_t cap,
 				const uint32_t *from, uint32_t nr);
+uint32_t quire_host_pop_many64(struct quire_hot *hot, uint32_t off, uint64_t *to, uint32_t nr,
+			       bool count);
+uint32_t quire_host_push_many64(struct quire_hot *hot, uint32_t off, uint32_t cap,
+				const uint64_t *from, uint32_t nr);
 
 /* Bytes at one offset of each slot, zero; 0: there are none.  And back. */
 uint32_t hot_percpu_alloc(struct quire_hot *hot, size_t bytes);
@@ -156,12 +162,17 @@ static inline uint32_t hot_percpu_slots(const struct quire_hot *hot)
 	return hot->percpu.nr;
 }
 
+/* A slot's region, to be read without promise. */
+static inline char *hot_percpu_region(const struct quire_hot *hot, uint32_t slot)
+{
+	return hot->percpu.regions + (size_t)slot * PERCPU_REGION;
+}
+
 /* A list's word as it was a moment ago. */
 static inline uint64_t hot_percpu_word(const struct quire_hot *hot, uint32_t slot, uint32_t off)
 {
-	const char *region = hot->percpu.regions + (size_t)slot * PERCPU_REGION;
-
-	return __atomic_load_n((const uint64_t *)(region + off), __ATOMIC_RELAXED);
+	return __atomic_load_n((const uint64_t *)(hot_percpu_region(hot, slot) + off),
+			       __ATOMIC_RELAXED);
 }
 
 /*
@@ -243,6 +254,52 @@ static inline uint32_t hot_percpu_push_many32(struct quire_hot *hot, uint32_t of
 		return quire_host_push_many32(hot, off, cap, from, nr);
 	host_tsan_release(&hot->percpu);
 	return off && nr ? rseq_push_many32(&hot->percpu, off, cap, from, nr) : 0;
+}
+
+/* The common case of both alone: false also where a slot is a thread's, and then
+ * the slow path asks again as above. */
+static inline __attribute__((always_inline)) bool
+hot_percpu_try_pop64(const struct quire_hot *hot, uint32_t off, uint64_t *value)
+{
+	if (__builtin_expect(!rseq_pop64(&hot->percpu, off, value), 0))
+		return false;
+	host_tsan_acquire(&hot->percpu);
+	return true;
+}
+
+/* off is not 0. */
+static inline __attribute__((always_inline)) bool
+hot_percpu_try_push64(const struct quire_hot *hot, uint32_t off, uint32_t cap, uint64_t value)
+{
+	host_tsan_release(&hot->percpu);
+	return __builtin_expect(rseq_push64(&hot->percpu, off, cap, value), 1);
+}
+
+static inline uint32_t hot_percpu_pop_many64(struct quire_hot *hot, uint32_t off, uint64_t *to,
+					     uint32_t nr, bool count)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_pop_many64(hot, off, to, nr, count);
+	nr = nr ? rseq_pop_many64(&hot->percpu, off, to, nr, count ? 0xffff : UINT64_MAX) : 0;
+	host_tsan_acquire(&hot->percpu);
+	return nr;
+}
+
+static inline uint32_t hot_percpu_push_many64(struct quire_hot *hot, uint32_t off, uint32_t cap,
+					      const uint64_t *from, uint32_t nr)
+{
+	if (__builtin_expect(!hot->percpu.rseq, 0))
+		return quire_host_push_many64(hot, off, cap, from, nr);
+	host_tsan_release(&hot->percpu);
+	return off && nr ? rseq_push_many64(&hot->percpu, off, cap, from, nr) : 0;
+}
+
+/* ---- slabs by frame ----------------------------------------------------------- */
+
+/* Which cache's slab a frame is, by core/slab/sheaf.c's number; 0: none's. */
+static inline uint8_t *hot_slab_id(const struct quire_hot *hot, uint64_t pfn)
+{
+	return &hot->slab_ids[pfn];
 }
 
 #endif

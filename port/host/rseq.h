@@ -155,7 +155,8 @@ static inline uint64_t percpu_pops(uint64_t word)
  * Label 3 describes the sequence from 1 to 2, and 4 is where the kernel sends
  * who was interrupted there: back to 0, which sets it up again.  %[list] becomes
  * the list's address and %[word] its word.  As little as possible is in registers,
- * so that the functions around need not save any.
+ * so that the functions around need not save any.  An offset of 0 is no struct
+ * rseq's but the thread's own control block: it must not be written to.
  */
 #define RSEQ_ENTER                                \
 	".pushsection __rseq_cs, \"aw\"\n\t"      \
@@ -166,6 +167,8 @@ static inline uint64_t percpu_pops(uint64_t word)
 	".popsection\n\t"                         \
 	"0:\n\t"                                  \
 	"movq %[rseq], %[word]\n\t"               \
+	"testq %[word], %[word]\n\t"              \
+	"jz %l[out]\n\t"                          \
 	"leaq 3b(%%rip), %[list]\n\t"             \
 	"movq %[list], %%fs:8(%[word])\n\t"       \
 	"1:\n\t"                                  \
@@ -242,100 +245,105 @@ RSEQ_SINGLE(64, "q", "q", "8", "0")
  * Up to nr (not 0) entries at once, in the list's order.  step is what each adds
  * to the word.  The copy may be begun several times; it is made before it counts.
  */
-static inline uint32_t rseq_pop_many32(const struct host_percpu *p, uint32_t off, uint32_t *to,
-				       uint32_t nr, uint64_t step)
-{
-	uint64_t list, word, n, i, from;
+#define RSEQ_MANY(bits, suffix, acc, size)                                                         \
+	static inline uint32_t rseq_pop_many##bits(const struct host_percpu *p, uint32_t off,      \
+						   uint##bits##_t *to, uint32_t nr, uint64_t step) \
+	{                                                                                          \
+		uint64_t list, word, n, i, from;                                                   \
+                                                                                                   \
+		__asm__ __volatile__ goto(                                                         \
+			RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"                                    \
+				   "testl %k[i], %k[i]\n\t"                                        \
+				   "jz %l[out]\n\t"                                                \
+				   "movl %[want], %k[n]\n\t"                                       \
+				   "cmpl %k[i], %k[n]\n\t"                                         \
+				   "cmova %k[i], %k[n]\n\t"                                        \
+				   "subl %k[n], %k[i]\n\t"                                         \
+				   "leaq 8(%[list], %[i], " size "), %[from]\n\t"                  \
+				   "movq %[n], %[i]\n\t"                                           \
+				   "imulq %[step], %[i]\n\t"                                       \
+				   "addq %[i], %[word]\n\t"                                        \
+				   "xorl %k[i], %k[i]\n\t"                                         \
+				   "5:\n\t"                                                        \
+				   "mov" suffix " (%[from], %[i], " size "), " acc "\n\t"          \
+				   "mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"            \
+				   "incl %k[i]\n\t"                                                \
+				   "cmpl %k[n], %k[i]\n\t"                                         \
+				   "jb 5b\n\t" RSEQ_LEAVE                                          \
+			: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),      \
+			  [from] "=&r"(from)                                                       \
+			: RSEQ_INPUTS, [to] "r"(to), [want] "m"(nr), [step] "m"(step)              \
+			: "memory", "cc", "rax"                                                    \
+			: out);                                                                    \
+		return (uint32_t)n;                                                                \
+	out:                                                                                       \
+		return 0;                                                                          \
+	}                                                                                          \
+	static inline uint32_t rseq_push_many##bits(const struct host_percpu *p, uint32_t off,     \
+						    uint32_t cap, const uint##bits##_t *from,      \
+						    uint32_t nr)                                   \
+	{                                                                                          \
+		uint64_t list, word, n, i, to;                                                     \
+                                                                                                   \
+		__asm__ __volatile__ goto(                                                         \
+			RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"                                    \
+				   "movl %[cap], %k[n]\n\t"                                        \
+				   "subl %k[i], %k[n]\n\t"                                         \
+				   "jbe %l[out]\n\t"                                               \
+				   "cmpl %[want], %k[n]\n\t"                                       \
+				   "cmova %[want], %k[n]\n\t"                                      \
+				   "leaq 8(%[list], %[i], " size "), %[to]\n\t"                    \
+				   "addq %[n], %[word]\n\t"                                        \
+				   "xorl %k[i], %k[i]\n\t"                                         \
+				   "5:\n\t"                                                        \
+				   "mov" suffix " (%[from], %[i], " size "), " acc "\n\t"          \
+				   "mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"            \
+				   "incl %k[i]\n\t"                                                \
+				   "cmpl %k[n], %k[i]\n\t"                                         \
+				   "jb 5b\n\t" RSEQ_LEAVE                                          \
+			: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),      \
+			  [to] "=&r"(to)                                                           \
+			: RSEQ_INPUTS, [from] "r"(from), [want] "m"(nr), [cap] "m"(cap)            \
+			: "memory", "cc", "rax"                                                    \
+			: out);                                                                    \
+		return (uint32_t)n;                                                                \
+	out:                                                                                       \
+		return 0;                                                                          \
+	}
 
-	__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"
-					     "testl %k[i], %k[i]\n\t"
-					     "jz %l[out]\n\t"
-					     "movl %[want], %k[n]\n\t"
-					     "cmpl %k[i], %k[n]\n\t"
-					     "cmova %k[i], %k[n]\n\t"
-					     "subl %k[n], %k[i]\n\t"
-					     "leaq 8(%[list], %[i], 4), %[from]\n\t"
-					     "movq %[n], %[i]\n\t"
-					     "imulq %[step], %[i]\n\t"
-					     "addq %[i], %[word]\n\t"
-					     "xorl %k[i], %k[i]\n\t"
-					     "5:\n\t"
-					     "movl (%[from], %[i], 4), %%eax\n\t"
-					     "movl %%eax, (%[to], %[i], 4)\n\t"
-					     "incl %k[i]\n\t"
-					     "cmpl %k[n], %k[i]\n\t"
-					     "jb 5b\n\t" RSEQ_LEAVE
-				  : [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n),
-				    [i] "=&r"(i), [from] "=&r"(from)
-				  : RSEQ_INPUTS, [to] "r"(to), [want] "m"(nr), [step] "m"(step)
-				  : "memory", "cc", "rax"
-				  : out);
-	return (uint32_t)n;
-out:
-	return 0;
-}
-
-static inline uint32_t rseq_push_many32(const struct host_percpu *p, uint32_t off, uint32_t cap,
-					const uint32_t *from, uint32_t nr)
-{
-	uint64_t list, word, n, i, to;
-
-	__asm__ __volatile__ goto(
-		RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"
-			   "movl %[cap], %k[n]\n\t"
-			   "subl %k[i], %k[n]\n\t"
-			   "jbe %l[out]\n\t"
-			   "cmpl %[want], %k[n]\n\t"
-			   "cmova %[want], %k[n]\n\t"
-			   "leaq 8(%[list], %[i], 4), %[to]\n\t"
-			   "addq %[n], %[word]\n\t"
-			   "xorl %k[i], %k[i]\n\t"
-			   "5:\n\t"
-			   "movl (%[from], %[i], 4), %%eax\n\t"
-			   "movl %%eax, (%[to], %[i], 4)\n\t"
-			   "incl %k[i]\n\t"
-			   "cmpl %k[n], %k[i]\n\t"
-			   "jb 5b\n\t" RSEQ_LEAVE
-		: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i), [to] "=&r"(to)
-		: RSEQ_INPUTS, [from] "r"(from), [want] "m"(nr), [cap] "m"(cap)
-		: "memory", "cc", "rax"
-		: out);
-	return (uint32_t)n;
-out:
-	return 0;
-}
+RSEQ_MANY(32, "l", "%%eax", "4")
+RSEQ_MANY(64, "q", "%%rax", "8")
 
 #else /* another processor: p->rseq is never set */
 
-#define RSEQ_NONE(bits)                                                               \
-	static inline bool rseq_pop##bits(const struct host_percpu *p, uint32_t off,  \
-					  uint##bits##_t *value)                      \
-	{                                                                             \
-		(void)p, (void)off, (void)value;                                      \
-		return false;                                                         \
-	}                                                                             \
-	static inline bool rseq_push##bits(const struct host_percpu *p, uint32_t off, \
-					   uint32_t cap, uint##bits##_t v)            \
-	{                                                                             \
-		(void)p, (void)off, (void)cap, (void)v;                               \
-		return false;                                                         \
+#define RSEQ_NONE(bits)                                                                            \
+	static inline bool rseq_pop##bits(const struct host_percpu *p, uint32_t off,               \
+					  uint##bits##_t *value)                                   \
+	{                                                                                          \
+		(void)p, (void)off, (void)value;                                                   \
+		return false;                                                                      \
+	}                                                                                          \
+	static inline bool rseq_push##bits(const struct host_percpu *p, uint32_t off,              \
+					   uint32_t cap, uint##bits##_t v)                         \
+	{                                                                                          \
+		(void)p, (void)off, (void)cap, (void)v;                                            \
+		return false;                                                                      \
+	}                                                                                          \
+	static inline uint32_t rseq_pop_many##bits(const struct host_percpu *p, uint32_t off,      \
+						   uint##bits##_t *to, uint32_t nr, uint64_t step) \
+	{                                                                                          \
+		(void)p, (void)off, (void)to, (void)nr, (void)step;                                \
+		return 0;                                                                          \
+	}                                                                                          \
+	static inline uint32_t rseq_push_many##bits(const struct host_percpu *p, uint32_t off,     \
+						    uint32_t cap, const uint##bits##_t *from,      \
+						    uint32_t nr)                                   \
+	{                                                                                          \
+		(void)p, (void)off, (void)cap, (void)from, (void)nr;                               \
+		return 0;                                                                          \
 	}
 RSEQ_NONE(32)
 RSEQ_NONE(64)
-
-static inline uint32_t rseq_pop_many32(const struct host_percpu *p, uint32_t off, uint32_t *to,
-				       uint32_t nr, uint64_t step)
-{
-	(void)p, (void)off, (void)to, (void)nr, (void)step;
-	return 0;
-}
-
-static inline uint32_t rseq_push_many32(const struct host_percpu *p, uint32_t off, uint32_t cap,
-					const uint32_t *from, uint32_t nr)
-{
-	(void)p, (void)off, (void)cap, (void)from, (void)nr;
-	return 0;
-}
 
 #endif
 
