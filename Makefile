@@ -30,6 +30,9 @@ CFLAGS_model        := -O2 -g $(if $(CLANG),,-flto=auto -Wno-stringop-overread)
 CFLAGS_debug        := -O1 -g -DQUIRE_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_debug-host   := $(CFLAGS_debug)
 CFLAGS_tsan         := -O1 -g -DQUIRE_DEBUG -fsanitize=thread
+# For LD_PRELOAD: what the core exports is the library's own, thread-local
+# storage is in the static block, so that no access to it can call malloc().
+CFLAGS_malloc       := -O2 -g -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt
 CFLAGS_freestanding := -O2 -g -ffreestanding -nostdlib -fno-stack-protector -fno-pic -fno-pie
 PORT_release := host
 PORT_model := model
@@ -37,7 +40,8 @@ PORT_debug := model
 PORT_debug-host := host
 PORT_tsan := host
 PORT_freestanding := model
-FLAVOURS := release model debug debug-host tsan freestanding
+PORT_malloc := host
+FLAVOURS := malloc release model debug debug-host tsan freestanding
 
 CORE    := $(sort $(wildcard core/*.c core/*/*.c))
 HOST    := $(sort $(wildcard port/host/*.c))
@@ -45,6 +49,9 @@ MODEL   := $(sort $(wildcard port/model/*.c))
 MACHINE := $(sort $(wildcard machine/*.c))
 ORACLE  := $(sort $(wildcard oracle/*.c))
 EXPLAIN := $(sort $(wildcard explain/*.c))
+# The malloc: the lower floors, and of the host port the CPUs' lists.
+MALLOC  := $(sort $(wildcard malloc/*.c)) port/host/percpu.c \
+	$(sort $(wildcard core/base/*.c core/node/*.c core/page/*.c core/slab/*.c))
 PROCFS  := $(sort $(wildcard procfs/*.c))
 CLI     := $(sort $(wildcard cli/*.c))
 # Tests: a folder a floor; those in host/ run on the host port, in tools/ they
@@ -66,7 +73,7 @@ LIBS_tsan := -lpthread
 
 .PHONY: all run check check-unit check-host check-tools check-bins bench-bins list-tests list-scripts bench oracle oracle-build fidelity freestanding format clean setup compile_commands
 .DEFAULT_GOAL := all
-all: $(B)/quire $(B)/release/libquire.a
+all: $(B)/quire $(B)/release/libquire.a $(B)/libquire-malloc.so
 
 # ---- the two commands -------------------------------------------------------
 
@@ -157,6 +164,14 @@ uninstall:
 		$(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man5/%,$(wildcard man/*.5))
 	@rmdir $(DESTDIR)$(PREFIX)/include/quire 2>/dev/null || true
 
+# The host port's tables come from the inner allocator, below the heap.
+$(B)/malloc/port/host/%.o: CFLAGS_malloc += -Dmalloc=quire_inner_malloc -Dcalloc=quire_inner_calloc \
+	-Daligned_alloc=quire_inner_aligned_alloc -Dfree=quire_inner_free
+$(B)/libquire-malloc.so: $(call objs,malloc,$(MALLOC)) malloc/malloc.map
+	@echo "  LD    malloc  $@"
+	@$(CC) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=malloc/malloc.map -Wl,-Bsymbolic \
+		-Wl,-z,now,-z,relro,-z,nodelete,-z,defs $(LDFLAGS)
+
 # core/ without libc: what it needs from outside is the port's symbols and the
 # four memory functions that a compiler may call; tests/symbols.sh holds it.
 freestanding: $(call objs,freestanding,$(CORE))
@@ -209,7 +224,7 @@ check-tools: $(B)/quire
 
 # What run-all.sh builds and runs.
 TESTS_SCRIPTS := $(sort $(wildcard tests/test-*.sh)) $(TESTS_TOOLS)
-check-bins: $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS)
+check-bins: $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS) $(B)/libquire-malloc.so
 bench-bins: $(BENCH_BINS)
 list-tests:
 	@echo $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS)

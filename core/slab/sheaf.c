@@ -51,6 +51,9 @@ int sheaf_init(struct quire *q)
 		if (!q->slab->sheaf_caches[i])
 			return -ENOMEM;
 	}
+	/* Where there are no lists, caches are as any others. */
+	q->slab->sheaf_base =
+		hot_percpu_alloc(q->hot, (size_t)(NR_SHEAVED_CACHES + 1) << SHEAF_SHIFT);
 	return 0;
 }
 
@@ -68,8 +71,8 @@ static size_t bits_bytes(unsigned int objects)
 
 static bool may_have_sheaves(struct quire *q, const struct kmem_cache *s)
 {
-	return q->slab->sheaf_caches[NR_SHEAF_SIZES - 1] && !cache_has_sheaves(s) &&
-	       q->slab->impl == &slub_impl && !s->random_seq && !s->ctor &&
+	return q->slab->sheaf_base && !cache_has_sheaves(s) && q->slab->impl == &slub_impl &&
+	       !s->random_seq && !s->ctor &&
 	       !(s->flags & (SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT | SLAB_HOOKED)) &&
 	       s->objects <= 64u << 7 && (u64)(PAGE_SIZE << s->order) * s->size <= 1UL << 32;
 }
@@ -95,13 +98,7 @@ void sheaf_setup(struct quire *q, struct kmem_cache *s)
 	sh->cap = clamp(SHEAF_BYTES / s->size, 8u, SHEAF_MAX);
 	sh->batch = sh->cap / 2;
 	sh->barn.max = s->size <= PAGE_SIZE ? BARN_MAX : 1;
-	sh->off = hot_percpu_alloc(q->hot, PERCPU_LIST_BYTES(sh->cap, sizeof(void *)));
-	if (!sh->off) {
-		spin_lock(q, &q->slab->list_lock);
-		q->slab->sheaved[id] = NULL;
-		spin_unlock(q, &q->slab->list_lock);
-		return;
-	}
+	sh->off = q->slab->sheaf_base + (id << SHEAF_SHIFT);
 	s->sheaf_id = (u8)id;
 }
 
@@ -117,7 +114,6 @@ void sheaf_remove(struct quire *q, struct kmem_cache *s)
 		sh->barn.empty = sheaf->next;
 		sheaf_mem_free(q, sheaf, sheaf_bytes(s));
 	}
-	hot_percpu_free(q->hot, sh->off, PERCPU_LIST_BYTES(sh->cap, sizeof(void *)));
 	spin_lock(q, &q->slab->list_lock);
 	q->slab->sheaved[s->sheaf_id] = NULL;
 	spin_unlock(q, &q->slab->list_lock);
@@ -125,6 +121,16 @@ void sheaf_remove(struct quire *q, struct kmem_cache *s)
 }
 
 /* ---- slabs ------------------------------------------------------------------- */
+
+/* The slab's frames become the cache's of that number. */
+static void set_frames(struct quire *q, struct page *page, u8 id)
+{
+	u64 pfn = page_to_pfn(q, page), nr = 1UL << compound_order(page);
+
+	memset(hot_slab_id(q->hot, pfn), id, nr);
+	if (q->hot->frames_changed)
+		q->hot->frames_changed(q->hot, pfn, nr, id != 0);
+}
 
 bool sheaf_slab_init(struct quire *q, struct kmem_cache *s, struct page *page)
 {
@@ -140,7 +146,7 @@ bool sheaf_slab_init(struct quire *q, struct kmem_cache *s, struct page *page)
 	for (unsigned int i = 0; i < nr; i += BITS_PER_LONG)
 		bits[i / BITS_PER_LONG] =
 			nr - i >= BITS_PER_LONG ? ~0UL : BITMAP_LAST_WORD_MASK(nr - i);
-	memset(hot_slab_id(q->hot, page_to_pfn(q, page)), s->sheaf_id, 1UL << compound_order(page));
+	set_frames(q, page, s->sheaf_id);
 	if (compound_order(page) != s->order)
 		HOT_STORE(&s->sheaves.two_orders, true);
 	return true;
@@ -152,7 +158,7 @@ void sheaf_slab_free(struct quire *q, struct kmem_cache *s, struct page *page)
 	if (page->objects > BITS_PER_LONG)
 		sheaf_mem_free(q, page->freelist, bits_bytes(page->objects));
 	page->freelist = NULL;
-	memset(hot_slab_id(q->hot, page_to_pfn(q, page)), 0, 1UL << compound_order(page));
+	set_frames(q, page, 0);
 }
 
 /* The slab of an object.  Slabs of the usual order lie at multiples of their size,
@@ -253,17 +259,23 @@ static inline bool free_bit(struct quire *q, struct kmem_cache *s, struct kmem_c
 	return true;
 }
 
+/* At most SHEAF_MAX of them.  The memory that they need is asked for first, the
+ * descriptors, then the bitmaps, so that it comes all at once. */
 static void slabs_free(struct quire *q, struct kmem_cache *s, size_t nr, void **p)
 {
 	struct kmem_cache_node *n = s->node[0];
-	struct page *empty = NULL;
+	struct page *pages[SHEAF_MAX], *empty = NULL;
 
-	for (size_t i = 0; i < nr; i++)
-		__builtin_prefetch(&object_slab(q, s, p[i])->freelist, 1);
+	for (size_t i = 0; i < nr; i++) {
+		pages[i] = object_slab(q, s, p[i]);
+		__builtin_prefetch(&pages[i]->freelist, 1);
+	}
+	for (size_t i = 0; s->objects > BITS_PER_LONG && i < nr; i++)
+		__builtin_prefetch(HOT_LOAD(&pages[i]->freelist), 1);
 	spin_lock(q, &n->list_lock);
 	s->sheaves.nr_free += nr;
 	for (size_t i = 0; i < nr; i++) {
-		struct page *page = object_slab(q, s, p[i]);
+		struct page *page = pages[i];
 
 		BUG_ON(q, !PageSlab(page) || page->slab_cache != s); /* of another cache */
 		if (free_bit(q, s, n, page, p[i])) {

@@ -40,6 +40,7 @@ struct quire;
 struct slabinfo;
 
 #define SHEAF_MAX	  254u	      /* entries of a CPU's array at most */
+#define SHEAF_SHIFT	  11	      /* bytes from one array to the next, by sheaf_id */
 #define SHEAF_BYTES	  (32u << 10) /* of objects, about, in a CPU's array */
 #define BARN_MAX	  8u
 #define NR_SHEAVED_CACHES 254u
@@ -60,7 +61,7 @@ struct slab_barn {
 
 /* Part of struct kmem_cache. */
 struct cache_sheaves {
-	u32 off;		 /* of the CPUs' arrays: hot_percpu_alloc() */
+	u32 off;		 /* of the CPUs' arrays: by its number */
 	u32 cap;		 /* entries of such an array */
 	u32 batch;		 /* what goes at once: half of it */
 	u32 recip;		 /* 2^32 / size, rounded up: divides offsets */

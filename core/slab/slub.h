@@ -150,6 +150,7 @@ struct slab_floor {
 	void *fail_slab_ctx;
 #if HOT_PERCPU
 	struct kmem_cache *sheaf_caches[NR_SHEAF_SIZES];
+	u32 sheaf_base; /* of the CPUs' arrays of all caches: hot_percpu_alloc() */
 	struct kmem_cache *sheaved[NR_SHEAVED_CACHES + 1]; /* by sheaf_id */
 #endif
 };

@@ -20,6 +20,8 @@ struct quire_hot {
 	struct host_percpu percpu;
 	uint8_t *slab_ids; /* hot_slab_id(); NULL: there are no sheaves */
 	uint64_t nr_frames;
+	/* A slab with sheaves took frames, or gave them up; NULL: nobody asks. */
+	void (*frames_changed)(struct quire_hot *hot, uint64_t pfn, uint64_t nr, bool used);
 };
 
 /*
