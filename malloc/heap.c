@@ -215,11 +215,14 @@ static void *reserve(size_t bytes, size_t align)
 	return start;
 }
 
-/* How a class cuts its slabs: at least 32 objects up to 32 KiB, and at most 1/64
- * wasted if 128 KiB will do. */
+/*
+ * How a class cuts its slabs: the smallest with at least 32 objects (up to 32 KiB)
+ * that wastes at most 1/64, if 128 KiB will do.  So those of middling sizes have
+ * no more than 64, which one word tells apart, and fall empty soon.
+ */
 static struct quire_slab_layout layout(u32 size, char *name)
 {
-	struct quire_slab_layout l = {.name = name, .size_bytes = size}, best = l;
+	struct quire_slab_layout best = {.name = name, .size_bytes = size};
 	u64 least = UINT64_MAX;
 
 	for (u32 pages = 1; pages <= 32; pages *= 2) {
@@ -227,14 +230,14 @@ static struct quire_slab_layout layout(u32 size, char *name)
 
 		if (size > bytes)
 			continue;
-		/* As a share of 1/4096. */
+		/* As a share of 1/4096; of equals the larger, until it is enough. */
 		waste = waste * 4096 / bytes;
-		if (waste < least) {
+		if (waste <= least) {
 			least = waste;
 			best.pages = pages;
 			best.objects = (u32)(bytes / size);
 		}
-		if (best.pages == pages && waste <= 4096 / 64 && (best.objects >= 32 || pages >= 8))
+		if (least <= 4096 / 64 && (best.objects >= 32 || pages >= 8))
 			break;
 	}
 	return best;
