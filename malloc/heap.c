@@ -121,6 +121,18 @@ void quire_host_relax(void)
 	sched_yield();
 }
 
+/* Nothing runs in a program that it did not start. */
+int kthread_run(struct quire *q, const char *name, void (*fn)(struct quire *q, void *arg),
+		void *arg, int node)
+{
+	(void)q;
+	(void)name;
+	(void)fn;
+	(void)arg;
+	(void)node;
+	return -EAGAIN;
+}
+
 /* A thread's first step inside; and its first after a fork's child moved it. */
 struct quire_context *quire_host_attach(struct quire_hot *hot)
 {

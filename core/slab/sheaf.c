@@ -73,7 +73,8 @@ static bool may_have_sheaves(struct quire *q, const struct kmem_cache *s)
 {
 	return q->slab->sheaf_base && !cache_has_sheaves(s) && q->slab->impl == &slub_impl &&
 	       !s->random_seq && !s->ctor &&
-	       !(s->flags & (SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT | SLAB_HOOKED)) &&
+	       !(s->flags &
+		 (SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT | SLAB_DEBUG_FLAGS | SLAB_FAILSLAB)) &&
 	       s->objects <= 64u << 7 && (u64)(PAGE_SIZE << s->order) * s->size <= 1UL << 32;
 }
 
