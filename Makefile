@@ -208,11 +208,13 @@ $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(CORE) $(HOST))
 	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
 endef
 $(foreach f,debug-host tsan,$(foreach t,$(TESTS_HOST:.c=),$(eval $(call HOST_TEST_RULE,$(f),$(t)))))
-$(foreach t,$(BENCH_HOST:.c=),$(eval $(call HOST_TEST_RULE,release,$(t))))
+$(foreach t,$(BENCH_HOST:.c=) bench/malloc/cache,$(eval $(call HOST_TEST_RULE,release,$(t))))
 
 UNIT_BINS := $(patsubst %.c,$(B)/debug/%,$(TESTS_MODEL))
 HOST_BINS := $(patsubst %.c,$(B)/debug-host/%,$(TESTS_HOST))
 TSAN_BINS := $(patsubst %.c,$(B)/tsan/%,$(TESTS_HOST))
+# What bench/malloc.sh runs beside other mallocs.
+BENCH_MALLOC := $(B)/release/bench/malloc/cache $(B)/libquire-malloc.so
 BENCH_BINS := $(patsubst %.c,$(B)/model/%,$(BENCH)) $(patsubst %.c,$(B)/release/%,$(BENCH_HOST))
 
 check-unit: $(UNIT_BINS)
@@ -225,13 +227,13 @@ check-tools: $(B)/quire
 # What run-all.sh builds and runs.
 TESTS_SCRIPTS := $(sort $(wildcard tests/test-*.sh)) $(TESTS_TOOLS)
 check-bins: $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS) $(B)/libquire-malloc.so
-bench-bins: $(BENCH_BINS)
+bench-bins: $(BENCH_BINS) $(BENCH_MALLOC)
 list-tests:
 	@echo $(UNIT_BINS) $(HOST_BINS) $(TSAN_BINS)
 list-scripts:
 	@echo $(TESTS_SCRIPTS)
 
-bench: $(BENCH_BINS) $(B)/quire
+bench: $(BENCH_BINS) $(BENCH_MALLOC) $(B)/quire
 	@sh bench/run.sh $(B) $(BENCH_BINS)
 
 # The real kernel as the judge (oracle/README.md): needs oracle/packages.txt.

@@ -58,6 +58,7 @@ struct heap {
 	u64 given_back; /* pages, ever */
 	/* Pages (trim.c). */
 	u64 used_pages;	 /* of slabs and blocks */
+	u64 peak_pages;	 /* the most that they ever were, about */
 	u64 dirty_pages; /* free, but the system has not got them back */
 	u64 *dirty;	 /* a bit a frame */
 	u64 *gone;	 /* a bit a frame: given back, and not used since */

@@ -65,8 +65,10 @@ void trim_frames(struct quire_hot *hot, u64 pfn, u64 nr, bool used)
 
 		u64 was_gone = mark(heap.gone, pfn, nr, false);
 
+		if (pages > HOT_LOAD(&heap.peak_pages))
+			HOT_STORE(&heap.peak_pages, pages);
 		(void)HOT_SUB(&heap.dirty_pages, mark(heap.dirty, pfn, nr, false));
-		if (was_gone)
+		if (was_gone && HOT_LOAD(&heap.regretted) < HOT_LOAD(&heap.peak_pages))
 			(void)HOT_ADD(&heap.regretted, was_gone);
 		for (u64 at = pfn; pages > HUGE_FROM_PAGES && at < pfn + nr; at += FRAMES_2M)
 			if (!heap.huge[at / FRAMES_2M])

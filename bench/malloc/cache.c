@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The same loads as bench/malloc/loads.c on a cache of objects, through the
+ * embedder's interface on the host port:
+ *
+ *	cache pair|some|many|random|remote|bulk|full BYTES
+ *
+ * Prints CPU time in ns for one allocation with its free (random: for the free);
+ * bulk: 16 at a time by one call, ns for one object's allocation and free; full:
+ * bytes of slabs for a byte of objects.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <quire/host.h>
+#include <quire/page.h>
+#include <quire/slab.h>
+#include "slab/slab.h"
+
+static struct quire *q;
+static struct quire_kmem_cache *cache;
+static void *volatile keep;
+
+static double cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static void *get(void)
+{
+	void *p = quire_kmem_cache_alloc(q, cache, 0);
+
+	if (!p)
+		exit(1);
+	return p;
+}
+
+static double pair(void)
+{
+	const unsigned int times = 10000000;
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < times; i++) {
+		keep = quire_kmem_cache_alloc(q, cache, 0);
+		quire_kmem_cache_free(q, cache, keep);
+	}
+	return (cpu_ns() - start) / times;
+}
+
+static double batch(unsigned int n)
+{
+	void *p[256];
+	const unsigned int times = 8000000 / n;
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < times; i++) {
+		for (unsigned int k = 0; k < n; k++)
+			p[k] = quire_kmem_cache_alloc(q, cache, 0);
+		for (unsigned int k = 0; k < n; k++)
+			quire_kmem_cache_free(q, cache, p[k]);
+	}
+	return (cpu_ns() - start) / ((double)times * n);
+}
+
+static double bulk(void)
+{
+	struct kmem_cache *s = (struct kmem_cache *)cache;
+	const unsigned int times = 500000;
+	void *p[16];
+	double start = cpu_ns();
+
+	for (unsigned int i = 0; i < times; i++) {
+		if (kmem_cache_alloc_bulk(q, s, GFP_KERNEL, 16, p) != 16)
+			exit(1);
+		kmem_cache_free_bulk(q, s, 16, p);
+	}
+	return (cpu_ns() - start) / (16.0 * times);
+}
+
+static double random_frees(void)
+{
+	const unsigned int nr = 1000000;
+	void **p = malloc(nr * sizeof(*p));
+	unsigned long long s = 1;
+	double sum = 0;
+
+	for (int round = 0; round < 4; round++) {
+		double start;
+
+		for (unsigned int i = 0; i < nr; i++)
+			*(char *)(p[i] = get()) = 1;
+		for (unsigned int i = nr - 1; i; i--) {
+			unsigned int j;
+			void *x = p[i];
+
+			s = s * 6364136223846793005u + 1442695040888963407u;
+			j = (unsigned int)(s >> 33) % (i + 1);
+			p[i] = p[j];
+			p[j] = x;
+		}
+		start = cpu_ns();
+		for (unsigned int i = 0; i < nr; i++)
+			quire_kmem_cache_free(q, cache, p[i]);
+		if (round)
+			sum += cpu_ns() - start;
+	}
+	free(p);
+	return sum / 3 / nr;
+}
+
+/* ---- freed on another core ------------------------------------------------------ */
+
+#define BATCH 256
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	void **batch[16];
+	unsigned int in, out;
+};
+static struct queue full = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
+static struct queue empty = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
+
+static void put(struct queue *to, void **b)
+{
+	pthread_mutex_lock(&to->lock);
+	while (to->in - to->out == 16)
+		pthread_cond_wait(&to->change, &to->lock);
+	to->batch[to->in++ % 16] = b;
+	pthread_cond_broadcast(&to->change);
+	pthread_mutex_unlock(&to->lock);
+}
+
+static void **take(struct queue *from)
+{
+	void **b;
+
+	pthread_mutex_lock(&from->lock);
+	while (from->in == from->out)
+		pthread_cond_wait(&from->change, &from->lock);
+	b = from->batch[from->out++ % 16];
+	pthread_cond_broadcast(&from->change);
+	pthread_mutex_unlock(&from->lock);
+	return b;
+}
+
+static void *consume(void *arg)
+{
+	void **b;
+
+	(void)arg;
+	while ((b = take(&full)) != NULL) {
+		for (unsigned int i = 0; i < BATCH; i++)
+			quire_kmem_cache_free(q, cache, b[i]);
+		put(&empty, b);
+	}
+	return NULL;
+}
+
+static double remote(void)
+{
+	static void *store[8][BATCH];
+	const unsigned int batches = 16000;
+	pthread_t t;
+	double start;
+
+	for (int i = 0; i < 8; i++)
+		put(&empty, store[i]);
+	pthread_create(&t, NULL, consume, NULL);
+	start = cpu_ns();
+	for (unsigned int n = 0; n < batches; n++) {
+		void **b = take(&empty);
+
+		for (unsigned int i = 0; i < BATCH; i++)
+			*(char *)(b[i] = get()) = 1;
+		put(&full, b);
+	}
+	put(&full, NULL);
+	pthread_join(t, NULL);
+	return (cpu_ns() - start) / ((double)batches * BATCH);
+}
+
+static double fullness(size_t bytes)
+{
+	struct slabinfo info;
+
+	for (int i = 0; i < 1000000; i++)
+		keep = get();
+	get_slabinfo(q, (struct kmem_cache *)cache, &info);
+	return (double)info.num_slabs * info.pages_per_slab * 4096 /
+	       ((double)info.num_objs * (double)bytes);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 2 ? argv[1] : "";
+	size_t bytes = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
+	/* 16 KiB a slab: Linux's rule is content with more waste. */
+	struct quire_slab_layout layout = {.name = "bench",
+					   .size_bytes = (uint32_t)bytes,
+					   .objects = (uint32_t)(16384 / bytes),
+					   .pages = 4};
+	static struct quire_config cfg = {.nr_nodes = 1};
+	double value;
+
+	cfg.node[0].size_bytes = 2UL << 30;
+	cfg.node[0].nr_cpus = 2;
+	cfg.slabs = &layout;
+	cfg.nr_slabs = 1;
+	q = quire_host_create(&cfg, 0, NULL);
+	cache = q ? quire_kmem_cache_create(q, "bench", bytes, 0) : NULL;
+	if (!cache)
+		return 1;
+	if (!strcmp(what, "pair"))
+		value = pair();
+	else if (!strcmp(what, "some"))
+		value = batch(16);
+	else if (!strcmp(what, "many"))
+		value = batch(256);
+	else if (!strcmp(what, "bulk"))
+		value = bulk();
+	else if (!strcmp(what, "random"))
+		value = random_frees();
+	else if (!strcmp(what, "remote"))
+		value = remote();
+	else if (!strcmp(what, "full"))
+		value = fullness(bytes);
+	else
+		return 2;
+	printf("%.3f\n", value);
+	return 0;
+}
