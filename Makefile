@@ -183,7 +183,7 @@ freestanding: $(call objs,freestanding,$(CORE))
 # make fuzz [FUZZ=explain] [SECONDS=60] [SEEDS=folder]: clang's libFuzzer.
 FUZZ    := explain
 SECONDS := 60
-FUZZ_explain := $(filter-out explain/who% explain/forecast% explain/model% explain/daemons%,$(EXPLAIN)) \
+FUZZ_explain := $(filter-out explain/who% explain/forecast% explain/model% explain/daemons% explain/what_if%,$(EXPLAIN)) \
 	machine/json_string.c core/oom/rules.c
 .PHONY: fuzz
 fuzz:

@@ -38,8 +38,10 @@ struct who_group {
 	char path[WHO_GROUP_MAX];
 	long max, current, swap_max, swap_current; /* -1: no limit, not known */
 	long file;				   /* page cache that reclaim can take */
-	bool oom_group;				   /* memory.oom.group */
-	bool what_if;				   /* max was set by who_set_max() */
+	long inactive_file;
+	long pressure;	/* memory.pressure, full avg10, hundredths of a percent; -1 */
+	bool oom_group; /* memory.oom.group */
+	bool what_if;	/* max was set by who_set_max() */
 };
 
 /* Where memory was, kB; -1: not known. */
@@ -113,5 +115,7 @@ void who_rank(struct who *w, const char *group, long limit_kb);
 
 void who_say(const struct who *w, size_t rows, FILE *f);
 void who_json(const struct who *w, FILE *f);
+/* The same without the brace at its end: more may follow. */
+void who_json_open(const struct who *w, FILE *f);
 
 #endif

@@ -187,8 +187,8 @@ static long group_kb(const struct who *w, const char *path, const char *name, co
 static void read_group(const struct who *w, struct who_group *g)
 {
 	char file[WHO_GROUP_MAX + 96], text[16384];
-	const char *keys[] = {"\nactive_file ", "\ninactive_file "}, *p;
-	long both;
+	const char *p;
+	double percent;
 
 	g->max = group_kb(w, g->path, "memory.max", "memory.limit_in_bytes");
 	g->current = group_kb(w, g->path, "memory.current", "memory.usage_in_bytes");
@@ -197,12 +197,19 @@ static void read_group(const struct who *w, struct who_group *g)
 		group_kb(w, g->path, "memory.swap.current", "memory.memsw.usage_in_bytes");
 	snprintf(file, sizeof(file), "/sys/fs/cgroup%s/memory.oom.group", g->path);
 	g->oom_group = who_file(w, file, text, sizeof(text)) > 0 && text[0] == '1';
+	snprintf(file, sizeof(file), "/sys/fs/cgroup%s/memory.pressure", g->path);
+	g->pressure = -1;
+	if (who_file(w, file, text, sizeof(text)) > 0 && (p = strstr(text, "full avg10=")) &&
+	    sscanf(p + 11, "%lf", &percent) == 1 && percent >= 0 && percent <= 100)
+		g->pressure = (long)(percent * 100);
 	snprintf(file, sizeof(file), "/sys/fs/cgroup%s/memory.stat", g->path);
 	if (who_file(w, file, text, sizeof(text)) <= 0)
 		return;
-	for (both = 0; both < 2; both++)
-		if ((p = strstr(text, keys[both])))
-			g->file += strtol(p + strlen(keys[both]), NULL, 10) >> 10;
+	if ((p = strstr(text, "\ninactive_file ")))
+		g->inactive_file = strtol(p + 15, NULL, 10) >> 10;
+	if ((p = strstr(text, "\nactive_file ")))
+		g->file = strtol(p + 13, NULL, 10) >> 10;
+	g->file += g->inactive_file;
 }
 
 /* The group and those above it; false: out of memory. */

@@ -90,7 +90,7 @@ void who_say(const struct who *w, size_t rows, FILE *f)
 			w->processes[0].name, w->processes[1].name, adj, adj, w->processes[0].pid);
 }
 
-void who_json(const struct who *w, FILE *f)
+void who_json_open(const struct who *w, FILE *f)
 {
 	fprintf(f, "{\"memory_kb\": %ld, \"swap_kb\": %ld, \"available_kb\": %ld, \"kernel\": ",
 		w->memory_kb, w->swap_kb, w->available_kb);
@@ -113,5 +113,11 @@ void who_json(const struct who *w, FILE *f)
 		json_put_string(f, p->group);
 		fputc('}', f);
 	}
-	fprintf(f, "\n ]}\n");
+	fprintf(f, "\n ]");
+}
+
+void who_json(const struct who *w, FILE *f)
+{
+	who_json_open(w, f);
+	fprintf(f, "}\n");
 }
