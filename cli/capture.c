@@ -16,12 +16,15 @@ static const char help[] =
 	"  -o, --output FILE  where to write; default: standard output\n"
 	"  --mask-names       processes and control groups without their names and arguments\n"
 	"  --root DIR         read DIR/proc and DIR/sys, a tree copied from a machine\n"
+	"  --every SECONDS    several captures, one after another, into FILE.1, FILE.2 ...\n"
+	"  --count N          ... so many (2); `quire who FILE.*` says when memory ends\n"
 	"  --check FILE       build the machine of a capture and compare its files with\n"
 	"                     the captured ones, field by field\n"
 	"  --verbose          with --check: fields that are the same too\n\n"
 	"Examples:\n"
 	"  sudo quire capture -o now.capture\n"
 	"  quire boot now.capture -- free -h\n"
+	"  sudo quire capture --every 60 --count 5 -o now && quire who now.*\n"
 	"  quire capture --check now.capture\n";
 
 static void print_broken(void *ctx, const char *line)
@@ -53,6 +56,37 @@ static int check(const char *path, bool verbose)
 	return broken || t.different ? 1 : 0;
 }
 
+/* FILE.1, FILE.2 ...: pictures of one machine, for `quire who`. */
+static int capture_series(struct capture_options *o, double every, long count)
+{
+	const char *base = o->out;
+	struct capture_counts n;
+	char path[4096];
+
+	if (!base || every < 0.01 || every > 86400 || count < 0 || count > 4096) {
+		fputs("quire: a series needs -o FILE and --every SECONDS, and has up to 4096 "
+		      "captures\n",
+		      stderr);
+		return 2;
+	}
+	count = count ? count : 2;
+	for (long i = 1; i <= count; i++) {
+		if (i > 1)
+			usleep((useconds_t)(every * 1e6));
+		snprintf(path, sizeof(path), "%s.%0*ld", base,
+			 count > 99  ? 4
+			 : count > 9 ? 2
+				     : 1,
+			 i);
+		o->out = path;
+		if (capture_write(o, &n, stderr))
+			return 1;
+	}
+	fprintf(stderr, "quire: %ld captures, %s the last; `quire who %s.*` looks at them\n", count,
+		path, base);
+	return 0;
+}
+
 int cmd_capture(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -60,6 +94,8 @@ int cmd_capture(int argc, char **argv)
 		{"mask-names", no_argument, NULL, 'm'},
 		{"root", required_argument, NULL, 'r'},
 		{"check", required_argument, NULL, 'c'},
+		{"every", required_argument, NULL, 'e'},
+		{"count", required_argument, NULL, 'n'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -67,6 +103,8 @@ int cmd_capture(int argc, char **argv)
 	struct capture_options o = {0};
 	struct capture_counts n;
 	const char *checked = NULL;
+	double every = 0;
+	long count = 0;
 	bool verbose = false;
 	int c;
 
@@ -87,6 +125,12 @@ int cmd_capture(int argc, char **argv)
 		case 'v':
 			verbose = true;
 			break;
+		case 'e':
+			every = atof(optarg);
+			break;
+		case 'n':
+			count = atol(optarg);
+			break;
 		case 'h':
 			fputs(help, stdout);
 			return 0;
@@ -105,6 +149,8 @@ int cmd_capture(int argc, char **argv)
 		fprintf(stderr, "quire: a capture is long; name a file with -o FILE\n");
 		return 2;
 	}
+	if (every > 0 || count > 0)
+		return capture_series(&o, every, count);
 	if (capture_write(&o, &n, stderr))
 		return 1;
 	fprintf(stderr, "quire: %lu files of %lu processes and the machine, %lu KiB", n.files,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A forecast, for people and as data. */
+#include <limits.h>
 #include <string.h>
 
 #include "explain/forecast.h"
@@ -63,9 +64,13 @@ static void say_processes(const struct forecast *f, size_t rows, FILE *to)
 			break;
 		fprintf(to, "    ");
 		put_safe(fp->p->name, to);
-		fprintf(to, "%*s %8ld %12ld %14ld   ",
+		fprintf(to, "%*s %8ld %12ld ",
 			(int)(strlen(fp->p->name) < 16 ? 16 - strlen(fp->p->name) : 0), "",
-			fp->p->pid, fp->p->rss >> 8, fp->points_at_end);
+			fp->p->pid, fp->p->rss >> 8);
+		if (fp->points_at_end == LONG_MIN)
+			fprintf(to, "%14s   ", "never");
+		else
+			fprintf(to, "%14ld   ", fp->points_at_end);
 		say_rate(&fp->rate, to);
 		fputc('\n', to);
 	}

@@ -245,8 +245,31 @@ void show_mem(struct quire *q, const nodemask_t *nodemask)
 
 /* ---- a group -------------------------------------------------------------------- */
 
+/* What a line of the statistics counts: an item of the nodes', or one of these. */
+enum { STAT_KERNEL = NR_VM_NODE_STAT_ITEMS, STAT_SLAB, STAT_NONE };
+
+static unsigned long memcg_stat(struct quire *q, struct mem_cgroup *memcg, unsigned int item)
+{
+	unsigned long bytes;
+
+	if (item < NR_VM_NODE_STAT_ITEMS)
+		return (unsigned long)memcg_page_state(q, memcg, (enum node_stat_item)item);
+	if (item == STAT_NONE)
+		return 0;
+	bytes = (memcg_stat(q, memcg, NR_SLAB_RECLAIMABLE) +
+		 memcg_stat(q, memcg, NR_SLAB_UNRECLAIMABLE))
+		<< PAGE_SHIFT;
+	if (item == STAT_KERNEL)
+		bytes += (memcg_stat(q, memcg, NR_KERNEL_STACK_KB) << 10) +
+			 ((memcg_stat(q, memcg, NR_PAGETABLE) +
+			   memcg_stat(q, memcg, NR_SECONDARY_PAGETABLE))
+			  << PAGE_SHIFT);
+	return bytes;
+}
+
 void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t)
 {
+	/* STAT_NONE: Quire charges nothing of the kind to a group. */
 	static const struct {
 		const char *name;
 		u16 item;
@@ -254,14 +277,23 @@ void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *
 	} stats[] = {
 		{"anon", NR_ANON_MAPPED, PAGE_SIZE},
 		{"file", NR_FILE_PAGES, PAGE_SIZE},
+		{"kernel", STAT_KERNEL, 1},
 		{"kernel_stack", NR_KERNEL_STACK_KB, 1024},
 		{"pagetables", NR_PAGETABLE, PAGE_SIZE},
 		{"sec_pagetables", NR_SECONDARY_PAGETABLE, PAGE_SIZE},
+		{"percpu", STAT_NONE, 1},
+		{"sock", STAT_NONE, 1},
+		{"vmalloc", STAT_NONE, 1},
 		{"shmem", NR_SHMEM, PAGE_SIZE},
+		{"zswap", STAT_NONE, 1},
+		{"zswapped", STAT_NONE, 1},
 		{"file_mapped", NR_FILE_MAPPED, PAGE_SIZE},
 		{"file_dirty", NR_FILE_DIRTY, PAGE_SIZE},
 		{"file_writeback", NR_WRITEBACK, PAGE_SIZE},
 		{"swapcached", NR_SWAPCACHE, PAGE_SIZE},
+		{"anon_thp", NR_ANON_THPS, PAGE_SIZE},
+		{"file_thp", NR_FILE_THPS, PAGE_SIZE},
+		{"shmem_thp", NR_SHMEM_THPS, PAGE_SIZE},
 		{"inactive_anon", NR_INACTIVE_ANON, PAGE_SIZE},
 		{"active_anon", NR_ACTIVE_ANON, PAGE_SIZE},
 		{"inactive_file", NR_INACTIVE_FILE, PAGE_SIZE},
@@ -269,6 +301,7 @@ void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *
 		{"unevictable", NR_UNEVICTABLE, PAGE_SIZE},
 		{"slab_reclaimable", NR_SLAB_RECLAIMABLE, PAGE_SIZE},
 		{"slab_unreclaimable", NR_SLAB_UNRECLAIMABLE, PAGE_SIZE},
+		{"slab", STAT_SLAB, 1},
 		{"workingset_refault_anon", WORKINGSET_REFAULT_ANON, 1},
 		{"workingset_refault_file", WORKINGSET_REFAULT_FILE, 1},
 		{"workingset_activate_anon", WORKINGSET_ACTIVATE_ANON, 1},
@@ -278,16 +311,14 @@ void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *
 		{"workingset_nodereclaim", WORKINGSET_NODERECLAIM, 1},
 	};
 	static const u16 events[] = {
-		PGSCAN_KSWAPD, PGSCAN_DIRECT, PGSTEAL_KSWAPD, PGSTEAL_DIRECT, PGFAULT,
-		PGMAJFAULT,    PGREFILL,      PGACTIVATE,     PGDEACTIVATE,   PGLAZYFREE,
-		PGLAZYFREED,   ZSWPIN,	      ZSWPOUT,
+		PGSCAN_KSWAPD, PGSCAN_DIRECT, PGSTEAL_KSWAPD, PGSTEAL_DIRECT,  PGFAULT,
+		PGMAJFAULT,    PGREFILL,      PGACTIVATE,     PGDEACTIVATE,    PGLAZYFREE,
+		PGLAZYFREED,   ZSWPIN,	      ZSWPOUT,	      THP_FAULT_ALLOC, THP_COLLAPSE_ALLOC,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stats); i++)
 		text_printf(t, "%s %lu\n", stats[i].name,
-			    (unsigned long)memcg_page_state(q, memcg,
-							    (enum node_stat_item)stats[i].item) *
-				    stats[i].unit);
+			    memcg_stat(q, memcg, stats[i].item) * stats[i].unit);
 	text_printf(t, "pgscan %lu\n",
 		    memcg_vm_event(q, memcg, PGSCAN_KSWAPD) +
 			    memcg_vm_event(q, memcg, PGSCAN_DIRECT));
@@ -306,7 +337,7 @@ static unsigned long limit_kb(long pages)
 
 static void show_memcg(struct quire *q, struct mem_cgroup *memcg)
 {
-	char buf[1536];
+	char buf[2048];
 	struct text t;
 	char *line, *end;
 
