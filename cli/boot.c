@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "machine/capture.h"
+#include "machine/units.h"
 #include "procfs/procfs.h"
 
 static const char boot_help[] =
@@ -22,6 +23,8 @@ static const char boot_help[] =
 	"instant after its processes have started.\n\n"
 	"  --at TIME        run it to a time of the night (02:58) or for a time (3h) first\n"
 	"  --end            run it to its end first\n"
+	"  --before-kill[=TIME]  run it to a time (1m) before its first kill, or the first\n"
+	"                   after --at\n"
 	"  --live[=SPEED]   let it run on beside the command, SPEED times as fast as the\n"
 	"                   clock on the wall (1)\n"
 	"  --seed N         another seed than the file's\n"
@@ -34,6 +37,7 @@ static const char boot_help[] =
 	"  quire boot examples/three-am.yaml -- numactl --hardware\n"
 	"  quire boot --at 02:58 examples/three-am.yaml -- free -h\n"
 	"  quire boot --end examples/three-am.yaml -- sh -c 'dmesg | grep \"Out of memory\"'\n"
+	"  quire boot --before-kill=30s examples/three-am.yaml -- top\n"
 	"  quire boot now.capture -- ps aux\n"
 	"  quire boot --at 01:30 --live=60 examples/three-am.yaml -- top\n";
 
@@ -41,7 +45,8 @@ struct boot_options {
 	struct procfs_options procfs;
 	const char *path, *at;
 	unsigned long long seed;
-	bool has_seed, end, quiet;
+	bool has_seed, end, quiet, before_kill;
+	u64 back; /* ns before the kill */
 };
 
 /* What a machine is made of: a scenario, or a capture of a real one. */
@@ -56,7 +61,7 @@ static int spec_load(struct spec *spec, const struct boot_options *o, u64 *at)
 	*spec = (struct spec){.path = o->path};
 	*at = 0;
 	if (capture_is(o->path)) {
-		if (!o->at && !o->end && !o->has_seed)
+		if (!o->at && !o->end && !o->has_seed && !o->before_kill)
 			return 0;
 		fprintf(stderr,
 			"quire: %s is a capture: it is one instant; leave --at, --end and --seed "
@@ -85,6 +90,26 @@ static struct machine *spec_boot(const struct spec *spec)
 			      : machine_boot_capture(spec->path, stderr);
 }
 
+static bool run_before_kill(struct machine *m, const struct boot_options *o)
+{
+	u64 kill, end = machine_length(m);
+	char clock[16];
+	int tenth = 0;
+
+	if (!machine_run_before_kill(m, o->back, end, &kill, o->quiet ? NULL : cli_progress, &tenth)) {
+		fprintf(stderr, "quire: the machine could not be copied\n");
+		return false;
+	}
+	if (!o->quiet)
+		cli_progress_clear();
+	machine_clock_text(m, kill, clock);
+	if (kill == end)
+		fprintf(stderr, "quire: nobody is killed up to %s\n", clock);
+	else if (!o->quiet)
+		fprintf(stderr, "quire: the next kill will be at %s\n", clock);
+	return true;
+}
+
 /* Runs it to the instant asked for; false after a message. */
 static bool run_to(struct machine *m, const struct boot_options *o, u64 at)
 {
@@ -93,14 +118,14 @@ static bool run_to(struct machine *m, const struct boot_options *o, u64 at)
 	int tenth = 0;
 
 	if (!until)
-		return true;
+		return !o->before_kill || run_before_kill(m, o);
 	if (!machine_run_until(m, until, o->quiet ? NULL : cli_progress, &tenth)) {
 		machine_clock_text(m, machine_now(m), clock);
 		fprintf(stderr, "quire: the machine panicked at %s and stands still\n", clock);
 	}
 	if (!o->quiet)
 		cli_progress_clear();
-	return true;
+	return !o->before_kill || run_before_kill(m, o);
 }
 
 /* Whoever sits at a terminal is told where they are. */
@@ -168,6 +193,14 @@ static bool parse_option(struct boot_options *o, int c)
 			return false;
 		}
 		return true;
+	case 'b':
+		o->before_kill = true;
+		o->back = 60 * 1000000000ULL;
+		if (!optarg || parse_duration(optarg, &o->back))
+			return true;
+		fprintf(stderr, "quire: --before-kill=%s: not a time; write it as 30s or 5m\n",
+			optarg);
+		return false;
 	case 's':
 		o->seed = strtoull(optarg, &end, 0);
 		o->has_seed = true;
@@ -193,6 +226,7 @@ int cmd_boot(int argc, char **argv)
 	static const struct option options[] = {
 		{"at", required_argument, NULL, 'a'},	{"end", no_argument, NULL, 'e'},
 		{"live", optional_argument, NULL, 'l'}, {"seed", required_argument, NULL, 's'},
+		{"before-kill", optional_argument, NULL, 'b'},
 		{"no-fuse", no_argument, NULL, 'n'},	{"quiet", no_argument, NULL, 'q'},
 		{"help", no_argument, NULL, 'h'},	{0},
 	};

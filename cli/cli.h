@@ -11,6 +11,7 @@
 int cmd_run(int argc, char **argv);
 int cmd_whatif(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_oracle(int argc, char **argv);

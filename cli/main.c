@@ -13,6 +13,7 @@ static const struct command {
 	{"run", cmd_run, "run a scenario to its end and tell the story"},
 	{"whatif", cmd_whatif, "the same night with other settings, side by side"},
 	{"sweep", cmd_sweep, "many variants of a night, on all processors"},
+	{"top", cmd_top, "a machine in the terminal, as it runs"},
 	{"report", cmd_report, "a night as one page"},
 	{"boot", cmd_boot, "run a command where /proc, /sys and /dev/kmsg are a model's"},
 	{"explain", cmd_explain, "say what an OOM report in a kernel log means"},

@@ -7,7 +7,9 @@
 
 #include "cli/cli.h"
 #include "cli/futures.h"
+#include "machine/capture_load.h"
 #include "machine/uncertain.h"
+#include "machine/units.h"
 
 static const char help[] =
 	"usage: quire whatif [OPTIONS] --set NAME=VALUE [--set NAME=VALUE ...] SPEC\n\n"
@@ -25,6 +27,9 @@ static const char help[] =
 	"  -o DIR           keep each future's night: NNNN.json, NNNN.night.json, NNNN.events\n"
 	"  --no-range       only the input as it is, where it leaves open how hot or how\n"
 	"                   compressible memory is (without it the plausible range is run)\n"
+	"  --grow NAME=RATE of a capture, which says nothing of its load: NAME grows by RATE\n"
+	"                   (4M/s); without it the largest process does, 1M/s to 64M/s\n"
+	"  --for TIME       of a capture: how long (1h)\n"
 	"  --json           the futures as data\n"
 	"  --quiet          no progress\n\n"
 	"Settings: any sysctl (vm.swappiness=10); swap=16G swap.device= swap.priority=;\n"
@@ -42,8 +47,28 @@ struct whatif_options {
 	struct futures_cli c;
 	const char *set[256];
 	size_t nr;
+	const char *grow, *length;
 	bool all, no_range;
 };
+
+/* The last future is replaced by one that grows, under the same label. */
+static bool add_growth(struct whatif_options *o, const char *text, const char *rate)
+{
+	struct variant *v = &o->c.f.v[o->c.f.nr - 1];
+	char setting[128], name[TASK_COMM_LEN];
+	u64 bytes;
+
+	(void)text;
+	if (rate) {
+		snprintf(setting, sizeof(setting), "grow=%s", rate);
+	} else if (!growth_parse(o->grow, name, &bytes) || !strchr(o->grow, '=')) {
+		fprintf(stderr, "quire: --grow %s: write it as NAME=4M/s\n", o->grow);
+		return false;
+	} else {
+		snprintf(setting, sizeof(setting), "%s/grow=%s", name, strrchr(o->grow, '=') + 1);
+	}
+	return setting_add(&v->set, setting, NULL, stderr);
+}
 
 /* The future, and its two extremes where ranges are run. */
 static bool add_future(struct whatif_options *o, const char *text, bool range)
@@ -52,12 +77,19 @@ static bool add_future(struct whatif_options *o, const char *text, bool range)
 	size_t len = 0;
 	bool ok = futures_add_text(&o->c, text);
 
+	/* Nothing happens on a capture unless something grows. */
+	if (ok && !o->c.scenario && !add_growth(o, text, range ? "8M/s" : NULL))
+		return false;
+
 	for (int k = 0; k < 2 && ok && range; k++) {
 		FILE *f = open_memstream(&more, &len);
 
 		if (!f)
 			return false;
-		fprintf(f, "%s %s", text, k ? uncertain_hard : uncertain_easy);
+		if (o->c.scenario)
+			fprintf(f, "%s %s", text, k ? uncertain_hard : uncertain_easy);
+		else
+			fprintf(f, "%s grow=%s", text, k ? "64M/s" : "1M/s");
 		fclose(f);
 		ok = futures_add_text(&o->c, more);
 		free(more);
@@ -97,6 +129,17 @@ static int whatif(struct whatif_options *o, const char *path)
 	if (o->c.scenario)
 		uncertain_find(o->c.scenario, &u);
 	range = !o->no_range && o->c.scenario && !o->c.at && uncertain_matters(&u);
+	if (!o->c.scenario) {
+		range = !o->grow;
+		o->c.f.until = 3600000000000ULL;
+		if (o->length && !parse_duration(o->length, &o->c.f.until)) {
+			fprintf(stderr, "quire: --for %s: not a time; write it as 2h\n", o->length);
+			return 2;
+		}
+	} else if (o->grow || o->length) {
+		fputs("quire: --grow and --for are for captures; a scenario says both\n", stderr);
+		return 2;
+	}
 	view.stride = range ? 3 : 1;
 	view.colour = isatty(1) && !getenv("NO_COLOR");
 	if (!add_futures(o, range))
@@ -112,7 +155,17 @@ static int whatif(struct whatif_options *o, const char *path)
 	futures_sentences(&view, stdout);
 	if (range) {
 		fputc('\n', stdout);
-		uncertain_say(&u, stdout);
+		if (o->c.scenario)
+			uncertain_say(&u, stdout);
+		else
+			fputs("Ranges: a capture is one instant: it does not say how fast memory "
+			      "grows. The largest\n"
+			      "process was made to grow by 8, 1 and 64 MB/s; pages that were there "
+			      "are not used again.\n"
+			      "To narrow them, measure: grep VmRSS /proc/PID/status twice, ten "
+			      "minutes apart (or\n"
+			      "pidstat -r 60), and give --grow NAME=RATE.\n",
+			      stdout);
 	}
 	return status;
 }
@@ -141,6 +194,12 @@ static bool parse(struct whatif_options *o, int c)
 		o->c.f.dir = optarg;
 		o->c.f.nights = true;
 		return true;
+	case 'g':
+		o->grow = optarg;
+		return true;
+	case 'f':
+		o->length = optarg;
+		return true;
 	case 'n':
 		o->no_range = true;
 		return true;
@@ -158,6 +217,8 @@ int cmd_whatif(int argc, char **argv)
 						{"all", no_argument, NULL, 'A'},
 						{"output", required_argument, NULL, 'o'},
 						{"no-range", no_argument, NULL, 'n'},
+						{"grow", required_argument, NULL, 'g'},
+						{"for", required_argument, NULL, 'f'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
 	struct whatif_options o = {.c.f.only = -1};

@@ -176,6 +176,16 @@ static void on_log(void *ctx, int level, u64 time_ns, const char *text, size_t l
 	}
 }
 
+/* The machine stops, the program goes on; the log said why. */
+static void on_panic(void *ctx, const char *message)
+{
+	struct machine *m = ctx;
+
+	if (!m->panicked)
+		event_add(m, EV_PANIC, "Kernel panic - not syncing: %s", message);
+	m->panicked = true;
+}
+
 /* ---- samples ---------------------------------------------------------------- */
 
 static void take(struct machine *m, struct sample *s)
@@ -346,6 +356,7 @@ void events_attach(struct machine *m)
 	m->q->oom->on_kill = on_kill;
 	m->q->oom->on_kill_ctx = m;
 	model_on_log(m->model, on_log, m);
+	model_on_panic(m->model, on_panic, m);
 }
 
 void events_begin(struct machine *m)

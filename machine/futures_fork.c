@@ -309,7 +309,7 @@ static void divide_at(struct trunk *t)
 	if (!key || !part)
 		leave(t, false);
 	for (size_t i = 0; i < t->nr; i++)
-		key[i] = strdup(t->f->v[t->v[i]].label);
+		key[i] = setting_key(&t->f->v[t->v[i]].set, NR_GATES);
 	divide(t, part, number_parts(key, t->nr, part));
 	free(key);
 	free(part);

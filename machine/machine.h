@@ -33,6 +33,14 @@ const struct scenario *machine_scenario(struct machine *m); /* NULL: from a capt
  */
 bool machine_run_until(struct machine *m, u64 ns,
 		       void (*progress)(struct machine *m, u64 ns, void *ctx), void *ctx);
+/*
+ * Runs it to `back` ns before its next kill (or panic), but not beyond `until`:
+ * a copy of the machine (fork(2)) goes ahead and tells where it is, and this one
+ * follows.  *kill: the kill's instant; `until` if there was none.  False after
+ * a failure of the host; the machine then stands somewhere before.
+ */
+bool machine_run_before_kill(struct machine *m, u64 back, u64 until, u64 *kill,
+			     void (*progress)(struct machine *m, u64 ns, void *ctx), void *ctx);
 u64 machine_now(struct machine *m);	/* ns since the scenario's start */
 u64 machine_length(struct machine *m);	/* ns */
 /* "02:58:13" of an instant. */

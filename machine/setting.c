@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/capture_load.h"
 #include "machine/nearest.h"
 #include "machine/setting.h"
 #include "machine/units.h"
@@ -30,6 +31,7 @@ static const struct plain {
 	{"node.memory", SET_NODE_MEMORY, GATE_BOOT, NULL},
 	{"load", SET_LOAD, GATE_BOOT, NULL},
 	{"seed", SET_SEED, GATE_BOOT, NULL},
+	{"grow", SET_GROW, GATE_BOOT, NULL},
 	{"hot", SET_HOT, GATE_BOOT, NULL},
 	{"hot_share", SET_HOT_SHARE, GATE_BOOT, NULL},
 	{"content", SET_CONTENT, GATE_BOOT, NULL},
@@ -54,6 +56,7 @@ static const struct plain attributes[] = {
 	{"node", SET_PROCESS, GATE_BOOT, NULL},		 {"cgroup", SET_PROCESS, GATE_BOOT, NULL},
 	{"load", SET_PROCESS, GATE_BOOT, NULL},		 {"count", SET_PROCESS, GATE_BOOT, NULL},
 	{"rss", SET_PROCESS, GATE_BOOT, NULL},
+	{"grow", SET_GROW, GATE_BOOT, NULL},
 };
 
 /* Read by reclaim, or by the killer, and by nothing else. */
@@ -305,8 +308,13 @@ static bool check_value(const struct setting *set, FILE *err)
 {
 	bool load =
 		set->kind == SET_LOAD || (set->kind == SET_PROCESS && !strcmp(set->name, "load"));
+	char none[TASK_COMM_LEN];
 	u64 factor;
 
+	if (set->kind == SET_GROW && !growth_parse(set->value, none, &factor)) {
+		fprintf(err, "quire: grow: \"%s\" is not a rate; write it as 4M/s\n", set->value);
+		return false;
+	}
 	if (!load || setting_factor(set->value, &factor))
 		return true;
 	fprintf(err, "quire: load: \"%s\" is not a load; write +20%%, 120%% or 1.2\n", set->value);
@@ -355,7 +363,7 @@ char *setting_key(const struct setting_list *list, enum setting_gate gate)
 	FILE *f = open_memstream(&key, &len);
 
 	for (size_t i = 0; f && i < list->nr; i++)
-		if (list->v[i].gate == gate)
+		if (gate == NR_GATES || list->v[i].gate == gate)
 			fprintf(f, "%s%s", ftell(f) ? " " : "", list->v[i].text);
 	if (f)
 		fclose(f);

@@ -10,6 +10,7 @@
  *	hot=5%  hot_share=99%  content=random	of all work and memory
  *	/kubepods/batch/memory.max=4G		files of a control group
  *	/kubepods/batch/oom_score_adj=500	of all its processes
+ *	grow=4M/s  ledgerd/grow=4M/s	of a capture: a process grows
  *	ledgerd/oom_score_adj=500  java/numa=interleave  web-pod/count=20 ...
  *
  * A setting is applied to a scenario before it boots, as if the file had said
@@ -36,6 +37,7 @@ enum setting_kind {
 	SET_HOT,
 	SET_HOT_SHARE,
 	SET_CONTENT,
+	SET_GROW,      /* of a capture: target: the process, or "" for the largest */
 	SET_GROUP,     /* target: the path; name: the file */
 	SET_GROUP_ADJ, /* target: the path */
 	SET_PROCESS,   /* target: the process; name: the attribute */
@@ -68,7 +70,7 @@ struct setting_list {
 bool setting_add(struct setting_list *list, const char *text, const struct scenario *s, FILE *err);
 void setting_list_free(struct setting_list *list);
 
-/* Those of a gate, in one line; "" for none.  free() it. */
+/* Those of a gate (NR_GATES: all), in one line; "" for none.  free() it. */
 char *setting_key(const struct setting_list *list, enum setting_gate gate);
 
 /* To a scenario that was checked; false after one line on err. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/capture_load.h"
 #include "machine/internal.h"
 #include "machine/setting.h"
 #include "machine/units.h"
@@ -16,6 +17,7 @@ bool setting_is_live(const struct setting *set)
 	switch (set->kind) {
 	case SET_SYSCTL:
 	case SET_SWAP_SIZE:
+	case SET_GROW:
 	case SET_ZSWAP:
 	case SET_THP:
 	case SET_GROUP:
@@ -137,6 +139,17 @@ static bool set_swap(const struct setting *set, struct machine *m, FILE *err)
 	       refused(set, -ENOMEM, err);
 }
 
+static bool set_grow(const struct setting *set, struct machine *m, FILE *err)
+{
+	char name[TASK_COMM_LEN];
+	u64 rate;
+
+	growth_parse(set->value, name, &rate);
+	if (set->target)
+		snprintf(name, sizeof(name), "%.15s", set->target);
+	return growth_start(m, name, rate) || refused(set, -ENOENT, err);
+}
+
 static bool set_load(const struct setting *set, struct machine *m, FILE *err)
 {
 	/* The work is read again each turn, and is this machine's own. */
@@ -180,6 +193,8 @@ bool setting_apply_live(const struct setting *set, struct machine *m, FILE *err)
 			snprintf(value, sizeof(value), "%s", set->value);
 		snprintf(path, sizeof(path), "fs/cgroup%s/%s", set->target, set->name);
 		return written(set, machine_sysfs_write(m, path, value), err);
+	case SET_GROW:
+		return set_grow(set, m, err);
 	case SET_SWAP_SIZE:
 		return set_swap(set, m, err);
 	case SET_GROUP_ADJ:

@@ -407,6 +407,9 @@ bool setting_apply(const struct setting *set, struct scenario *s, FILE *err)
 		return apply_hotness(set, s, err);
 	case SET_CONTENT:
 		return apply_content(set, s, err);
+	case SET_GROW:
+		fprintf(err, "quire: %s: is for captures; a scenario says what grows\n", set->text);
+		return false;
 	case SET_GROUP:
 		return apply_group(set, s, err);
 	case SET_GROUP_ADJ:

@@ -42,6 +42,25 @@ cmp -s "$dir/events" "$dir/at/0001.events" && fail "a setting at an instant did 
 grep -q 'who is killed, when' "$dir/table" || fail "no table"
 grep -q '^vm.swappiness=10$' "$dir/table" || fail "no sentence"
 
+# To the moment before the kill: it is not there yet, and comes when it was told to.
+"$quire" boot --before-kill=5s "$spec" -- sh -c 'cat /proc/uptime; dmesg | grep -c "Out of memory"' >"$dir/before" 2>"$dir/err"
+at=$("$quire" run --quiet --events /dev/stdout "$spec" | awk '/OOM killer takes/ {print $1; exit}')
+if grep -q 'no namespaces' "$dir/err"; then
+	echo "no namespaces: the moment before the kill was not tried"
+else
+	same "kills before the kill" 0 "$(tail -n 1 "$dir/before")"
+	grep -q 'the next kill will be at 01:' "$dir/err" || [ -s "$dir/before" ] || fail "before-kill: $(cat "$dir/err")"
+	awk -v at="$at" 'NR == 1 {exit !($1 > at - 6 && $1 < at + 60)}' "$dir/before" || fail "$at: $(cat "$dir/before")"
+fi
+
+# A capture: what grows is assumed, and said so.
+"$quire" run --quiet --until 01:01 --tree "$dir/tree" "$spec" && "$quire" capture --root "$dir/tree" -o "$dir/c" 2>/dev/null || fail capture
+"$quire" whatif --quiet "$dir/c" --set swap=1G 2>"$dir/err" && fail "swap added where there is no disk"
+"$quire" whatif --quiet --for 5m "$dir/c" --set leak/oom_score_adj=-900 >"$dir/out" 2>"$dir/err" || fail "a capture: $(cat "$dir/err")"
+grep -q 'To narrow them, measure: grep VmRSS' "$dir/out" || fail "no range: $(cat "$dir/out")"
+"$quire" whatif --quiet --for 5m --grow leak=8M/s "$dir/c" --set leak/oom_score_adj=-900 >"$dir/out" || fail "a capture that grows"
+grep -q 'postgres is killed first, at .* in place of leak' "$dir/out" || fail "a capture that grows: $(cat "$dir/out")"
+
 # Variants that shared a process, and the same ones each in its own.
 "$quire" sweep --quiet -o "$dir/shared" "$night" --set vm.swappiness=10,60 --set ledgerd/oom_score_adj=-900,0,500 \
 	--set app/oom_score_adj=0,1000 >"$dir/table" || fail sweep
