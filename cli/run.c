@@ -21,6 +21,8 @@ static const char run_help[] =
 	"  --events FILE   write the event log, one line an event\n"
 	"  --json FILE     write events, samples and kills as data\n"
 	"  --record        and in it nodes, slabs and a map of memory, for `quire report`\n"
+	"  --trace FILE    write counters and events for Perfetto or chrome://tracing\n"
+	"  --metrics FILE  write the state at the end as OpenMetrics\n"
 	"  --tree DIR      write /proc and /sys as they are at the end\n"
 	"  --verify        prove the machine consistent at the end\n"
 	"  --quiet         no progress, no story\n\n"
@@ -33,7 +35,7 @@ static const char check_help[] = "usage: quire check SCENARIO...\n\n"
 				 "Example:\n  quire check examples/three-am.yaml\n";
 
 struct run_options {
-	const char *path, *until, *events, *json, *tree;
+	const char *path, *until, *events, *json, *tree, *trace, *metrics;
 	unsigned long long seed;
 	bool has_seed, verify, quiet, record;
 };
@@ -101,6 +103,10 @@ static int finish(struct machine *m, const struct run_options *o)
 		return 1;
 	if (o->json && !write_file(m, o->json, machine_write_json))
 		return 1;
+	if (o->trace && !write_file(m, o->trace, machine_write_trace))
+		return 1;
+	if (o->metrics && !write_file(m, o->metrics, machine_write_metrics))
+		return 1;
 	if (o->tree && machine_dump_tree(m, o->tree, stderr))
 		return 1;
 	if (o->verify)
@@ -160,6 +166,8 @@ int cmd_run(int argc, char **argv)
 		{"json", required_argument, NULL, 'j'},
 		{"tree", required_argument, NULL, 't'},
 		{"record", no_argument, NULL, 'r'},
+		{"trace", required_argument, NULL, 'T'},
+		{"metrics", required_argument, NULL, 'm'},
 		{"verify", no_argument, NULL, 'v'},
 		{"quiet", no_argument, NULL, 'q'},
 		{"help", no_argument, NULL, 'h'},
@@ -190,6 +198,12 @@ int cmd_run(int argc, char **argv)
 			break;
 		case 't':
 			o.tree = optarg;
+			break;
+		case 'T':
+			o.trace = optarg;
+			break;
+		case 'm':
+			o.metrics = optarg;
 			break;
 		case 'r':
 			o.record = true;

@@ -75,6 +75,10 @@ void machine_write_json(struct machine *m, FILE *f);
 /* From now on: nodes, slabs and a map of memory too, each minute or so, for
  * `quire report`; machine_write_json() has them.  False: no memory. */
 bool machine_record(struct machine *m);
+/* Counters and events as a trace for Perfetto or chrome://tracing; the state as it
+ * stands as OpenMetrics. */
+void machine_write_trace(struct machine *m, FILE *f);
+void machine_write_metrics(struct machine *m, FILE *f);
 /* The night as a story that a person understands. */
 void machine_story(struct machine *m, FILE *f, bool colour);
 /* Writes all of /proc and /sys below dir, as files. 0 or -1 with a message. */
