@@ -49,5 +49,6 @@ static inline bool IS_ERR_OR_NULL(const void *ptr)
 {
 	return !ptr || IS_ERR(ptr);
 }
+#define EOPNOTSUPP 95
 
 #endif

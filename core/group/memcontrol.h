@@ -74,6 +74,7 @@ struct mem_cgroup {
 	unsigned int css_refs; /* itself while online, charges, tasks and children */
 	bool offline;	       /* removed, lives on for its charges */
 	bool dead;	       /* without references, its structure waits for reuse */
+	bool has_cpuset;       /* cpuset.mems was set: space/cpuset.c */
 	unsigned int nr_tasks;
 	unsigned long events[MEMCG_NR_EVENTS];	     /* with those of its descendants */
 	unsigned long events_local[MEMCG_NR_EVENTS]; /* its own */

@@ -19,6 +19,7 @@
  * Lock: tasklist_lock while processes are looked at; nothing sleeps under it.
  */
 #include "oom/internal.h"
+#include "space/mempolicy.h"
 #include "oom/rules.h"
 #include "page/pgtable.h"
 
@@ -140,8 +141,19 @@ long oom_score(struct quire *q, struct task *p)
 }
 
 /* May the process have memory on the nodes that the request is bound to? */
-bool oom_cpuset_eligible(const struct task *p, const struct oom_control *oc)
+bool oom_cpuset_eligible(struct quire *q, const struct task *p, const struct oom_control *oc)
 {
+	nodemask_t ours, theirs;
+
+	/* Else: on those that the running task's cpuset has. */
+	if (!oc->nodemask && unlikely(q->keys & KEY_CPUSETS)) {
+		cpuset_mems_allowed(q, current_task(q), &ours);
+		cpuset_mems_allowed(q, p, &theirs);
+		for (size_t i = 0; i < ARRAY_SIZE(ours.bits); i++)
+			if (ours.bits[i] & theirs.bits[i])
+				return true;
+		return false;
+	}
 	if (!oc->nodemask || p->policy.mode != MPOL_BIND)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(oc->nodemask->bits); i++)
@@ -160,6 +172,27 @@ static unsigned long mem_cgroup_get_max(const struct quire *q, const struct mem_
 	return max_pages;
 }
 
+/* Some zone was not for the task's group. */
+static enum oom_constraint constrained_by_cpuset(struct quire *q, struct oom_control *oc)
+{
+	unsigned long swap = q->swap ? q->swap->total_swap_pages : 0;
+	const nodemask_t *mems = cpuset_current_mems(q);
+	bool limited = false;
+
+	if (likely(!(q->keys & KEY_CPUSETS)) || !mems)
+		return CONSTRAINT_NONE;
+	for_each_node (q, nid)
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) limited |=
+			!cpuset_zone_allowed(q, zone, oc->gfp_mask);
+	if (!limited)
+		return CONSTRAINT_NONE;
+	oc->totalpages = swap;
+	for_each_node (q, nid)
+		if (node_isset(mems, nid))
+			oc->totalpages += NODE_DATA(q, nid)->node_present_pages;
+	return CONSTRAINT_CPUSET;
+}
+
 /* How much memory the request could have had at all. */
 enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc)
 {
@@ -171,14 +204,16 @@ enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc)
 		return CONSTRAINT_MEMCG;
 	}
 	oc->totalpages = q->node->totalram_pages + swap;
-	if (!oc->zonelist || (oc->gfp_mask & __GFP_THISNODE) || !oc->nodemask)
+	if (!oc->zonelist || (oc->gfp_mask & __GFP_THISNODE))
 		return CONSTRAINT_NONE;
+	if (!oc->nodemask)
+		return constrained_by_cpuset(q, oc);
 	for_each_node (q, nid) {
 		if (NODE_DATA(q, nid)->node_present_pages && !node_isset(oc->nodemask, nid))
 			subset = false;
 	}
 	if (subset)
-		return CONSTRAINT_NONE;
+		return constrained_by_cpuset(q, oc);
 	oc->totalpages = swap;
 	for_each_node (q, nid) {
 		if (node_isset(oc->nodemask, nid))
@@ -205,7 +240,7 @@ static bool oom_evaluate_task(struct quire *q, struct task *p, struct oom_contro
 
 	if (oom_unkillable_task(q, p))
 		return false;
-	if (!is_memcg_oom(oc) && !oom_cpuset_eligible(p, oc))
+	if (!is_memcg_oom(oc) && !oom_cpuset_eligible(q, p, oc))
 		return false;
 	if (!is_sysrq_oom(oc) && tsk_is_oom_victim(p))
 		return !(p->signal->oom_mm->flags & BIT(MMF_OOM_SKIP));

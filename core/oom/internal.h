@@ -29,7 +29,7 @@ bool process_shares_mm(const struct task *p, const struct mm_struct *mm);
 struct task *find_task_mm(struct task *p);
 /* oom_badness() under tasklist_lock. */
 long oom_badness_locked(struct quire *q, struct task *p, unsigned long totalpages);
-bool oom_cpuset_eligible(const struct task *p, const struct oom_control *oc);
+bool oom_cpuset_eligible(struct quire *q, const struct task *p, const struct oom_control *oc);
 
 /* report.c */
 void dump_header(struct quire *q, const struct oom_control *oc, struct task *victim);

@@ -236,13 +236,13 @@ static bool report_allowed(struct quire *q)
 }
 
 /* May child die in the place of p, in kernels where that is so? */
-static bool may_be_sacrificed(const struct quire *q, const struct task *child, const struct task *p,
+static bool may_be_sacrificed(struct quire *q, const struct task *child, const struct task *p,
 			      const struct oom_control *oc)
 {
 	if (!child->mm || process_shares_mm(child, p->mm) || oom_unkillable_task(q, child))
 		return false;
 	return is_memcg_oom(oc) ? mem_cgroup_is_descendant(q, child->memcg, oc->memcg)
-				: oom_cpuset_eligible(child, oc);
+				: oom_cpuset_eligible(q, child, oc);
 }
 
 /*
@@ -335,7 +335,7 @@ static const char *current_dies(struct quire *q, struct task *task, const struct
 		return NULL;
 	if (oc->constraint == CONSTRAINT_MEMORY_POLICY && q->oom->rules->policy_kills_current)
 		return "No available memory (MPOL_BIND)";
-	if (q->oom->sysctl_oom_kill_allocating_task && oom_cpuset_eligible(task, oc))
+	if (q->oom->sysctl_oom_kill_allocating_task && oom_cpuset_eligible(q, task, oc))
 		return "Out of memory (oom_kill_allocating_task)";
 	return NULL;
 }

@@ -377,7 +377,7 @@ static void dump_tasks(struct quire *q, const struct oom_control *oc)
 		if (oom_unkillable_task(q, p))
 			continue;
 		if (is_memcg_oom(oc) ? !mem_cgroup_is_descendant(q, p->memcg, oc->memcg)
-				     : !oom_cpuset_eligible(p, oc))
+				     : !oom_cpuset_eligible(q, p, oc))
 			continue;
 		t = find_task_mm(p);
 		if (!t)

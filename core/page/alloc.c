@@ -119,6 +119,9 @@ static struct page *try_zonelist(struct quire *q, gfp_t gfp, unsigned int order,
 	     z = next_zones_zonelist(z + 1, ac->highest_zoneidx, ac->nodemask)) {
 		struct page *page;
 
+		if (unlikely(*alloc_flags & ALLOC_CPUSET) && q->page->ops.zone_allowed &&
+		    !q->page->ops.zone_allowed(q, zone, gfp))
+			continue;
 		if (unlikely(ac->spread_dirty_pages) && q->page->ops.node_dirty_ok) {
 			if (dirty_pgdat == zone->zone_pgdat)
 				continue;
@@ -204,6 +207,12 @@ static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 	if ((gfp & __GFP_ATOMIC) && !(gfp & __GFP_NOMEMALLOC))
 		alloc_flags |= ALLOC_HARDER;
 	return alloc_flags | gfp_to_alloc_flags_cma(gfp);
+}
+
+/* Policy and cpuset bind whoever can wait. */
+static unsigned int cpuset_flag(const struct quire *q)
+{
+	return unlikely(q->keys & KEY_CPUSETS) ? ALLOC_CPUSET : 0;
 }
 
 static bool is_oom_victim(struct quire *q)
@@ -383,8 +392,8 @@ static struct page *alloc_pages_may_oom(struct quire *q, gfp_t gfp, struct alloc
 	*progress = 0;
 	/* Someone else may have killed meanwhile: look once more, with a bar so
 	 * high that it only passes if much was freed. */
-	page = get_page_from_freelist(q, gfp & ~__GFP_DIRECT_RECLAIM, ac->order, ALLOC_WMARK_HIGH,
-				      ac);
+	page = get_page_from_freelist(q, (gfp | __GFP_HARDWALL) & ~__GFP_DIRECT_RECLAIM, ac->order,
+				      ALLOC_WMARK_HIGH | cpuset_flag(q), ac);
 	if (page || ac->order > PAGE_ALLOC_COSTLY_ORDER ||
 	    (gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)))
 		return page;
@@ -537,6 +546,8 @@ static struct page *alloc_pages_slowpath(struct quire *q, gfp_t gfp, struct allo
 	if ((gfp & __GFP_DIRECT_RECLAIM) && (gfp & __GFP_ATOMIC))
 		gfp &= ~__GFP_ATOMIC;
 	s.alloc_flags = gfp_to_alloc_flags(gfp);
+	if (!(gfp & __GFP_ATOMIC))
+		s.alloc_flags |= cpuset_flag(q);
 	find_preferred(ac);
 	if (!ac->preferred_zoneref->zone)
 		goto fail;
@@ -583,7 +594,8 @@ static unsigned int nofragment_flag(const struct quire *q, const struct zone *zo
 struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsigned int nid,
 			   const nodemask_t *nodemask)
 {
-	unsigned int pf = current_context(q)->flags;
+	unsigned int pf = current_context(q)->flags, cpuset = 0;
+	gfp_t fast_gfp;
 	struct alloc_context ac;
 	struct page *page;
 
@@ -610,14 +622,24 @@ struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsig
 		.alloc_flags = ALLOC_WMARK_LOW,
 		.spread_dirty_pages = (gfp & __GFP_WRITE) != 0,
 	};
+	fast_gfp = gfp;
+	if (unlikely(q->keys & KEY_CPUSETS) && q->page->ops.mems_allowed) {
+		/* First of all from the nodes at home, whatever it is for. */
+		fast_gfp |= __GFP_HARDWALL;
+		if (!nodemask)
+			ac.nodemask = q->page->ops.mems_allowed(q);
+		else
+			cpuset = ALLOC_CPUSET;
+	}
 	find_preferred(&ac);
-	page = get_page_from_freelist(q, gfp, order,
-				      ALLOC_WMARK_LOW | (gfp & ALLOC_KSWAPD) |
+	page = get_page_from_freelist(q, fast_gfp, order,
+				      ALLOC_WMARK_LOW | cpuset | (gfp & ALLOC_KSWAPD) |
 					      gfp_to_alloc_flags_cma(gfp) |
 					      nofragment_flag(q, ac.preferred_zoneref->zone),
 				      &ac);
 	if (unlikely(!page)) {
 		ac.spread_dirty_pages = false;
+		ac.nodemask = nodemask;
 		page = alloc_pages_slowpath(q, gfp, &ac);
 	}
 	if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_ALLOC)))
@@ -639,6 +661,13 @@ struct page *alloc_pages(struct quire *q, gfp_t gfp, unsigned int order)
 	if (!q->page->ops.mempolicy_node || (gfp & __GFP_THISNODE))
 		return __alloc_pages(q, gfp, order, numa_node_id(q), NULL);
 	nid = q->page->ops.mempolicy_node(q, &nodemask);
+	if (unlikely(nid & MEMPOLICY_PREFERRED_MANY)) {
+		nid &= ~MEMPOLICY_PREFERRED_MANY;
+		page = __alloc_pages(q,
+				     (gfp | __GFP_NOWARN) & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL),
+				     order, nid, nodemask);
+		return page ? page : __alloc_pages(q, gfp, order, nid, NULL);
+	}
 	page = __alloc_pages(q, gfp, order, nid & ~MEMPOLICY_INTERLEAVED, nodemask);
 	if ((nid & MEMPOLICY_INTERLEAVED) && page &&
 	    page_to_nid(page) == (nid & ~MEMPOLICY_INTERLEAVED))

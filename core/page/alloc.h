@@ -51,6 +51,8 @@ enum compact_result {
 
 /* Ored into mempolicy_node()'s answer: count the page as interleaved. */
 #define MEMPOLICY_INTERLEAVED 0x10000u
+/* The mask is where to look first, without reclaim; then anywhere. */
+#define MEMPOLICY_PREFERRED_MANY 0x20000u
 
 struct page_pressure_ops {
 	void (*wakeup_kswapd)(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int order,
@@ -64,6 +66,10 @@ struct page_pressure_ops {
 	bool (*task_is_oom_victim)(struct quire *q);
 	/* NUMA policy of the running task: the node and the mask (NULL: all). */
 	unsigned int (*mempolicy_node)(struct quire *q, const nodemask_t **nodemask);
+	/* Where KEY_CPUSETS is on: the nodes that the running task may use (NULL:
+	 * all), and whether a request of its may use a zone. */
+	const nodemask_t *(*mems_allowed)(struct quire *q);
+	bool (*zone_allowed)(struct quire *q, const struct zone *zone, gfp_t gfp);
 	/* "warn_alloc": prints Mem-Info beneath a page allocation failure. */
 	void (*show_mem)(struct quire *q, const nodemask_t *nodemask);
 	/* The running task's name and numbers, for reports; NULL: "swapper/0". */
@@ -108,10 +114,13 @@ struct page_floor {
 	 * those with __GFP_NOFAIL). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
 	void *fail_ctx;
-	u64 last_warning_ns;	   /* of "page allocation failure": one in 10 s; 0: none yet */
-	struct cma_floor *cma;	   /* page/cma.h; NULL: there are no areas */
-	struct trace_floor *trace; /* page/trace.h; NULL: nothing was ever recorded */
-	struct page_debug *debug;  /* page/debug.h; NULL: it was never switched on */
+	u64 last_warning_ns;		/* of "page allocation failure": one in 10 s; 0: none yet */
+	struct cpuset *cpusets;		/* space/cpuset.c's */
+	struct kmem_cache *mpol_cachep; /* space/mempolicy.c's, once an area has a policy */
+	u8 il_weight[QUIRE_MAX_NODES];	/* of weighted interleave; 0: 1 */
+	struct cma_floor *cma;		/* page/cma.h; NULL: there are no areas */
+	struct trace_floor *trace;	/* page/trace.h; NULL: nothing was ever recorded */
+	struct page_debug *debug;	/* page/debug.h; NULL: it was never switched on */
 	/* A page that is not as it should be is reported, left where it is and
 	 * forgotten, as in Linux; or the machine stops (debug builds). */
 	bool panic_on_bad_page;
@@ -238,6 +247,7 @@ static inline unsigned long high_wmark_pages(const struct zone *z)
 #define ALLOC_OOM	    0x08
 #define ALLOC_HARDER	    0x10
 #define ALLOC_HIGH	    0x20
+#define ALLOC_CPUSET	    0x40 /* within the task's cpuset */
 #define ALLOC_CMA	    0x80
 #define ALLOC_NOFRAGMENT    0x100 /* don't mix migrate types, rather take a lower zone */
 #define ALLOC_KSWAPD	    0x800

@@ -10,6 +10,7 @@
  * to pages, and may reclaim or kill before it returns.
  */
 #include "proc/internal.h"
+#include "reclaim/numa.h"
 
 static struct mem_cgroup *group_of(struct quire *q, const struct proc_entry *e)
 {
@@ -479,9 +480,75 @@ static s64 store_subtree_control(__unused struct quire *q, __unused const struct
 	char word[64];
 
 	/* Memory is always handed down; to take it away is refused. */
-	if (proc_word(in, word, sizeof(word)) || !str_eq(word, "+memory"))
+	if (proc_word(in, word, sizeof(word)) ||
+	    (!str_eq(word, "+memory") && !str_eq(word, "+cpuset")))
 		return -EINVAL;
 	return (s64)in->len;
+}
+
+/* ---- cpuset ------------------------------------------------------------------- */
+
+static int show_mems(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+		     struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	nodemask_t mems;
+
+	if (!memcg)
+		return -ENOENT;
+	if (def->val)
+		cpuset_effective_mems(q, memcg, &mems);
+	else
+		cpuset_mems(q, memcg, &mems);
+	put_bit_list(t, mems.bits, q->nr_nodes);
+	text_putc(t, '\n');
+	return 0;
+}
+
+/* "0-1,3"; nothing: the parent's. */
+static int parse_nodes(const struct quire *q, const char *p, nodemask_t *mems)
+{
+	*mems = (nodemask_t){{0}};
+	while (*p) {
+		unsigned long first = 0, last;
+		const char *digits = p;
+
+		for (; *p >= '0' && *p <= '9' && first < QUIRE_MAX_NODES; p++)
+			first = first * 10 + (unsigned long)(*p - '0');
+		if (p == digits)
+			return -EINVAL;
+		last = first;
+		if (*p == '-') {
+			digits = ++p;
+			for (last = 0; *p >= '0' && *p <= '9' && last < QUIRE_MAX_NODES; p++)
+				last = last * 10 + (unsigned long)(*p - '0');
+			if (p == digits)
+				return -EINVAL;
+		}
+		if (last < first || last >= q->nr_nodes || (*p && *p != ','))
+			return -EINVAL;
+		for (; first <= last; first++)
+			node_set(mems, (unsigned int)first);
+		p += *p == ',';
+	}
+	return 0;
+}
+
+static s64 store_mems(struct quire *q, const struct proc_entry *e,
+		      __unused const struct proc_def *def, const struct proc_input *in)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+	nodemask_t mems;
+	char word[256];
+	int err = proc_word(in, word, sizeof(word));
+
+	if (!memcg)
+		return -ENOENT;
+	if (!err)
+		err = parse_nodes(q, word, &mems);
+	if (!err)
+		err = cpuset_change_mems(q, memcg, &mems);
+	return err ? err : (s64)in->len;
 }
 
 /* ---- the directory ------------------------------------------------------------ */
@@ -490,7 +557,7 @@ static s64 store_subtree_control(__unused struct quire *q, __unused const struct
 #define G_RW(name, what) DEF_VAL(name, 0644, show_group_number, store_group_number, what)
 
 static const struct proc_def cgroup_defs[] = {
-	DEF_TEXT("cgroup.controllers", 0444, "memory\n"),
+	DEF_TEXT("cgroup.controllers", 0444, "cpuset memory\n"),
 	DEF_FILE("cgroup.events", 0444, show_cgroup_events),
 	DEF_VAL("cgroup.procs", 0644, show_procs, store_procs, 0),
 	DEF_FILE("cgroup.stat", 0444, show_cgroup_stat),
@@ -499,10 +566,12 @@ static const struct proc_def cgroup_defs[] = {
 	 .mode = 0644,
 	 .show = show_text,
 	 .store = store_subtree_control,
-	 .data = "memory\n"},
+	 .data = "cpuset memory\n"},
 	DEF_VAL("cgroup.threads", 0444, show_procs, NULL, 1),
 	DEF_TEXT("cgroup.type", 0444, "domain\n"),
 	DEF_VAL("cpu.pressure", 0444, show_group_pressure, NULL, PSI_CPU),
+	DEF_VAL("cpuset.mems", 0644, show_mems, store_mems, 0),
+	DEF_VAL("cpuset.mems.effective", 0444, show_mems, NULL, 1),
 	DEF_VAL("io.pressure", 0444, show_group_pressure, NULL, PSI_IO),
 	G_RO("memory.current", G_CURRENT),
 	DEF_VAL("memory.events", 0444, show_events, NULL, 0),
@@ -527,9 +596,10 @@ static const struct proc_def cgroup_defs[] = {
 static bool group_has(struct quire *q, const struct proc_entry *dir, const struct proc_def *def)
 {
 	static const char *const of_root[] = {
-		"cgroup.controllers", "cgroup.procs",	"cgroup.stat", "cgroup.subtree_control",
-		"cgroup.threads",     "cpu.pressure",	"io.pressure", "memory.numa_stat",
-		"memory.pressure",    "memory.reclaim", "memory.stat",
+		"cgroup.controllers",	  "cgroup.procs",   "cgroup.stat",
+		"cgroup.subtree_control", "cgroup.threads", "cpu.pressure",
+		"cpuset.mems.effective",  "io.pressure",    "memory.numa_stat",
+		"memory.pressure",	  "memory.reclaim", "memory.stat",
 	};
 	struct mem_cgroup *memcg = group_of(q, dir);
 

@@ -59,6 +59,8 @@ static const nodemask_t *policy_nodes(struct quire *q, nodemask_t *mask)
 	switch (task->policy.mode) {
 	case MPOL_BIND:
 	case MPOL_INTERLEAVE:
+	case MPOL_PREFERRED_MANY:
+	case MPOL_WEIGHTED_INTERLEAVE:
 		*mask = task->policy.nodes;
 		return mask;
 	case MPOL_PREFERRED:

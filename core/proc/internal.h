@@ -68,6 +68,8 @@ enum proc_dir_id {
 	DIR_MODULE_KFENCE,
 	DIR_KFENCE_PARAMS,
 	DIR_ZSWAP_PARAMS,
+	DIR_MM_MEMPOLICY,
+	DIR_MM_WEIGHTED,
 	DIR_DEBUG_CMA,
 	DIR_CMA_AREA,
 	DIR_MM_CMA,
@@ -179,7 +181,7 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_topology_dir, sysfs_memory_blocks_dir, sysfs_memory_block_dir, sysfs_tracing_dir,
 	sysfs_trace_events_dir, sysfs_trace_kmem_dir, sysfs_trace_compaction_dir,
 	sysfs_trace_event_dir, sysfs_debug_cma_dir, sysfs_cma_area_dir, sysfs_mm_cma_dir,
-	sysfs_mm_cma_area_dir, cgroup_dir;
+	sysfs_mm_cma_area_dir, sysfs_mm_mempolicy_dir, sysfs_mm_weighted_dir, cgroup_dir;
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {

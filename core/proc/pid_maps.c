@@ -15,6 +15,7 @@
  * its first argument, other files by device and inode.
  */
 #include "proc/internal.h"
+#include "space/mempolicy.h"
 #include "space/huge_mm.h"
 #include "space/hugetlb.h"
 
@@ -448,25 +449,27 @@ static void numa_pte(struct quire *q, pte_t pte, void *ctx)
 	md->node[page_to_nid(page)] += nr;
 }
 
+/* Linux's mpol_to_str(). */
 static void put_policy(struct quire *q, struct text *t, const struct mempolicy *policy)
 {
-	switch (policy->mode) {
-	case MPOL_PREFERRED:
-		text_printf(t, " prefer:%u", policy->preferred);
-		break;
-	case MPOL_BIND:
-		put_lit(t, " bind:");
+	static const char *const names[] = {
+		[MPOL_DEFAULT] = "default",
+		[MPOL_PREFERRED] = "prefer",
+		[MPOL_BIND] = "bind",
+		[MPOL_INTERLEAVE] = "interleave",
+		[MPOL_LOCAL] = "local",
+		[MPOL_PREFERRED_MANY] = "prefer (many)",
+		[MPOL_WEIGHTED_INTERLEAVE] = "weighted interleave",
+	};
+
+	text_printf(t, " %s", names[policy->mode]);
+	if (policy->flags)
+		text_printf(t, "=%s", policy->flags & MPOL_F_STATIC_NODES ? "static" : "relative");
+	if (policy->mode == MPOL_PREFERRED) {
+		text_printf(t, ":%u", policy->preferred);
+	} else if (policy->mode != MPOL_DEFAULT && policy->mode != MPOL_LOCAL) {
+		text_putc(t, ':');
 		put_bit_list(t, policy->nodes.bits, q->nr_nodes);
-		break;
-	case MPOL_INTERLEAVE:
-		put_lit(t, " interleave:");
-		put_bit_list(t, policy->nodes.bits, q->nr_nodes);
-		break;
-	case MPOL_LOCAL:
-		put_lit(t, " local");
-		break;
-	default:
-		put_lit(t, " default");
 	}
 }
 
@@ -514,7 +517,7 @@ static void numa_area(struct quire *q, struct task *task, struct vm_area_struct 
 	else
 		walk_area(q, vma, numa_pte, &md);
 	text_printf(t, "%08lx", vma->vm_start);
-	put_policy(q, t, &task->policy);
+	put_policy(q, t, get_vma_policy(task, vma));
 	put_numa_name(t, task, vma);
 	if (is_vm_hugetlb_page(vma))
 		put_lit(t, " huge");

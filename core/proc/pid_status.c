@@ -11,6 +11,7 @@
  * user process leads its own session, and root has all capabilities.
  */
 #include "proc/internal.h"
+#include "space/mempolicy.h"
 
 struct task_totals {
 	unsigned long min_flt, maj_flt;
@@ -296,6 +297,21 @@ static void put_status_signals(struct quire *q, struct text *t, const struct tas
 		   "SpeculationIndirectBranch:\talways enabled\n");
 }
 
+/* Where some group may not use all nodes. */
+static void put_mems_allowed(struct quire *q, struct text *t, const struct task *task)
+{
+	unsigned long mems[1024 / BITS_PER_LONG] = {0};
+	nodemask_t allowed;
+
+	cpuset_mems_allowed(q, task, &allowed);
+	memcpy(mems, allowed.bits, sizeof(allowed.bits));
+	put_lit(t, "Mems_allowed:\t");
+	put_bit_mask(t, mems, 1024);
+	put_lit(t, "\nMems_allowed_list:\t");
+	put_bit_list(t, mems, 1024);
+	text_putc(t, '\n');
+}
+
 static void put_status_cpus(struct quire *q, struct text *t, const struct task *task)
 {
 	if (task->node < 0 || (unsigned int)task->node >= q->nr_nodes) {
@@ -307,7 +323,10 @@ static void put_status_cpus(struct quire *q, struct text *t, const struct task *
 		put_cpu_list(q, t, task->node);
 		text_putc(t, '\n');
 	}
-	text_put(t, q->proc->mems_text, q->proc->mems_len);
+	if (likely(!(q->keys & KEY_CPUSETS)))
+		text_put(t, q->proc->mems_text, q->proc->mems_len);
+	else
+		put_mems_allowed(q, t, task);
 }
 
 int show_pid_status(struct quire *q, const struct proc_entry *e,

@@ -226,16 +226,91 @@ PROC_DIR_TABLE(sysfs_lru_gen_dir, lru_gen_defs);
 static const struct proc_def mm_swap_defs[] = {DEF_FIXED("vma_ra_enabled", "true\n")};
 PROC_DIR_TABLE(sysfs_mm_swap_dir, mm_swap_defs);
 
+/* How many pages in a row a node gets of weighted interleave; 0 written: 1. */
+static int show_weight(struct quire *q, const struct proc_entry *e,
+		       __unused const struct proc_def *def, struct text *t)
+{
+	unsigned int weight = q->page->il_weight[e->arg];
+
+	text_printf(t, "%u\n", weight ? weight : 1);
+	return 0;
+}
+
+static s64 store_weight(struct quire *q, const struct proc_entry *e,
+			__unused const struct proc_def *def, const struct proc_input *in)
+{
+	long v;
+	int err = proc_one_long(in, &v);
+
+	if (!err && (v < 0 || v > 255))
+		err = -EINVAL;
+	if (!err)
+		q->page->il_weight[e->arg] = (u8)v;
+	return err ? err : (s64)in->len;
+}
+
+static const struct proc_def weight_defs[] = {DEF_RW("", 0644, show_weight, store_weight)};
+
+static bool hidden(__unused struct quire *q, __unused const struct proc_entry *dir,
+		   __unused const struct proc_def *def)
+{
+	return false;
+}
+
+static struct proc_entry weight_entry(u32 nid)
+{
+	return (struct proc_entry){.kind = PROC_FILE,
+				   .mode = 0644,
+				   .id = (u16)((unsigned int)DIR_MM_WEIGHTED << 8),
+				   .arg = nid};
+}
+
+static struct proc_entry weight_lookup(struct quire *q, __unused const struct proc_entry *dir,
+				       const char *name)
+{
+	long nid = proc_number_behind(name, "node");
+
+	return nid < 0 || nid >= (long)q->nr_nodes ? (struct proc_entry){0}
+						   : weight_entry((u32)nid);
+}
+
+static void weight_readdir(struct quire *q, __unused const struct proc_entry *dir,
+			   struct proc_filler *f)
+{
+	for_each_node (q, nid) {
+		char name[16];
+
+		(void)text_format(name, sizeof(name), "node%u", nid);
+		if (!proc_fill(f, name, weight_entry(nid)))
+			return;
+	}
+}
+
+const struct proc_dir sysfs_mm_weighted_dir = {.defs = weight_defs,
+					       .nr_defs = ARRAY_SIZE(weight_defs),
+					       .visible = hidden,
+					       .lookup = weight_lookup,
+					       .readdir = weight_readdir};
+
+static const struct proc_def mempolicy_defs[] = {DEF_DIR("weighted_interleave", DIR_MM_WEIGHTED)};
+PROC_DIR_TABLE(sysfs_mm_mempolicy_dir, mempolicy_defs);
+
 static const struct proc_def mm_defs[] = {
-	DEF_DIR("cma", DIR_MM_CMA),   DEF_DIR("hugepages", DIR_HUGE),
-	DEF_DIR("ksm", DIR_KSM),      DEF_DIR("lru_gen", DIR_LRU_GEN),
-	DEF_DIR("swap", DIR_MM_SWAP), DEF_DIR("transparent_hugepage", DIR_THP),
+	DEF_DIR("cma", DIR_MM_CMA),
+	DEF_DIR("hugepages", DIR_HUGE),
+	DEF_DIR("ksm", DIR_KSM),
+	DEF_DIR("lru_gen", DIR_LRU_GEN),
+	DEF_DIR("mempolicy", DIR_MM_MEMPOLICY),
+	DEF_DIR("swap", DIR_MM_SWAP),
+	DEF_DIR("transparent_hugepage", DIR_THP),
 };
 
-/* Contiguous areas are shown where there are any. */
+/* Contiguous areas are shown where there are any, weights where they may be used. */
 static bool mm_visible(struct quire *q, __unused const struct proc_entry *dir,
 		       const struct proc_def *def)
 {
+	if (def->dir == DIR_MM_MEMPOLICY)
+		return q->cfg.weighted_interleave;
 	return def->dir != DIR_MM_CMA || q->page->cma;
 }
 

@@ -15,6 +15,7 @@
  */
 #include "page/pageblock.h"
 #include "reclaim/internal.h"
+#include "space/mempolicy.h"
 
 /* No progress at all near the end: give the device a moment.  Much progress:
  * those who wait for it may go on. */
@@ -58,6 +59,9 @@ static void shrink_zones(struct quire *q, struct zonelist *zonelist, struct scan
 	/* Lists are a node's: its zones are neighbours in the zonelist. */
 	for_each_zone_zonelist_nodemask(zone, z, zonelist, sc->reclaim_idx, sc->nodemask)
 	{
+		if (unlikely(q->keys & KEY_CPUSETS) && !cgroup_reclaim(sc) &&
+		    !cpuset_zone_allowed(q, zone, GFP_KERNEL | __GFP_HARDWALL))
+			continue;
 		if (compaction_ready(q, zone, sc)) {
 			sc->compaction_ready = true;
 			continue;

@@ -26,6 +26,7 @@
 #include "base/bitmap.h"
 #include "base/printk.h"
 #include "space/hugetlb.h"
+#include "space/mempolicy.h"
 
 #define UNMAP_BATCH	64
 #define MAP_HUGE_SHIFT	26
@@ -213,7 +214,7 @@ static void use_promise(const struct hugetlb_vma *hv, unsigned long idx, struct 
 static struct page *new_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
 			     u64 haddr, bool reserved)
 {
-	const struct mempolicy *pol = task ? &task->policy : NULL;
+	const struct mempolicy *pol = get_vma_policy(task, vma);
 	const nodemask_t *nodes = NULL;
 	struct hstate *h = hstate_vma(vma);
 	unsigned int nid = numa_node_id(q);
@@ -222,8 +223,14 @@ static struct page *new_page(struct quire *q, struct task *task, struct vm_area_
 		nodes = &pol->nodes;
 	else if (pol && pol->mode == MPOL_PREFERRED)
 		nid = pol->preferred;
-	else if (pol && pol->mode == MPOL_INTERLEAVE)
+	else if (mpol_interleaves(pol))
 		nid = interleave_nid(q, pol, hugetlb_index(vma, haddr));
+	if (pol && pol->mode == MPOL_PREFERRED_MANY) {
+		struct page *page = hugetlb_alloc(q, h, nid, &pol->nodes, reserved);
+
+		if (page)
+			return page;
+	}
 	return hugetlb_alloc(q, h, nid, nodes, reserved);
 }
 

@@ -15,6 +15,7 @@
 struct task;
 struct khugepaged_mm_slot;
 struct hugetlb_vma;
+struct mempolicy;
 
 #define TASK_SIZE	      0x00007ffffffff000UL
 #define STACK_TOP	      TASK_SIZE
@@ -99,8 +100,7 @@ struct vm_area_struct {
 	u64 vm_start, vm_end; /* bytes, [start, end) */
 	struct mm_struct *vm_mm;
 	struct rb_node vm_rb;
-	u64 rb_subtree_gap; /* largest vm_gap in this subtree */
-	u64 vm_gap;	    /* free bytes between the VMA below and this one */
+	u64 rb_subtree_gap; /* largest vma_own_gap() in this subtree: space/vma.c */
 	struct vm_area_struct *vm_prev, *vm_next; /* by address */
 	u32 vm_flags;
 	u32 swap_readahead_info; /* swap's: struct swap_fault */
@@ -113,6 +113,7 @@ struct vm_area_struct {
 		const char *name;	     /* "[heap]", "[stack]"; static text */
 		struct hugetlb_vma *hugetlb; /* VM_HUGETLB: space/hugetlb.h */
 	};
+	struct mempolicy *vm_policy; /* NULL: the task's */
 };
 
 struct mm_struct {

@@ -36,12 +36,29 @@ struct signal_struct {
 	u64 rlimit_stack;
 };
 
-enum mpol_mode { MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE, MPOL_LOCAL };
+/* space/mempolicy.c */
+enum mpol_mode {
+	MPOL_DEFAULT,
+	MPOL_PREFERRED,
+	MPOL_BIND,
+	MPOL_INTERLEAVE,
+	MPOL_LOCAL,
+	MPOL_PREFERRED_MANY,
+	MPOL_WEIGHTED_INTERLEAVE, /* 6.9; where quire_config says so */
+};
+/* How nodes follow a cpuset's: not at all, or by their numbers among them. */
+#define MPOL_F_STATIC_NODES   (1u << 15)
+#define MPOL_F_RELATIVE_NODES (1u << 14)
+
 struct mempolicy {
 	u8 mode;
+	u16 flags;	     /* MPOL_F_* */
+	u16 home;	     /* home node plus 1; 0: the nearest */
+	unsigned int refcnt; /* of an area's */
 	unsigned int preferred;
-	unsigned int il_next;
+	unsigned int il_next, il_weight; /* a task's: whose turn it is, and how often still */
 	nodemask_t nodes;
+	nodemask_t user_nodes; /* what was asked for */
 };
 
 #define TASK_COMM_LEN	       16

@@ -8,6 +8,7 @@
  */
 #include "base/string.h"
 #include "space/internal.h"
+#include "space/mempolicy.h"
 
 /* ---- process numbers ------------------------------------------------------------- */
 
@@ -171,6 +172,8 @@ static void register_ops(struct quire *q)
 	q->page->ops.task_is_oom_victim = task_is_oom_victim;
 	q->page->ops.mempolicy_node = mempolicy_node;
 	q->page->ops.task_comm = task_comm;
+	q->page->ops.mems_allowed = cpuset_current_mems;
+	q->page->ops.zone_allowed = cpuset_zone_allowed;
 	q->swap->ops.unuse_mms = unuse_mms;
 	q->swap->ops.set_oom_origin = set_oom_origin;
 	q->swap->ops.enough_memory = vm_could_promise;

@@ -3,12 +3,12 @@
  * The areas of an address space.
  *
  * A red-black tree by address; each area also knows its neighbours and the
- * free gap below itself (vm_gap), and each node the largest gap in its subtree,
+ * free gap below itself (vma_own_gap()), and each node the largest gap in its subtree,
  * so the highest gap of a given length is found in one descent.  This is the
  * structure Linux had until 6.0 (6.1 keeps areas in a maple tree; what can be
  * seen from outside is the same).
  *
- * Invariants: areas are ordered and apart; vm_gap = vm_start_gap(vma) - end of
+ * Invariants: areas are ordered and apart; its gap is vm_start_gap(vma) - end of
  * the one below (0 if a stack's guard reaches into it); rb_subtree_gap is the
  * maximum over the subtree; highest_vm_end is the last area's end.
  *
@@ -17,20 +17,24 @@
  * lock, so a walker there sees the old or the new bounds.
  */
 #include "space/hugetlb.h"
+#include "space/mempolicy.h"
 
 _Static_assert(sizeof(struct vm_area_struct) <= SLAB_SIZE_vm_area_struct, "fits Linux's size");
 
-#define vma_own_gap(vma) ((vma)->vm_gap)
+/* Free bytes between the area below and this one. */
+static inline u64 vma_own_gap(const struct vm_area_struct *vma)
+{
+	u64 below = vma->vm_prev ? vma->vm_prev->vm_end : 0, start = vm_start_gap(vma);
+
+	return start > below ? start - below : 0;
+}
+
 RB_DECLARE_CALLBACKS_MAX(static, vma_gap_callbacks, struct vm_area_struct, vm_rb, u64,
 			 rb_subtree_gap, vma_own_gap);
 
 /* An area's bounds or its lower neighbour's changed. */
 static void vma_gap_update(struct vm_area_struct *vma)
 {
-	u64 below = vma->vm_prev ? vma->vm_prev->vm_end : 0;
-	u64 start = vm_start_gap(vma);
-
-	vma->vm_gap = start > below ? start - below : 0;
 	vma_gap_callbacks.propagate(&vma->vm_rb, NULL);
 }
 
@@ -58,6 +62,7 @@ struct vm_area_struct *vm_area_dup(struct quire *q, const struct vm_area_struct 
 	INIT_LIST_HEAD(&vma->shared_node);
 	if (vma->vm_file)
 		(void)HOT_ADD(&vma->vm_file->f_count, 1);
+	mpol_get(vma->vm_policy);
 	return vma;
 }
 
@@ -65,6 +70,7 @@ void vm_area_free(struct quire *q, struct vm_area_struct *vma)
 {
 	struct file *file = vma->vm_file;
 
+	mpol_put(q, vma->vm_policy);
 	kmem_cache_free(q, q->space->vma_cachep, vma);
 	if (file)
 		fput(q, file);
@@ -224,7 +230,7 @@ void vma_link(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
 	VM_BUG_ON(q, next && next->vm_start < vma->vm_end);
 	vma->vm_prev = prev;
 	vma->vm_next = next;
-	vma->vm_gap = vma->rb_subtree_gap = 0;
+	vma->rb_subtree_gap = 0;
 	rb_link_node(&vma->vm_rb, parent, link);
 	vma_gap_update(vma);
 	rb_insert_augmented(&vma->vm_rb, &mm->mm_rb, &vma_gap_callbacks);
@@ -371,7 +377,8 @@ static struct vm_area_struct *merge_pair(struct quire *q, struct mm_struct *mm,
 
 	if (!low || !high || low->vm_end != high->vm_start ||
 	    !may_merge(low, high->vm_flags, high->vm_file, high->name) ||
-	    low->vm_pgoff + vma_pages(low) != high->vm_pgoff || !anon_vmas_merge(low, high))
+	    low->vm_pgoff + vma_pages(low) != high->vm_pgoff || !anon_vmas_merge(low, high) ||
+	    !mpol_equal(low->vm_policy, high->vm_policy))
 		return NULL;
 	/* The one with an anon_vma stays, so nothing need be allocated. */
 	keep = low->anon_vma || !high->anon_vma ? low : high;
@@ -403,13 +410,14 @@ struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 
 {
 	struct vm_area_struct *prev, *next = find_vma_prev(mm, start, &prev), *merged;
 
-	if (prev && prev->vm_end == start && may_merge(prev, flags, file, name) &&
-	    prev->vm_pgoff + vma_pages(prev) == pgoff) {
+	if (prev && prev->vm_end == start && !prev->vm_policy &&
+	    may_merge(prev, flags, file, name) && prev->vm_pgoff + vma_pages(prev) == pgoff) {
 		vma_set_range(q, prev, prev->vm_start, end, prev->vm_pgoff);
 		merged = merge_pair(q, mm, prev, next);
 		return merged ? merged : prev;
 	}
-	if (next && next->vm_start == end && may_merge(next, flags, file, name) &&
+	if (next && next->vm_start == end && !next->vm_policy &&
+	    may_merge(next, flags, file, name) &&
 	    next->vm_pgoff == pgoff + ((end - start) >> PAGE_SHIFT)) {
 		vma_set_range(q, next, start, next->vm_end, pgoff);
 		return next;

@@ -140,11 +140,9 @@ static void check_vma(struct verify *v, struct mm_struct *mm, struct vm_area_str
 		       vma->vm_start);
 	largest = max(gap, subtree_gap(vma->vm_rb.rb_left));
 	largest = max(largest, subtree_gap(vma->vm_rb.rb_right));
-	if (vma->vm_gap != gap || vma->rb_subtree_gap != largest)
-		broken(v,
-		       "space: mm %lu area 0x%lx: gap 0x%lx (0x%lx below), largest 0x%lx (0x%lx)",
-		       mm->context_id, vma->vm_start, vma->vm_gap, gap, vma->rb_subtree_gap,
-		       largest);
+	if (vma->rb_subtree_gap != largest)
+		broken(v, "space: mm %lu area 0x%lx: gap 0x%lx, largest 0x%lx (0x%lx)",
+		       mm->context_id, vma->vm_start, gap, vma->rb_subtree_gap, largest);
 }
 
 static bool check_areas(struct verify *v, struct mm_struct *mm, struct totals *t)

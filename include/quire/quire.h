@@ -136,6 +136,7 @@ struct quire_config {
 	bool movable_node;
 	/* The area of contiguous memory "reserved" (Linux: cma=); multiples of 2 MiB. */
 	uint64_t cma_bytes;
+	bool weighted_interleave; /* the memory policy of Linux 6.9 */
 	/* Transparent huge pages at boot: sysfs changes it later.  Machines of
 	 * less than 512 MiB start without, as Linux's do. */
 	enum { QUIRE_THP_NEVER, QUIRE_THP_MADVISE, QUIRE_THP_ALWAYS } transparent_hugepage;

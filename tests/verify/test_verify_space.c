@@ -19,7 +19,7 @@ static void run_area_numbers(struct testbox *t, void *arg)
 	BREAK_BY(t, vma->vm_end += 1, vma->vm_end -= 1, "impossible bounds");
 	BREAK_BY(t, low->vm_end += PAGE_SIZE, low->vm_end -= PAGE_SIZE, "overlaps");
 	BREAK_BY(t, vma->vm_next = NULL, vma->vm_next = next, "neighbours differ");
-	BREAK_BY(t, vma->vm_gap += PAGE_SIZE, vma->vm_gap -= PAGE_SIZE, "gap 0x");
+	BREAK_BY(t, vma->rb_subtree_gap += PAGE_SIZE, vma->rb_subtree_gap -= PAGE_SIZE, "gap 0x");
 	BREAK_BY(t, vma->rb_subtree_gap++, vma->rb_subtree_gap--, "largest 0x");
 	BREAK_BY(t, vma->vm_mm = NULL, vma->vm_mm = mm, "belongs to another space");
 	BREAK_BY(t, mm->map_count++, mm->map_count--, "areas, has");
