@@ -18,6 +18,7 @@ int cmd_oracle(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_who(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
+int cmd_attach(int argc, char **argv);
 int cmd_boot(int argc, char **argv); /* or the status of the command it ran */
 
 /* Of quire oracle: cli/oracle_compare.c. */

@@ -21,6 +21,7 @@ static const struct command {
 	{"check", cmd_check, "check a scenario file and say what is wrong with it"},
 	{"oracle", cmd_oracle, "run a scenario of the real kernel on the model, and compare"},
 	{"capture", cmd_capture, "read this machine's memory into a file that can be booted"},
+	{"attach", cmd_attach, "run a command that sees a process's heap in /proc/slabinfo"},
 };
 
 static int usage(FILE *f)

@@ -424,6 +424,7 @@ bool heap_ready(void)
 			heap.start = heap.physmap + FIRST_ADDRESS;
 			heap.bytes = heap.host.physmap_bytes;
 			heap.nr_frames = heap.host.hot.nr_frames;
+			heap_publish();
 			pthread_atfork(before_fork, after_fork, after_fork);
 		}
 		booting = false;

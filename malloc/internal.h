@@ -91,6 +91,8 @@ static inline bool heap_owns(const void *p)
 {
 	return (u64)((const char *)p - heap.start) < heap.bytes;
 }
+/* state.c: says where all this lies, for quire attach. */
+void heap_publish(void);
 void heap_die(const char *message) __attribute__((noreturn));
 
 /* inner.c: for callers below the heap, and while it boots; never given back. */
