@@ -183,12 +183,16 @@ freestanding: $(call objs,freestanding,$(CORE))
 # make fuzz [FUZZ=explain] [SECONDS=60] [SEEDS=folder]: clang's libFuzzer.
 FUZZ    := explain
 SECONDS := 60
+FUZZ_malloc := $(MALLOC)
+FUZZ_PORT_malloc := host
+FUZZ_FLAGS_malloc := -DQUIRE_MALLOC_PREFIX
 FUZZ_explain := $(filter-out explain/who% explain/forecast% explain/model% explain/daemons% explain/what_if%,$(EXPLAIN)) \
 	machine/json_string.c core/oom/rules.c
 .PHONY: fuzz
 fuzz:
 	@mkdir -p build/fuzz/$(FUZZ).corpus
-	@clang $(CSTD) $(CPPBASE) -Iport/model -g -O1 -fsanitize=fuzzer,address,undefined \
+	@clang $(CSTD) $(CPPBASE) -Iport/$(or $(FUZZ_PORT_$(FUZZ)),model) $(FUZZ_FLAGS_$(FUZZ)) -g -O1 \
+		-fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o build/fuzz/$(FUZZ) fuzz/fuzz_$(FUZZ).c $(FUZZ_$(FUZZ))
 	@build/fuzz/$(FUZZ) -max_total_time=$(SECONDS) -max_len=65536 -timeout=5 -rss_limit_mb=1024 \
 		build/fuzz/$(FUZZ).corpus $(SEEDS)

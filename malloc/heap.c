@@ -43,10 +43,8 @@ const u32 heap_class_bytes[NR_CLASSES] = {
 };
 u8 heap_class_small[1024 / 8 + 1], heap_class_large[MAX_CLASS_BYTES / 256 + 1];
 
-#ifndef QUIRE_MALLOC_PREFIX
 __thread struct quire_host_last quire_host_last;
 __thread bool host_is_kernel_thread;
-#endif
 static __thread struct quire_context context;
 static __thread bool booting;
 static __thread unsigned int depth; /* how often this thread is inside */
@@ -115,7 +113,6 @@ static const struct quire_port_ops port_ops = {
 	.panic = port_panic,
 };
 
-#ifndef QUIRE_MALLOC_PREFIX
 void quire_host_relax(void)
 {
 	sched_yield();
@@ -144,7 +141,6 @@ struct quire_context *quire_host_attach(struct quire_hot *hot)
 	quire_host_last = (struct quire_host_last){hot->id, c, PERCPU_NO_SLOT};
 	return c;
 }
-#endif
 
 /* ---- the gate ---------------------------------------------------------------- */
 

@@ -57,6 +57,14 @@ static void want_large_pages(u64 pfn)
 		MADV_HUGEPAGE);
 }
 
+/* The first touch of what went back shall not bring 2 MiB again. */
+static void want_small_pages(u64 pfn, u64 nr)
+{
+	for (u64 at = pfn; at < pfn + nr; at += FRAMES_2M)
+		__atomic_store_n(&heap.huge[at / FRAMES_2M], 0, __ATOMIC_RELAXED);
+	madvise(heap.host.hot.physmap + (pfn << PAGE_SHIFT), nr << PAGE_SHIFT, MADV_NOHUGEPAGE);
+}
+
 void trim_frames(struct quire_hot *hot, u64 pfn, u64 nr, bool used)
 {
 	(void)hot;
@@ -70,6 +78,9 @@ void trim_frames(struct quire_hot *hot, u64 pfn, u64 nr, bool used)
 		(void)HOT_SUB(&heap.dirty_pages, mark(heap.dirty, pfn, nr, false));
 		if (was_gone && HOT_LOAD(&heap.regretted) < HOT_LOAD(&heap.peak_pages))
 			(void)HOT_ADD(&heap.regretted, was_gone);
+		/* Not where a heap that has shrunk fills its holes. */
+		if (pages + pages / 8 < HOT_LOAD(&heap.peak_pages))
+			return;
 		for (u64 at = pfn; pages > HUGE_FROM_PAGES && at < pfn + nr; at += FRAMES_2M)
 			if (!heap.huge[at / FRAMES_2M])
 				want_large_pages(at);
@@ -112,6 +123,8 @@ static u64 give_block_back(struct quire *q, struct zone *zone, u64 pfn)
 			(void)mark(heap.gone, first, nr, true);
 			(void)HOT_SUB(&heap.dirty_pages, had);
 			(void)HOT_ADD(&heap.given_back, had);
+			if (nr >= FRAMES_2M && heap.huge[first / FRAMES_2M])
+				want_small_pages(first, nr);
 		}
 		next = first + nr;
 	}

@@ -230,22 +230,15 @@ static int serve(struct attach *a, struct fuse_session *session, const char *dir
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int run_child(struct attach *a, char *const *argv)
+static int run_child(struct attach *a, const char *place, char *const *argv)
 {
 	char *fuse_argv[] = {"quire", "-ofsname=quire,nosuid,nodev", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(2, fuse_argv);
 	struct fuse_session *session;
-	char place[64] = "/tmp";
 	int status;
 
 	if (make_namespaces(a))
 		return 1;
-	/* A folder of our own, which only this namespace has. */
-	if (mount("quire", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k"))
-		return failed(a, "a folder can't be mounted");
-	strcat(place, "/attach");
-	if (mkdir(place, 0755))
-		return failed(a, place);
 	session = fuse_session_new(&args, &ops, sizeof(ops), a);
 	if (!session || fuse_session_mount(session, place))
 		return failed(a, "FUSE can't be mounted");
@@ -258,19 +251,26 @@ static int run_child(struct attach *a, char *const *argv)
 int attach_run(const struct attach_file *files, size_t nr, void *ctx, char *const *argv, FILE *err)
 {
 	struct attach a = {.files = files, .nr = nr, .ctx = ctx, .err = err};
+	char place[] = "/tmp/quire-attach-XXXXXX";
 	int status;
 	pid_t pid;
 
+	/* Where FUSE is mounted: only in there. */
+	if (!mkdtemp(place))
+		return failed(&a, place);
 	fflush(NULL);
 	pid = fork();
-	if (pid < 0)
+	if (pid < 0) {
+		(void)rmdir(place);
 		return failed(&a, "fork");
+	}
 	if (!pid)
-		_exit(run_child(&a, argv));
+		_exit(run_child(&a, place, argv));
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return failed(&a, "waitpid");
+	(void)rmdir(place);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -98,7 +98,7 @@ void sheaf_setup(struct quire *q, struct kmem_cache *s)
 	spin_lock_init(&sh->barn.lock, LOCK_SLAB_NODE);
 	sh->cap = clamp(SHEAF_BYTES / s->size, 8u, SHEAF_MAX);
 	sh->batch = sh->cap / 2;
-	sh->barn.max = s->size <= PAGE_SIZE ? BARN_MAX : 1;
+	sh->barn.max = clamp(BARN_BYTES / (sh->batch * s->size), 2u, 32u);
 	sh->off = q->slab->sheaf_base + (id << SHEAF_SHIFT);
 	s->sheaf_id = (u8)id;
 }

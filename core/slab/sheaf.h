@@ -42,7 +42,7 @@ struct slabinfo;
 #define SHEAF_MAX	  254u	      /* entries of a CPU's array at most */
 #define SHEAF_SHIFT	  11	      /* bytes from one array to the next, by sheaf_id */
 #define SHEAF_BYTES	  (32u << 10) /* of objects, about, in a CPU's array */
-#define BARN_MAX	  8u
+#define BARN_BYTES (256u << 10) /* of objects, about, in a barn */
 #define NR_SHEAVED_CACHES 254u
 #define NO_SHEAVES	  255u /* in place of their number: no frame has it */
 #define NR_SHEAF_SIZES	  6u   /* 64 bytes to 2 KiB: sheaves and bitmaps */

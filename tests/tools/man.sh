@@ -2,7 +2,7 @@
 # The man pages are clean, and name each command, option and key that there is.
 . "$(dirname "$0")/lib"
 need mandoc
-for page in quire.1 quire-scenario.5; do
+for page in quire.1 quire-scenario.5 libquire-malloc.7; do
 	mandoc -Tlint -Wwarning "$top/man/$page" || fail "$page"
 	mandoc -Tutf8 "$top/man/$page" | sed 's/.\x08//g' >"$dir/$page"
 done
