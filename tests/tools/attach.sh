@@ -27,6 +27,7 @@ int main(void)
 C
 ${CC:-gcc} -O1 -fno-builtin -w -o "$dir/live" "$dir/live.c"
 mkfifo "$dir/in"
+: >"$dir/out"
 LD_PRELOAD=$lib "$dir/live" <"$dir/in" >"$dir/out" &
 pid=$!
 exec 4>"$dir/in"
