@@ -34,6 +34,12 @@ static void configure(struct machine *m)
 	cfg->local_ns = (uint32_t)s->local_latency.v;
 	cfg->remote_ns = (uint32_t)s->remote_latency.v;
 	cfg->pci_hole_start = s->pci_hole.v;
+	if (s->slab)
+		cfg->slab = !strcmp(s->slab, "slab")   ? QUIRE_SLAB
+			    : !strcmp(s->slab, "slob") ? QUIRE_SLOB
+						       : QUIRE_SLUB;
+	cfg->slub_debug = s->slub_debug;
+	cfg->kfence_sample_ms = (uint32_t)(s->kfence.v / 1000000);
 	if (s->transparent_hugepage)
 		cfg->transparent_hugepage = s->transparent_hugepage[0] == 'a'	? QUIRE_THP_ALWAYS
 					    : s->transparent_hugepage[0] == 'm' ? QUIRE_THP_MADVISE

@@ -158,6 +158,9 @@ static void check_devices(struct lint *l, struct scenario *s)
 
 	must(l, one_of(thp, "always", "madvise") || !strcmp(thp, "never"), "transparent_hugepage",
 	     "\"%s\" is no such mode; write always, madvise or never", thp ? thp : "");
+	must(l, one_of(s->slab, "slub", "slab") || !strcmp(s->slab, "slob"), "slab",
+	     "\"%s\" is not available; write slub, slab or slob", s->slab ? s->slab : "");
+	value(l, &s->kfence, DURATION, "0s", "kfence");
 	for (uint32_t i = 0; i < s->disks_count; i++) {
 		struct scn_disk *d = &s->disks[i];
 

@@ -137,6 +137,9 @@ struct scenario {
 	uint32_t nodes_count;
 	struct scn_value local_latency, remote_latency;
 	uint32_t local_distance, remote_distance;
+	char *slab;		    /* slub, slab, slob; NULL: slub */
+	char *slub_debug;	    /* "FZPU,kmalloc-*": as the kernel's parameter; NULL: nothing */
+	struct scn_value kfence;    /* sample interval of the guard; not given: off */
 	char *transparent_hugepage; /* always, madvise, never; NULL: never */
 	struct scn_value pci_hole;  /* where memory below 4G ends; not given: no hole */
 	struct scn_disk *disks;

@@ -55,20 +55,50 @@ int show_slabinfo(struct quire *q, __unused const struct proc_entry *e,
 	return 0;
 }
 
+struct vm_writer {
+	struct quire *q;
+	struct text *t;
+};
+
+/* " N0=3 N1=1": the nodes that its pages are on. */
+static void put_numa_info(const struct vm_writer *w, const struct vm_struct *vm)
+{
+	unsigned int nr[QUIRE_MAX_NODES] = {0};
+
+	for (unsigned int i = 0; i < vm->nr_pages; i++)
+		nr[page_to_nid(vm->pages[i])]++;
+	for_each_node (w->q, nid)
+		if (nr[nid])
+			text_printf(w->t, " N%u=%u", nid, nr[nid]);
+}
+
 static void put_vm(const struct vm_struct *vm, void *ctx)
 {
-	struct text *t = ctx;
+	const struct vm_writer *w = ctx;
+	struct text *t = w->t;
 
-	text_printf(t, "0x%016lx-0x%016lx %7lu %s", vm->addr, vm->addr + vm->size, vm->size,
-		    vm->caller ? vm->caller : "0");
+	text_printf(t, "0x%016lx-0x%016lx %7lu", vm->addr, vm->addr + vm->size, vm->size);
+	if (vm->flags & (VM_MAP_RAM | VM_UNPURGED)) {
+		text_puts(t, vm->flags & VM_MAP_RAM ? " vm_map_ram\n" : " unpurged vm_area\n");
+		return;
+	}
+	if (vm->caller)
+		text_printf(t, " %s", vm->caller);
 	if (vm->nr_pages)
 		text_printf(t, " pages=%u", vm->nr_pages);
-	put_lit(t, " vmalloc\n");
+	if (vm->flags & VM_ALLOC)
+		put_lit(t, " vmalloc");
+	if (vm->flags & VM_MAP)
+		put_lit(t, " vmap");
+	put_numa_info(w, vm);
+	text_putc(t, '\n');
 }
 
 int show_vmallocinfo(struct quire *q, __unused const struct proc_entry *e,
 		     __unused const struct proc_def *def, struct text *t)
 {
-	vmalloc_for_each(q, put_vm, t);
+	struct vm_writer w = {q, t};
+
+	vmalloc_for_each(q, put_vm, &w);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include <quire/slab.h>
 
+#include "slab/kfence.h"
 #include "slab/sheaf_alloc.h"
 
 static gfp_t to_gfp(unsigned int flags)
@@ -98,4 +99,9 @@ void quire_kfree(struct quire *q, const void *object)
 size_t quire_ksize(struct quire *q, const void *object)
 {
 	return ksize(q, object);
+}
+
+bool quire_kfence_handle_fault(struct quire *q, const void *addr, bool is_write)
+{
+	return kfence_handle_page_fault(q, addr, is_write);
 }

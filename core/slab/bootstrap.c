@@ -12,6 +12,8 @@
 #include "slab/debug.h"
 #include "slab/impl.h"
 #include "slab/kfence.h"
+#include "slab/slab_array.h"
+#include "slab/slob.h"
 
 /* Linux: N_NORMAL_MEMORY.  Slabs do not move. */
 bool node_has_memory(struct quire *q, unsigned int nid)
@@ -194,18 +196,38 @@ _Static_assert(sizeof(struct kmem_cache_node) <= SLAB_SIZE_kmem_cache_node, "Lin
 /* What the first caches could not have yet, now that kmalloc() works. */
 static int slab_late_init(struct quire *q)
 {
+	bool slub = q->slab->impl == &slub_impl;
 	struct kmem_cache *s;
 	int err;
 
 	q->slab->up = true;
 	list_for_each_entry (s, &q->slab->caches, list) {
-		err = init_cache_random_seq(q, s);
+		err = slub ? init_cache_random_seq(q, s) : 0;
 		if (err)
 			return err;
 		if (s != q->slab->kmem_cache && s != q->slab->kmem_cache_node)
 			q->slab->debug_flags |= s->flags & SLAB_DEBUG_FLAGS;
 	}
-	return kfence_init(q);
+	err = q->slab->impl == &slab_impl ? slab_start_reaper(q) : 0;
+	return err ? err : kfence_init(q);
+}
+
+static const struct slab_impl *const impls[] = {
+	[QUIRE_SLUB] = &slub_impl, [QUIRE_SLAB] = &slab_impl, [QUIRE_SLOB] = &slob_impl};
+
+/* The cache of caches, in mem, which has room for two. */
+static int make_first_cache(struct quire *q, char *mem, unsigned int cache_bytes)
+{
+	struct kmem_cache *boot_cache = (struct kmem_cache *)mem;
+
+	boot_cache->name = "kmem_cache";
+	boot_cache->refcount = -1;
+	if (q->slab->impl == &slab_impl)
+		return slab_boot(q, boot_cache, cache_bytes);
+	if (q->slab->impl == &slob_impl)
+		return slob_boot(q, boot_cache, cache_bytes);
+	return make_first_caches(q, boot_cache, (struct kmem_cache *)(mem + cache_bytes),
+				 cache_bytes);
 }
 
 int slab_init(struct quire *q)
@@ -232,15 +254,13 @@ int slab_init(struct quire *q)
 	spin_lock_init(&q->slab->shrinker_lock, LOCK_SHRINKER);
 	spin_lock_init(&q->slab->full_lock, LOCK_SLAB_CPU);
 	INIT_LIST_HEAD(&q->slab->aliases);
-	q->slab->impl = &slub_impl;
+	q->slab->impl = impls[q->cfg.slab];
 	slab_rcu_init(&q->slab->rcu);
 	if ((q->cfg.slub_debug || q->cfg.kfence_sample_ms) && stack_depot_init(q))
 		return -ENOMEM;
-	err = make_first_caches(q, (struct kmem_cache *)(mem + floor_bytes),
-				(struct kmem_cache *)(mem + floor_bytes + cache_bytes),
-				cache_bytes);
+	err = make_first_cache(q, mem + floor_bytes, cache_bytes);
 #if HOT_PERCPU
-	if (!err)
+	if (!err && q->slab->impl == &slub_impl)
 		err = sheaf_init(q);
 #endif
 	if (!err)

@@ -355,7 +355,8 @@ int kmem_cache_destroy(struct quire *q, struct kmem_cache *s)
 	spin_unlock(q, &q->slab->list_lock);
 	kmem_cache_shrink(q, s);
 	if (kfence_shutdown_cache(q, s) || q->slab->impl->has_objects(q, s)) {
-		(void)list_slab_objects(q, s);
+		if (q->slab->impl == &slub_impl)
+			(void)list_slab_objects(q, s);
 		pr_err(q, "kmem_cache_destroy %s: Slab cache still has objects", s->name);
 		return -EBUSY;
 	}

@@ -34,16 +34,18 @@ static void *alloc_behind_hooks(struct quire *q, struct kmem_cache *s, gfp_t gfp
 			return object;
 	}
 	if (q->slab->impl != &slub_impl)
-		return q->slab->impl->alloc(q, s, gfp, nid);
+		return q->slab->impl->alloc(q, s, gfp, nid, asked);
 	if (kmem_cache_debug(s))
 		return slab_alloc_debug(q, s, gfp, nid, asked, caller);
 	return slub_alloc(q, s, gfp, nid);
 }
 
-static size_t ksize_of_new(struct quire *q, struct kmem_cache *s, void *object)
+static size_t ksize_of_new(struct quire *q, struct kmem_cache *s, void *object, size_t asked)
 {
 	if (page_is_kfence(q, virt_to_page(q, object)))
 		return kfence_ksize(q, object);
+	if (q->slab->impl == &slob_impl)
+		return asked;
 	return min(slab_asked_size(s, object), (size_t)s->object_size);
 }
 
@@ -62,7 +64,7 @@ void *slab_alloc_hooked(struct quire *q, struct kmem_cache *s, gfp_t gfp, int ni
 	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller, objcg != NULL);
 	/* All of it, but not what kmalloc() rounded up: that is a red zone. */
 	if ((gfp & __GFP_ZERO) && object)
-		memset(object, 0, ksize_of_new(q, s, object));
+		memset(object, 0, ksize_of_new(q, s, object, asked));
 	if (objcg)
 		slab_post_alloc_charge(q, s, objcg, object, gfp);
 	return object;
@@ -91,7 +93,8 @@ struct kmem_cache *cache_from_obj(struct quire *q, struct kmem_cache *s, struct 
 {
 	struct kmem_cache *true_cache = PageSlab(page) ? page->slab_cache : NULL;
 
-	if (q->slab->impl != &slub_impl && !true_cache)
+	/* The SLOB's pages hold objects of all caches. */
+	if (q->slab->impl == &slob_impl && true_cache)
 		return s;
 	if (true_cache && page_is_kfence(q, page)) {
 		if (kfence_cache_of(q, page) == s)

@@ -19,7 +19,8 @@ struct slab_impl {
 	void (*destroy)(struct quire *q, struct kmem_cache *s);
 	/* Does it have slabs that hold objects? */
 	bool (*has_objects)(struct quire *q, struct kmem_cache *s);
-	void *(*alloc)(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid);
+	/* asked: bytes, of kmalloc's caches less than an object. */
+	void *(*alloc)(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid, size_t asked);
 	void (*free)(struct quire *q, struct kmem_cache *s, struct page *page, void *object);
 	/* Gives back what is empty; pages. */
 	unsigned long (*shrink)(struct quire *q, struct kmem_cache *s);

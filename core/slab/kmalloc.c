@@ -16,6 +16,8 @@
 #include "slab/debug.h"
 #include "slab/kfence.h"
 #include "slab/sheaf_alloc.h"
+#include "slab/slab_array.h"
+#include "slab/slob.h"
 
 #define KMALLOC_NAMES(prefix)                                                                    \
 	{                                                                                        \
@@ -208,6 +210,8 @@ size_t ksize(struct quire *q, const void *object)
 		return PAGE_SIZE << compound_order(page);
 	if (page_is_kfence(q, page))
 		return kfence_ksize(q, object);
+	if (unlikely(q->slab->slob))
+		return slob_ksize(q, object);
 	return slab_asked_size(page->slab_cache, object);
 }
 
@@ -305,7 +309,9 @@ bool check_heap_object(struct quire *q, const void *ptr, size_t len)
 		return len <= (PAGE_SIZE << compound_order(page)) - off;
 	}
 	s = page->slab_cache;
-	off = (size_t)((const char *)ptr - (const char *)page_address(q, page)) % s->size;
+	if (q->slab->slob)
+		return true; /* it does not know whose object it is */
+	off = (size_t)((const char *)ptr - slab_start(q, s, page)) % s->size;
 	if (off < s->red_left_pad)
 		return false;
 	off -= s->red_left_pad;

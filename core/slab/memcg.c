@@ -12,6 +12,7 @@
  * exchange, an entry of the vector belongs to who has the object.
  */
 #include "slab/memcg.h"
+#include "slab/slab_array.h"
 
 static size_t obj_full_size(const struct kmem_cache *s)
 {
@@ -26,7 +27,7 @@ static inline struct obj_cgroup **objcgs_of(struct page *page)
 static size_t obj_index(struct quire *q, const struct kmem_cache *s, struct page *page,
 			const void *object)
 {
-	return (size_t)((const char *)object - (char *)page_address(q, page)) / s->size;
+	return (size_t)((const char *)object - slab_start(q, s, page)) / s->size;
 }
 
 bool slab_pre_alloc_charge(struct quire *q, struct kmem_cache *s, gfp_t gfp,
@@ -35,7 +36,7 @@ bool slab_pre_alloc_charge(struct quire *q, struct kmem_cache *s, gfp_t gfp,
 	const struct slab_memcg_ops *ops = q->slab->memcg_ops;
 
 	*objcg = NULL;
-	if (!ops || !((s->flags & SLAB_ACCOUNT) || (gfp & __GFP_ACCOUNT)))
+	if (!ops || q->slab->slob || !((s->flags & SLAB_ACCOUNT) || (gfp & __GFP_ACCOUNT)))
 		return true;
 	*objcg = ops->get_current(q);
 	if (!*objcg)

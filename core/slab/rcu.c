@@ -41,7 +41,7 @@ static void move_list(struct rcu_list *to, struct rcu_list *from)
 
 void slab_rcu_init(struct slab_rcu *r)
 {
-	spin_lock_init(&r->lock, LOCK_SLAB_CPU);
+	spin_lock_init(&r->lock, LOCK_SLAB_NODE);
 	init_list(&r->next);
 	init_list(&r->wait);
 }
@@ -146,6 +146,13 @@ void call_rcu(struct quire *q, struct rcu_head *head,
 	head->func = func;
 	enqueue(q, head);
 	(void)rcu_poll(q);
+}
+
+void call_rcu_lazy(struct quire *q, struct rcu_head *head,
+		   void (*func)(struct quire *q, struct rcu_head *head))
+{
+	head->func = func;
+	enqueue(q, head);
 }
 
 void kfree_call_rcu(struct quire *q, struct rcu_head *head, size_t offset)

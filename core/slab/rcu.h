@@ -40,6 +40,9 @@ void rcu_read_unlock(struct quire *q, unsigned int idx);
  * so func takes no locks but the slab's. */
 void call_rcu(struct quire *q, struct rcu_head *head,
 	      void (*func)(struct quire *q, struct rcu_head *head));
+/* The same, and nothing is done now: for who holds locks of the slab. */
+void call_rcu_lazy(struct quire *q, struct rcu_head *head,
+		   void (*func)(struct quire *q, struct rcu_head *head));
 /* kfree() of the object that holds head at offset (below 4096), then. */
 void kfree_call_rcu(struct quire *q, struct rcu_head *head, size_t offset);
 #define kfree_rcu(q, ptr, member) \

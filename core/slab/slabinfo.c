@@ -116,12 +116,18 @@ bool slub_has_objects(struct quire *q, struct kmem_cache *s)
 	return false;
 }
 
+static void *slub_impl_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid,
+			     __unused size_t asked)
+{
+	return slub_alloc(q, s, gfp, nid);
+}
+
 const struct slab_impl slub_impl = {
 	.name = "slub",
 	.create = slub_create,
 	.destroy = slub_destroy,
 	.has_objects = slub_has_objects,
-	.alloc = slub_alloc,
+	.alloc = slub_impl_alloc,
 	.free = slub_free,
 	.shrink = slub_shrink,
 	.info = slub_info,

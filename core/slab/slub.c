@@ -71,8 +71,11 @@ static void link_slab(struct quire *q, struct kmem_cache *s, struct page *page)
 
 struct page *new_slab(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 {
-	struct page *page = allocate_slab(q, s, gfp, nid);
+	struct page *page;
 
+	if (unlikely(s->flags & SLAB_TYPESAFE_BY_RCU))
+		(void)rcu_poll(q);
+	page = allocate_slab(q, s, gfp, nid);
 	if (unlikely(!page))
 		return NULL;
 #if HOT_PERCPU
@@ -131,7 +134,8 @@ static void free_rcu_slab(struct quire *q, struct rcu_head *head)
 void free_slab_by_rcu(struct quire *q, struct page *page)
 {
 	page->frozen = SLAB_WAITS_FOR_RCU;
-	call_rcu(q, (struct rcu_head *)&page->lru, free_rcu_slab);
+	/* A CPU's lock may be held: what is due is done by who needs a slab. */
+	call_rcu_lazy(q, (struct rcu_head *)&page->lru, free_rcu_slab);
 }
 
 void discard_slab(struct quire *q, struct kmem_cache *s, struct page *page)
@@ -603,5 +607,7 @@ unsigned long slub_shrink(struct quire *q, struct kmem_cache *s)
 	for_each_node (q, nid)
 		if (s->node[nid])
 			pages += shrink_node(q, s, s->node[nid]);
+	if (s->flags & SLAB_TYPESAFE_BY_RCU)
+		(void)rcu_poll(q);
 	return pages;
 }

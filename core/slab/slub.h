@@ -90,6 +90,7 @@ struct kmem_cache {
 	unsigned int useroffset, usersize;
 	unsigned int cpu_partial; /* objects, as sysfs shows it */
 	int refcount;		  /* owners, of merged caches several; -1: the first two */
+	unsigned long live;	  /* SLOB: objects handed out */
 	unsigned long random;	  /* what links are scrambled with; 0: plain */
 	u16 *random_seq;	  /* [objects]: the order of a new slab's; NULL: by address */
 	struct list_head *full;	  /* [nr_nodes]: full slabs, with SLAB_STORE_USER */
@@ -117,6 +118,7 @@ struct slab_task_ops {
 
 struct stack_depot;
 struct kfence;
+struct slob;
 struct slab_memcg_ops;
 
 struct slab_floor {
@@ -144,6 +146,8 @@ struct slab_floor {
 	struct stack_depot *depot;
 	struct slab_rcu rcu;
 	struct kfence *kfence;
+	struct slob *slob;
+	void *meta_free[6];			/* of the SLAB's parts, by size: slab/meta.c */
 	const struct slab_memcg_ops *memcg_ops; /* NULL: objects are not charged */
 	/* A fault point for caches with SLAB_FAILSLAB: true makes it fail. */
 	bool (*fail_slab)(struct quire *q, struct kmem_cache *s, gfp_t gfp, void *ctx);

@@ -7,6 +7,7 @@
  * that is free after the last, and after the first round none below 300.
  */
 #include "base/string.h"
+#include "slab/slub.h"
 #include "space/internal.h"
 #include "space/mempolicy.h"
 
@@ -313,6 +314,17 @@ unsigned long mm_counter_exact(struct quire *q, const struct mm_struct *mm, int 
 
 /* ---- boot ------------------------------------------------------------------------ */
 
+/* Who runs, for the reports of the slab's debugging. */
+static void who_runs(struct quire *q, int *pid, const char **comm)
+{
+	struct task *task = current_task(q);
+
+	if (!task)
+		return;
+	*pid = task->pid;
+	*comm = task->comm;
+}
+
 int space_init(struct quire *q)
 {
 	struct space_floor *sp = kzalloc(q, sizeof(*sp), GFP_KERNEL);
@@ -325,6 +337,7 @@ int space_init(struct quire *q)
 	spin_lock_init(&sp->tasklist_lock, LOCK_TASKLIST);
 	sp->next_context_id = 1;
 	q->space = sp;
+	q->slab->task_ops.current_task = who_runs;
 	set_limits(q);
 	err = create_caches(q);
 	if (err)

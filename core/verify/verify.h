@@ -39,6 +39,10 @@ void verify_slab(struct verify *v);
 void verify_sheaf_slab(struct verify *v, struct kmem_cache *s, struct page *page);
 void verify_sheaves(struct verify *v, struct kmem_cache *s);
 #endif
+/* verify_slab()'s part for SLAB and SLOB: a page of the map; the lists, whose slabs
+ * it counts. */
+void verify_slab_old(struct verify *v, struct page *page);
+unsigned long verify_slab_lists(struct verify *v);
 void verify_vmalloc(struct verify *v);
 void verify_group(struct verify *v); /* charges equal the pages that carry them */
 void verify_lru(struct verify *v);   /* lists and statistics */

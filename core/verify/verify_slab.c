@@ -7,6 +7,7 @@
  * Full slabs are on no list, so slabs are found by walking the memory map,
  * passing over free blocks.
  */
+#include "slab/impl.h"
 #include "slab/kfence.h"
 #include "slab/sheaf_alloc.h"
 #include "verify/verify.h"
@@ -115,6 +116,13 @@ static void walk_map(struct verify *v, unsigned long *pages, unsigned long *wait
 		s = page->slab_cache;
 		if (page_is_kfence(q, page))
 			continue;
+		if (q->slab->impl != &slub_impl) {
+			verify_slab_old(v, page);
+			pages[page_to_nid(page) * 2 + (s->flags & SLAB_RECLAIM_ACCOUNT ? 1 : 0)] +=
+				1UL << compound_order(page);
+			(*waiting)++;
+			continue;
+		}
 		if (!cache_exists(q, s)) {
 			broken(v, "slab: slab 0x%lx belongs to no cache", page_to_pfn(q, page));
 			continue;
@@ -236,10 +244,17 @@ void verify_slab(struct verify *v)
 			if (s->node[nid])
 				reset_seen(s, s->node[nid]);
 	walk_map(v, pages, &waiting);
+	/* What is not on a list of the SLAB waits, too. */
+	if (q->slab->impl == &slab_impl)
+		waiting -= verify_slab_lists(v);
+	else if (q->slab->impl == &slob_impl)
+		waiting = 0;
 	if (waiting > rcu_pending(q))
 		broken(v, "slab: %lu slabs wait for a grace period, and %lu callbacks", waiting,
 		       rcu_pending(q));
 	list_for_each_entry (s, &q->slab->caches, list) {
+		if (q->slab->impl != &slub_impl)
+			break;
 #if HOT_PERCPU
 		if (cache_has_sheaves(s))
 			verify_sheaves(v, s);

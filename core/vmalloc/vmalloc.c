@@ -1,192 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmalloc (Linux's vmalloc.c).
+ * vmalloc (Linux's vmalloc.c): frames for a range of addresses, and the kernel's
+ * page tables.  The ranges are vmap_area.c's, small ones vmap_block.c's.
  *
- * Every address of the vmalloc area is in one vmap_area: in the tree of free
- * ones or in the tree of busy ones.  The free tree is augmented with the
- * largest size below each node, so the lowest range that is large enough is
- * found in one walk down.  A range is cut from the low end of a free area, so
- * taking one never needs another object; giving one back merges it with its
- * free neighbours.
+ * vmalloc_huge() takes blocks of 2 MiB where it can get them and maps each with
+ * one entry; vmap() maps pages that the caller has.
  *
- * Invariants (verify_vmalloc.c): the two trees together tile the area; no two
- * free areas touch; each page of a busy area but its guard page is mapped by
+ * Invariants (verify_vmalloc.c): busy, free and waiting ranges tile the area; no
+ * two free areas touch; each page of a busy area but its guard page is mapped by
  * the kernel's tables to the frame in pages[], and no other entry exists.
  *
- * Locks: LOCK_VMALLOC for the trees; map_lock (sleeps) for the tables, which
- * may need memory.  Differs from Linux: a freed range is unmapped and may be
- * reused at once instead of being collected and purged lazily; pages[] is
- * always kmalloc'ed; frames are mapped by 4 KiB entries only.
+ * Locks: map_lock (sleeps) for the tables, which may need memory; LOCK_VMALLOC
+ * when the busy tree is walked.  Differs from Linux: pages[] is always
+ * kmalloc'ed.
  */
 #include "vmalloc/vmap.h"
 
-static inline u64 va_size(const struct vmap_area *va)
-{
-	return va->va_end - va->va_start;
-}
-
-RB_DECLARE_CALLBACKS_MAX(static, free_augment, struct vmap_area, rb_node, u64, subtree_max_size,
-			 va_size);
+#define PROT_KERNEL \
+	(_PAGE_PRESENT | _PAGE_RW | _PAGE_GLOBAL | _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_NX)
 
 _Static_assert(sizeof(struct vmap_area) <= SLAB_SIZE_vmap_area, "Linux's size");
-
-/* ---- the trees: under v->lock ----------------------------------------------- */
-
-static void insert_busy(struct vmalloc_floor *v, struct vmap_area *va)
-{
-	struct rb_node **link = &v->busy.rb_node, *parent = NULL;
-
-	while (*link) {
-		parent = *link;
-		link = &parent->rb_child[va->va_start >
-					 rb_entry(parent, struct vmap_area, rb_node)->va_start];
-	}
-	rb_link_node(&va->rb_node, parent, link);
-	rb_insert_color(&va->rb_node, &v->busy);
-}
-
-static struct vmap_area *find_busy(struct vmalloc_floor *v, u64 addr)
-{
-	struct rb_node *node = v->busy.rb_node;
-
-	while (node) {
-		struct vmap_area *va = rb_entry(node, struct vmap_area, rb_node);
-
-		if (addr < va->va_start)
-			node = node->rb_left;
-		else if (addr >= va->va_end)
-			node = node->rb_right;
-		else
-			return va;
-	}
-	return NULL;
-}
-
-static u64 subtree_max(const struct rb_node *node)
-{
-	return node ? rb_entry(node, struct vmap_area, rb_node)->subtree_max_size : 0;
-}
-
-/* The lowest free area of at least size bytes. */
-static struct vmap_area *find_lowest_free(struct vmalloc_floor *v, u64 size)
-{
-	struct rb_node *node = v->free.rb_node;
-
-	if (subtree_max(node) < size)
-		return NULL;
-	for (;;) {
-		struct vmap_area *va = rb_entry(node, struct vmap_area, rb_node);
-
-		if (subtree_max(node->rb_left) >= size)
-			node = node->rb_left;
-		else if (va_size(va) >= size)
-			return va;
-		else
-			node = node->rb_right;
-	}
-}
-
-/* Gives va the lowest free range of size bytes; false if there is none.
- * *spare is a free area that was used up, for the caller to free. */
-static bool take_range(struct vmalloc_floor *v, struct vmap_area *va, u64 size,
-		       struct vmap_area **spare)
-{
-	struct vmap_area *from = find_lowest_free(v, size);
-
-	*spare = NULL;
-	if (!from)
-		return false;
-	va->va_start = from->va_start;
-	va->va_end = from->va_start + size;
-	if (va_size(from) == size) {
-		rb_erase_augmented(&from->rb_node, &v->free, &free_augment);
-		*spare = from;
-	} else {
-		from->va_start += size;
-		free_augment.propagate(&from->rb_node, NULL);
-	}
-	insert_busy(v, va);
-	return true;
-}
-
-/* Puts va, in no tree, among the free ones, merged with its neighbours; up to
- * two objects become spare. */
-static void give_range(struct vmalloc_floor *v, struct vmap_area *va, struct vmap_area *spare[2])
-{
-	struct rb_node **link = &v->free.rb_node, *parent = NULL, *node;
-	struct vmap_area *next = NULL, *prev = NULL;
-
-	spare[0] = spare[1] = NULL;
-	while (*link) {
-		struct vmap_area *at = rb_entry(*link, struct vmap_area, rb_node);
-		bool right = va->va_start > at->va_start;
-
-		parent = *link;
-		link = &parent->rb_child[right];
-		if (right)
-			prev = at;
-		else
-			next = at;
-	}
-	if (prev && prev->va_end == va->va_start) {
-		prev->va_end = va->va_end;
-		spare[0] = va;
-		va = prev;
-		if (next && next->va_start == va->va_end) {
-			rb_erase_augmented(&next->rb_node, &v->free, &free_augment);
-			va->va_end = next->va_end;
-			spare[1] = next;
-		}
-	} else if (next && next->va_start == va->va_end) {
-		next->va_start = va->va_start;
-		spare[0] = va;
-		va = next;
-	} else {
-		va->subtree_max_size = va_size(va);
-		rb_link_node(&va->rb_node, parent, link);
-		for (node = parent; node; node = rb_parent(node)) {
-			struct vmap_area *up = rb_entry(node, struct vmap_area, rb_node);
-
-			up->subtree_max_size = max(up->subtree_max_size, va_size(va));
-		}
-		rb_insert_augmented(&va->rb_node, &v->free, &free_augment);
-		return;
-	}
-	free_augment.propagate(&va->rb_node, NULL);
-}
-
-static void free_range(struct quire *q, struct vmap_area *va)
-{
-	struct vmalloc_floor *v = q->vmalloc;
-	struct vmap_area *spare[2];
-
-	spin_lock(q, &v->lock);
-	give_range(v, va, spare);
-	spin_unlock(q, &v->lock);
-	for (unsigned int i = 0; i < 2; i++)
-		if (spare[i])
-			kmem_cache_free(q, v->vmap_area_cachep, spare[i]);
-}
-
-static struct vmap_area *alloc_range(struct quire *q, u64 size, gfp_t gfp, int nid)
-{
-	struct vmalloc_floor *v = q->vmalloc;
-	struct vmap_area *va, *spare;
-	bool found;
-
-	va = kmem_cache_alloc_node(q, v->vmap_area_cachep, gfp & ~__GFP_ZERO, nid);
-	if (!va)
-		return NULL;
-	spin_lock(q, &v->lock);
-	found = take_range(v, va, size, &spare);
-	spin_unlock(q, &v->lock);
-	if (spare)
-		kmem_cache_free(q, v->vmap_area_cachep, spare);
-	if (found)
-		return va;
-	kmem_cache_free(q, v->vmap_area_cachep, va);
-	return NULL;
-}
 
 /* ---- frames and tables ------------------------------------------------------ */
 
@@ -199,158 +32,333 @@ static void free_frames(struct quire *q, struct vmap_vm *vm)
 	(void)HOT_SUB(&q->vmalloc->nr_pages, vm->vm.nr_pages);
 }
 
-/* Fills pages[]; false, with nothing kept, if there is not enough. */
-static bool alloc_frames(struct quire *q, struct vmap_vm *vm, unsigned int nr, gfp_t gfp, int nid)
+/* 2^order frames behind one another; each is a page of its own. */
+static struct page *alloc_block(struct quire *q, unsigned int order, gfp_t gfp, int nid)
 {
 	gfp_t page_gfp = gfp & ~__GFP_ZERO;
+	struct page *page;
 
+	/* A block of 2 MiB is worth a try, not a search. */
+	if (order)
+		page_gfp = (page_gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL;
+	page = nid < 0 ? alloc_pages(q, page_gfp, order)
+		       : alloc_pages_node(q, (unsigned int)nid, page_gfp, order);
+	if (page && order)
+		split_page(q, page, order);
+	return page;
+}
+
+/* Fills pages[] with blocks of order; false, with nothing kept, if there is not
+ * enough. */
+static bool alloc_frames(struct quire *q, struct vmap_vm *vm, unsigned int nr, unsigned int order,
+			 gfp_t gfp, int nid)
+{
 	vm->vm.nr_pages = 0;
+	vm->vm.page_order = order;
 	while (vm->vm.nr_pages < nr) {
-		struct page *page = nid < 0 ? alloc_pages(q, page_gfp, 0)
-					    : alloc_pages_node(q, (unsigned int)nid, page_gfp, 0);
+		struct page *page = alloc_block(q, order, gfp, nid);
 
 		if (!page) {
 			free_frames(q, vm);
 			return false;
 		}
-		__SetPageType(page, PG_vmalloc);
 		if (gfp & __GFP_ZERO)
-			memset(page_address(q, page), 0, PAGE_SIZE);
-		(void)HOT_ADD(&q->vmalloc->nr_pages, 1);
-		vm->pages[vm->vm.nr_pages++] = page;
+			memset(page_address(q, page), 0, PAGE_SIZE << order);
+		(void)HOT_ADD(&q->vmalloc->nr_pages, 1UL << order);
+		for (unsigned int i = 0; i < 1u << order; i++) {
+			__SetPageType(page + i, PG_vmalloc);
+			vm->pages[vm->vm.nr_pages++] = page + i;
+		}
 	}
 	return true;
 }
 
-static void unmap_range(struct quire *q, u64 addr, unsigned int nr)
+void vunmap_range(struct quire *q, u64 addr, unsigned int nr)
 {
-	for (unsigned int i = 0; i < nr; i++) {
-		pte_t *pte = pt_walk(q, q->vmalloc->root_pfn, addr + i * PAGE_SIZE, 1);
+	u64 end = addr + nr * PAGE_SIZE;
 
+	mutex_lock(q, &q->vmalloc->map_lock);
+	while (addr < end) {
+		pte_t *pmd = pt_walk(q, q->vmalloc->root_pfn, addr, 2);
+		pte_t *pte;
+
+		if (pmd && pmd_leaf(*pmd)) {
+			set_pte(q, pmd, 0);
+			addr += PMD_SIZE;
+			continue;
+		}
+		pte = pt_walk(q, q->vmalloc->root_pfn, addr, 1);
 		if (pte && !pte_none(*pte))
 			set_pte(q, pte, 0);
+		addr += PAGE_SIZE;
 	}
+	mutex_unlock(q, &q->vmalloc->map_lock);
 }
 
-static bool map_range(struct quire *q, struct vmap_vm *vm, gfp_t gfp)
+/* A table of level 1 without entries may be where a huge entry is to go. */
+static void drop_empty_table(struct quire *q, pte_t *pmd)
+{
+	struct page *table;
+
+	if (pte_none(*pmd) || pmd_leaf(*pmd))
+		return;
+	table = pfn_to_page(q, pte_pfn(*pmd));
+	if (table->private)
+		return;
+	set_pte(q, pmd, 0);
+	pt_free(q, table);
+	q->vmalloc->nr_tables--;
+}
+
+bool vmap_pages_range(struct quire *q, u64 start, struct page **pages, unsigned int nr,
+		      unsigned int order, gfp_t gfp)
 {
 	struct vmalloc_floor *v = q->vmalloc;
 	pte_t *pte = NULL;
 	unsigned int i;
 
+	gfp &= ~__GFP_ZERO;
 	mutex_lock(q, &v->map_lock);
-	for (i = 0; i < vm->vm.nr_pages; i++) {
-		u64 addr = vm->vm.addr + i * PAGE_SIZE;
+	for (i = 0; i < nr; i += 1u << order) {
+		u64 addr = start + i * PAGE_SIZE;
 		unsigned int made = 0;
 
-		/* One walk a table, not one a page. */
-		if (!pte || !pt_index(addr, 1))
-			pte = pt_walk_alloc(q, v->root_pfn, addr, 1, gfp & ~__GFP_ZERO, &made);
-		else
+		if (order) {
+			pte = pt_walk_alloc(q, v->root_pfn, addr, 2, gfp, &made);
+			if (pte)
+				drop_empty_table(q, pte);
+		} else if (!pte || !pt_index(addr, 1)) {
+			/* One walk a table, not one a page. */
+			pte = pt_walk_alloc(q, v->root_pfn, addr, 1, gfp, &made);
+		} else {
 			pte++;
+		}
 		v->nr_tables += made;
 		if (!pte)
 			break;
 		set_pte(q, pte,
-			mk_pte(page_to_pfn(q, vm->pages[i]), _PAGE_PRESENT | _PAGE_RW |
-								     _PAGE_GLOBAL | _PAGE_ACCESSED |
-								     _PAGE_DIRTY | _PAGE_NX));
+			mk_pte(page_to_pfn(q, pages[i]), PROT_KERNEL | (order ? _PAGE_PSE : 0)));
 	}
-	if (i < vm->vm.nr_pages)
-		unmap_range(q, vm->vm.addr, i);
 	mutex_unlock(q, &v->map_lock);
-	return i == vm->vm.nr_pages;
-}
-
-static void unmap_locked(struct quire *q, struct vmap_vm *vm)
-{
-	mutex_lock(q, &q->vmalloc->map_lock);
-	unmap_range(q, vm->vm.addr, vm->vm.nr_pages);
-	mutex_unlock(q, &q->vmalloc->map_lock);
+	if (i < nr)
+		vunmap_range(q, start, i);
+	return i >= nr;
 }
 
 /* ---- the interface ---------------------------------------------------------- */
 
-u64 vmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid, const char *caller)
+/* A range with its structure and room for nr pages in pages[]; NULL: no memory. */
+static struct vmap_area *get_vm_area(struct quire *q, unsigned int nr, u64 align,
+				     unsigned int flags, gfp_t gfp, int nid, const char *caller)
 {
-	size_t nr = DIV_ROUND_UP(size_bytes, PAGE_SIZE);
-	u64 size = (nr + 1) * PAGE_SIZE; /* the guard page */
-	struct vmap_vm *vm;
+	u64 size = (nr + 1UL) * PAGE_SIZE; /* the guard page */
+	struct vmap_vm *vm = kmalloc_node(q, sizeof(*vm), gfp & ~__GFP_ZERO, nid);
 	struct vmap_area *va;
 
-	if (!nr || nr > q->max_pfn)
-		return 0;
-	vm = kmalloc_node(q, sizeof(*vm), gfp & ~__GFP_ZERO, nid);
 	if (!vm)
-		return 0;
-	va = alloc_range(q, size, gfp, nid);
+		return NULL;
+	va = alloc_vmap_area(q, size, align, gfp, nid);
 	if (!va)
 		goto free_vm;
 	vm->pages = kmalloc_node(q, nr * sizeof(struct page *), gfp & ~__GFP_ZERO, nid);
 	if (!vm->pages)
 		goto free_va;
-	vm->vm = (struct vm_struct){.addr = va->va_start, .size = size, .caller = caller};
-	if (!alloc_frames(q, vm, (unsigned int)nr, gfp, nid))
-		goto free_array;
-	if (!map_range(q, vm, gfp))
-		goto free_frames;
-	spin_lock(q, &q->vmalloc->lock);
-	va->vm = vm;
-	spin_unlock(q, &q->vmalloc->lock);
-	return vm->vm.addr;
+	vm->vm = (struct vm_struct){.addr = va->va_start,
+				    .size = size,
+				    .caller = caller,
+				    .flags = flags,
+				    .pages = vm->pages};
+	va->new_vm = vm;
+	return va;
 
-free_frames:
-	free_frames(q, vm);
-free_array:
-	kfree(q, vm->pages);
 free_va:
-	spin_lock(q, &q->vmalloc->lock);
-	rb_erase(&va->rb_node, &q->vmalloc->busy);
-	spin_unlock(q, &q->vmalloc->lock);
-	free_range(q, va);
+	free_vmap_area_unused(q, va);
 free_vm:
 	kfree(q, vm);
-	return 0;
+	return NULL;
+}
+
+/* From now on it is seen by who walks the busy tree. */
+static u64 show_vm(struct quire *q, struct vmap_area *va)
+{
+	u64 addr = va->va_start;
+
+	spin_lock(q, &q->vmalloc->lock);
+	va->vm = va->new_vm;
+	spin_unlock(q, &q->vmalloc->lock);
+	return addr;
+}
+
+static void drop_vm_area(struct quire *q, struct vmap_area *va, bool was_mapped)
+{
+	struct vmap_vm *vm = va->new_vm;
+
+	if (was_mapped)
+		free_vmap_area_lazy(q, va);
+	else
+		free_vmap_area_unused(q, va);
+	kfree(q, vm->pages);
+	kfree(q, vm);
+}
+
+static u64 __vmalloc(struct quire *q, unsigned int nr, unsigned int order, gfp_t gfp, int nid,
+		     const char *caller)
+{
+	struct vmap_area *va =
+		get_vm_area(q, nr, order ? PMD_SIZE : PAGE_SIZE, VM_ALLOC, gfp, nid, caller);
+	struct vmap_vm *vm;
+
+	if (!va)
+		return 0;
+	vm = va->new_vm;
+	if (!alloc_frames(q, vm, nr, order, gfp, nid)) {
+		drop_vm_area(q, va, false);
+		return 0;
+	}
+	if (!vmap_pages_range(q, va->va_start, vm->pages, nr, order, gfp)) {
+		free_frames(q, vm);
+		drop_vm_area(q, va, true);
+		return 0;
+	}
+	return show_vm(q, va);
+}
+
+u64 vmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid, const char *caller)
+{
+	size_t nr = DIV_ROUND_UP(size_bytes, PAGE_SIZE);
+
+	if (!nr || nr > q->max_pfn)
+		return 0;
+	return __vmalloc(q, (unsigned int)nr, 0, gfp, nid, caller);
+}
+
+u64 vmalloc_huge(struct quire *q, size_t size_bytes, gfp_t gfp, const char *caller)
+{
+	size_t nr = DIV_ROUND_UP(size_bytes, PAGE_SIZE);
+	u64 addr = 0;
+
+	if (!nr || nr > q->max_pfn)
+		return 0;
+	if (size_bytes >= PMD_SIZE)
+		addr = __vmalloc(q, (unsigned int)ALIGN(nr, (size_t)HPAGE_PMD_NR), HPAGE_PMD_ORDER,
+				 gfp, -1, caller);
+	return addr ? addr : __vmalloc(q, (unsigned int)nr, 0, gfp, -1, caller);
+}
+
+u64 vmap(struct quire *q, struct page **pages, unsigned int nr, gfp_t gfp, const char *caller)
+{
+	struct vmap_area *va;
+
+	if (!nr || nr > q->max_pfn)
+		return 0;
+	va = get_vm_area(q, nr, PAGE_SIZE, VM_MAP, gfp, -1, caller);
+	if (!va)
+		return 0;
+	memcpy(va->new_vm->pages, pages, nr * sizeof(*pages));
+	va->new_vm->vm.nr_pages = nr;
+	if (!vmap_pages_range(q, va->va_start, pages, nr, 0, gfp)) {
+		drop_vm_area(q, va, true);
+		return 0;
+	}
+	return show_vm(q, va);
+}
+
+/* Takes a range away from who has it; flags: what it must be. */
+static struct vmap_area *take_vm(struct quire *q, u64 addr, unsigned int flags)
+{
+	struct vmalloc_floor *v = q->vmalloc;
+	struct vmap_area *va;
+
+	spin_lock(q, &v->lock);
+	va = find_busy(v, addr);
+	BUG_ON(q, !va || va->va_start != addr || !va->vm ||
+			  !(va->vm->vm.flags & flags)); /* not from vmalloc */
+	va->new_vm = va->vm;
+	va->vm = NULL;
+	spin_unlock(q, &v->lock);
+	return va;
 }
 
 void vfree(struct quire *q, u64 addr)
 {
-	struct vmalloc_floor *v = q->vmalloc;
 	struct vmap_area *va;
 	struct vmap_vm *vm;
 
 	if (!addr)
 		return;
-	spin_lock(q, &v->lock);
-	va = find_busy(v, addr);
-	BUG_ON(q, !va || va->va_start != addr || !va->vm); /* not from vmalloc */
-	vm = va->vm;
-	va->vm = NULL;
-	spin_unlock(q, &v->lock);
+	va = take_vm(q, addr, VM_ALLOC);
+	vm = va->new_vm;
 	/* The range stays taken until nothing is mapped there any more. */
-	unmap_locked(q, vm);
-	spin_lock(q, &v->lock);
-	rb_erase(&va->rb_node, &v->busy);
-	spin_unlock(q, &v->lock);
-	free_range(q, va);
+	vunmap_range(q, addr, vm->vm.nr_pages);
 	free_frames(q, vm);
-	kfree(q, vm->pages);
-	kfree(q, vm);
+	drop_vm_area(q, va, true);
+}
+
+void vunmap(struct quire *q, u64 addr)
+{
+	struct vmap_area *va;
+
+	if (!addr)
+		return;
+	va = take_vm(q, addr, VM_MAP);
+	vunmap_range(q, addr, va->new_vm->vm.nr_pages);
+	drop_vm_area(q, va, true);
 }
 
 void *vmalloc_page_address(struct quire *q, u64 addr)
 {
-	pte_t *pte = pt_walk(q, q->vmalloc->root_pfn, addr, 1);
+	pte_t *pte = pt_walk(q, q->vmalloc->root_pfn, addr, 2);
+	u64 mask = ~PAGE_MASK;
 
+	if (pte && pmd_leaf(*pte))
+		mask = PMD_SIZE - 1;
+	else
+		pte = pt_walk(q, q->vmalloc->root_pfn, addr, 1);
 	if (!pte || !pte_present(*pte))
 		return NULL;
-	return (char *)pfn_to_virt(q, pte_pfn(*pte)) + (addr & ~PAGE_MASK);
+	return (char *)pfn_to_virt(q, pte_pfn(*pte)) + (addr & mask);
 }
 
 unsigned long vmalloc_nr_pages(const struct quire *q)
 {
 	return HOT_LOAD(&q->vmalloc->nr_pages);
 }
+
+/* ---- kvmalloc ----------------------------------------------------------------- */
+
+bool is_vmalloc_addr(const void *p)
+{
+	return (u64)(uintptr_t)p >= VMALLOC_START && (u64)(uintptr_t)p <= VMALLOC_END;
+}
+
+void *kvmalloc_node(struct quire *q, size_t size_bytes, gfp_t gfp, int nid)
+{
+	gfp_t kmalloc_gfp = gfp;
+	void *p;
+
+	/* Where vmalloc can do it nobody needs to try hard. */
+	if (size_bytes > PAGE_SIZE)
+		kmalloc_gfp = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL;
+	p = kmalloc_node(q, size_bytes, kmalloc_gfp, nid);
+	if (p || size_bytes <= PAGE_SIZE || !gfpflags_allow_blocking(gfp))
+		return p;
+	return (void *)(uintptr_t)vmalloc_node(q, size_bytes, gfp, nid, "kvmalloc_node");
+}
+
+void *kvmalloc(struct quire *q, size_t size_bytes, gfp_t gfp)
+{
+	return kvmalloc_node(q, size_bytes, gfp, -1);
+}
+
+void kvfree(struct quire *q, const void *p)
+{
+	if (is_vmalloc_addr(p))
+		vfree(q, (u64)(uintptr_t)p);
+	else
+		kfree(q, p);
+}
+
+/* ---- what is shown --------------------------------------------------------------- */
 
 void vmalloc_for_each(struct quire *q, void (*fn)(const struct vm_struct *vm, void *ctx), void *ctx)
 {
@@ -359,9 +367,21 @@ void vmalloc_for_each(struct quire *q, void (*fn)(const struct vm_struct *vm, vo
 	spin_lock(q, &v->lock);
 	for (struct rb_node *node = rb_first(&v->busy); node; node = rb_next(node)) {
 		struct vmap_area *va = rb_entry(node, struct vmap_area, rb_node);
+		struct vm_struct block = {.addr = va->va_start,
+					  .size = va->va_end - va->va_start,
+					  .flags = VM_MAP_RAM};
 
-		if (va->vm)
+		if (va->flags & VMAP_RAM)
+			fn(&block, ctx);
+		else if (va->vm)
 			fn(&va->vm->vm, ctx);
+	}
+	for (struct vmap_area *va = v->purge; va; va = va->next_purge) {
+		struct vm_struct waits = {.addr = va->va_start,
+					  .size = va->va_end - va->va_start,
+					  .flags = VM_UNPURGED};
+
+		fn(&waits, ctx);
 	}
 	spin_unlock(q, &v->lock);
 }
@@ -384,6 +404,7 @@ int vmalloc_init(struct quire *q)
 		return -ENOMEM;
 	spin_lock_init(&v->lock, LOCK_VMALLOC);
 	mutex_init(&v->map_lock);
+	INIT_LIST_HEAD(&v->blocks);
 	v->root_pfn = page_to_pfn(q, root);
 	v->nr_tables = 1;
 	all->va_start = VMALLOC_START;

@@ -121,7 +121,8 @@ struct quire_port_ops {
 	 */
 	bool (*guard_frames)(void *ctx, uint64_t pfn, uint64_t nr, bool guard);
 
-	/* Forget translations of an address space in [start, end). */
+	/* Forget translations of an address space in [start, end); mm NULL: the
+	 * kernel's own (vmalloc), on all CPUs. */
 	void (*tlb_flush)(void *ctx, void *mm, uint64_t start, uint64_t end);
 
 	/* A task was sent a signal (SIGKILL by the OOM killer, SIGSEGV or

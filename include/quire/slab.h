@@ -49,6 +49,14 @@ void *quire_kmem_cache_alloc_node(struct quire *q, struct quire_kmem_cache *cach
 void quire_kmem_cache_free(struct quire *q, struct quire_kmem_cache *cache, void *object);
 
 /*
+ * For a handler of SIGSEGV in a program whose instance has KFENCE
+ * (quire_config.kfence_sample_ms): somebody touched addr.  True: it was a guard
+ * page; that was reported in the kernel log, and he may go on.  False: not ours.
+ * Linux: kfence_handle_page_fault().
+ */
+_Bool quire_kfence_handle_fault(struct quire *q, const void *addr, _Bool is_write);
+
+/*
  * size_bytes from the general caches (8 to 8192 bytes; above that whole pages,
  * at most 4 MiB), aligned to 8, powers of two to themselves; or NULL (no memory,
  * too large).  Sleeps only without QUIRE_ALLOC_NOWAIT.  Linux: kmalloc().

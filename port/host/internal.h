@@ -50,6 +50,10 @@ void host_percpu_give_slot(struct host *h, uint32_t slot);
 void host_join_threads(struct host *h);
 void host_detach_all(struct host *h);
 int host_thread_start(void *ctx, const char *name, void (*fn)(void *arg), void *arg, int node);
+/* trap.c */
+unsigned int host_stack_save(void *ctx, uintptr_t *entries, unsigned int nr);
+void host_symbol(void *ctx, uintptr_t entry, char *buf, size_t cap);
+bool host_guard_frames(void *ctx, uint64_t pfn, uint64_t nr, bool guard);
 /* wait.c */
 void host_wait(void *ctx, struct quire_wait_queue *wq, uint32_t seq, uint64_t timeout_ns);
 void host_wake(void *ctx, struct quire_wait_queue *wq);

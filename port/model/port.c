@@ -93,7 +93,9 @@ static int port_decompress(void *ctx, const void *src, size_t len, uint64_t pfn)
 
 static void port_tlb_flush(void *ctx, void *mm, uint64_t start, uint64_t end)
 {
-	mmu_flush(ctx, mm, start, end);
+	/* The kernel's own mappings (no mm) are not in the model's TLB. */
+	if (mm)
+		mmu_flush(ctx, mm, start, end);
 }
 
 static void port_kill(void *ctx, void *task, int sig)

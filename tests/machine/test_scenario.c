@@ -138,6 +138,8 @@ static const struct {
 	 "4: nodes[0].memory: more than 16T in one node"},
 	{GOOD "remote_distance: 9\n", "5: remote_distance: must be between local_distance and 254"},
 	{GOOD "pci_hole: 5G\n", "5: pci_hole: must lie below 4G"},
+	{GOOD "slab: slib\n",
+	 "5: slab: \"slib\" is not available; write slub, slab or slob"},
 	{GOOD "transparent_hugepage: sometimes\n",
 	 "5: transparent_hugepage: \"sometimes\" is no such mode; write always, madvise or never"},
 	/* names */

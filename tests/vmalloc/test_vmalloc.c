@@ -32,8 +32,13 @@ static void test_first_ranges(void **state)
 	assert_int_equal(*byte, 0);
 	assert_int_equal(page_to_nid(virt_to_page(q, byte)), 1);
 	assert_int_equal((uintptr_t)byte % PAGE_SIZE, 100);
-	/* The lowest hole that is large enough. */
+	/* Not used again before all CPUs have forgotten it. */
 	vfree(q, a);
+	c = vmalloc_node(q, PAGE_SIZE, GFP_KERNEL, -1, "c");
+	assert_int_equal(c, b + 2 * PAGE_SIZE);
+	vfree(q, c);
+	assert_int_equal(purge_vmap_area_lazy(q), 7);
+	/* The lowest hole that is large enough. */
 	c = vmalloc_node(q, 5 * PAGE_SIZE, GFP_KERNEL, -1, "c");
 	assert_int_equal(c, b + 2 * PAGE_SIZE);
 	a = vmalloc_node(q, 2 * PAGE_SIZE, GFP_KERNEL, -1, "a");
@@ -47,6 +52,8 @@ static void test_first_ranges(void **state)
 	vfree(q, c);
 	assert_int_equal(vmalloc_nr_pages(q), 0);
 	assert_null(rb_first(&q->vmalloc->busy));
+	assert_int_equal(lower_verify(l), 0);
+	(void)purge_vmap_area_lazy(q);
 	/* All merged again. */
 	assert_ptr_equal(rb_first(&q->vmalloc->free), rb_last(&q->vmalloc->free));
 	lower_end(l);
@@ -202,13 +209,16 @@ static void test_broken(void **state)
 	for (int i = 0; i < 4; i++)
 		addr[i] = vmalloc_node(q, 3 * PAGE_SIZE, GFP_KERNEL, -1, "a");
 	vfree(q, addr[1]);
+	BREAK(l, v->nr_lazy, v->nr_lazy + 1, "are counted as waiting");
+	BREAK(l, v->purge->va_end, v->purge->va_end - PAGE_SIZE, "are in no range");
+	(void)purge_vmap_area_lazy(q);
 	busy = rb_entry(rb_first(&v->busy), struct vmap_area, rb_node);
 	free = rb_entry(rb_first(&v->free), struct vmap_area, rb_node);
 	pte = pt_walk(q, v->root_pfn, addr[0], 1);
 
 	BREAK(l, busy->vm, NULL, "has no area");
 	BREAK(l, busy->vm->vm.addr, 0, "is not its area's");
-	BREAK(l, busy->va_end, busy->va_end + PAGE_SIZE, "was due");
+	BREAK(l, busy->va_end, busy->va_end + 2 * PAGE_SIZE, "was due");
 	BREAK(l, busy->vm->pages[0], busy->vm->pages[1], "is not mapped to its frame");
 	BREAK(l, busy->vm->pages[0]->_refcount, 2, "is not vmalloc's alone");
 	BREAK(l, busy->vm->pages[0]->page_type, PAGE_TYPE_NONE, "is not vmalloc's alone");
@@ -223,9 +233,10 @@ static void test_broken(void **state)
 	vfree(q, addr[0]);
 	vfree(q, addr[2]);
 	vfree(q, addr[3]);
+	(void)purge_vmap_area_lazy(q);
 	/* The area's end, and two free ranges side by side. */
 	free = rb_entry(rb_first(&v->free), struct vmap_area, rb_node);
-	BREAK(l, free->va_end, free->va_end - PAGE_SIZE, "the ranges end at");
+	BREAK(l, free->va_end, free->va_end + PAGE_SIZE, "the ranges end at");
 	struct vmap_area *half = kmem_cache_zalloc(q, v->vmap_area_cachep, GFP_KERNEL);
 	half->va_end = free->va_end;
 	half->va_start = half->va_end - PAGE_SIZE;
@@ -240,12 +251,187 @@ static void test_broken(void **state)
 	lower_end(l);
 }
 
+/* Many freed ranges are purged together, with one flush. */
+static void test_lazy(void **state)
+{
+	struct lower *l = lower_boot(1, 128, 1);
+	struct quire *q = l->q;
+	struct vmalloc_floor *v = q->vmalloc;
+	/* 32 MiB of addresses may wait on a machine of one CPU. */
+	unsigned int nr = (32 << 20 >> PAGE_SHIFT) / 2;
+
+	(void)state;
+	for (unsigned int i = 0; i < nr; i++) {
+		u64 addr = vmalloc_node(q, PAGE_SIZE, GFP_KERNEL, -1, "a");
+
+		assert_int_equal(addr, VMALLOC_START + i * 2 * PAGE_SIZE);
+		vfree(q, addr);
+		assert_int_equal(v->nr_lazy, (i + 1) * 2);
+	}
+	assert_int_equal(v->nr_flushes, 0);
+	assert_int_equal(lower_verify(l), 0);
+	vfree(q, vmalloc_node(q, PAGE_SIZE, GFP_KERNEL, -1, "a"));
+	assert_int_equal(v->nr_flushes, 1);
+	assert_int_equal(v->nr_lazy, 0);
+	lower_end(l);
+}
+
+static void test_huge(void **state)
+{
+	struct lower *l = lower_boot(1, 128, 1);
+	struct quire *q = l->q;
+	u64 small = vmalloc_node(q, PAGE_SIZE, GFP_KERNEL, -1, "small"), a, b;
+	pte_t *pmd;
+	char *p;
+
+	(void)state;
+	a = vmalloc_huge(q, 3 * PMD_SIZE - 100, GFP_KERNEL | __GFP_ZERO, "huge");
+	assert_true(a && a % PMD_SIZE == 0);
+	assert_int_equal(vmalloc_nr_pages(q), 1 + 3 * 512);
+	pmd = pt_walk(q, q->vmalloc->root_pfn, a, 2);
+	assert_true(pmd && pmd_leaf(*pmd));
+	for (u64 off = 0; off < 3 * PMD_SIZE; off += PMD_SIZE / 2 + 4096) {
+		p = vmalloc_page_address(q, a + off + 7);
+		assert_int_equal(*p, 0);
+		*p = (char)(off >> 12);
+	}
+	for (u64 off = 0; off < 3 * PMD_SIZE; off += PMD_SIZE / 2 + 4096)
+		assert_int_equal(*(char *)vmalloc_page_address(q, a + off + 7), (char)(off >> 12));
+	assert_int_equal(lower_verify(l), 0);
+	/* The addresses before it are not lost. */
+	b = vmalloc_node(q, 10 * PAGE_SIZE, GFP_KERNEL, -1, "between");
+	assert_true(b > small && b < a);
+	vfree(q, a);
+	assert_null(vmalloc_page_address(q, a));
+	/* Where small pages were mapped before. */
+	(void)purge_vmap_area_lazy(q);
+	a = vmalloc_node(q, 4 * PMD_SIZE, GFP_KERNEL, -1, "pages");
+	vfree(q, a);
+	(void)purge_vmap_area_lazy(q);
+	a = vmalloc_huge(q, 2 * PMD_SIZE, GFP_KERNEL, "huge");
+	assert_true(pmd_leaf(*pt_walk(q, q->vmalloc->root_pfn, a, 2)));
+	assert_int_equal(lower_verify(l), 0);
+	vfree(q, a);
+	/* Below 2 MiB there is no point in it. */
+	a = vmalloc_huge(q, PMD_SIZE - 1, GFP_KERNEL, "small");
+	assert_false(pmd_leaf(*pt_walk(q, q->vmalloc->root_pfn, a, 2)));
+	vfree(q, a);
+	/* Without such blocks it is made of pages. */
+	l->fail_after = -1;
+	for (long n = 0; n < 12; n++) {
+		l->fail_after = n;
+		a = vmalloc_huge(q, PMD_SIZE, GFP_KERNEL, "huge");
+		l->fail_after = -1;
+		vfree(q, a);
+		assert_int_equal(lower_verify(l), 0);
+	}
+	assert_int_equal(vmalloc_huge(q, 0, GFP_KERNEL, "none"), 0);
+	vfree(q, b);
+	vfree(q, small);
+	lower_end(l);
+}
+
+static void test_vmap(void **state)
+{
+	struct lower *l = lower_boot(1, 64, 1);
+	struct quire *q = l->q;
+	struct page *pages[100];
+	u64 a, ram[300];
+
+	(void)state;
+	for (unsigned int i = 0; i < 100; i++)
+		pages[i] = alloc_pages(q, GFP_KERNEL, 0);
+	a = vmap(q, pages, 100, GFP_KERNEL, "mapped");
+	for (unsigned int i = 0; i < 100; i++)
+		assert_ptr_equal(vmalloc_page_address(q, a + i * PAGE_SIZE),
+				 page_address(q, pages[i]));
+	assert_int_equal(vmalloc_nr_pages(q), 0);
+	assert_int_equal(lower_verify(l), 0);
+	assert_true(lower_panics(l, vfree(q, a)));
+	l->ctx.nr_held = 0;
+	q->vmalloc->lock.raw.held = 0;
+	vunmap(q, a);
+	vunmap(q, 0);
+	for (long n = 0; n < 6; n++) {
+		l->fail_after = n;
+		a = vmap(q, pages, 100, GFP_KERNEL, "mapped");
+		l->fail_after = -1;
+		vunmap(q, a);
+		assert_int_equal(lower_verify(l), 0);
+	}
+	/* Small ranges come from a block, each page of it once. */
+	for (unsigned int i = 0; i < 300; i++) {
+		ram[i] = vm_map_ram(q, pages, 3, -1);
+		assert_ptr_equal(vmalloc_page_address(q, ram[i] + 2 * PAGE_SIZE),
+				 page_address(q, pages[2]));
+		if (i % 256)
+			assert_int_equal(ram[i], ram[i - 1] + 4 * PAGE_SIZE);
+	}
+	assert_int_equal(lower_verify(l), 0);
+	struct vmap_block *vb = list_first_entry(&q->vmalloc->blocks, struct vmap_block, list);
+	BREAK(l, vb->free, VMAP_BBMAP_BITS + 1, "pages mapped");
+	for (unsigned int i = 0; i < 300; i++)
+		vm_unmap_ram(q, ram[i], 3);
+	assert_int_equal(lower_verify(l), 0);
+	/* The first block is dirty all over and waits; the second goes when asked. */
+	assert_int_equal(q->vmalloc->nr_lazy >= VMAP_BBMAP_BITS, 1);
+	assert_false(list_empty(&q->vmalloc->blocks));
+	vm_unmap_aliases(q);
+	assert_true(list_empty(&q->vmalloc->blocks));
+	assert_int_equal(q->vmalloc->nr_lazy, 0);
+	/* A large one is a range of its own. */
+	a = vm_map_ram(q, pages, 100, -1);
+	assert_true(list_empty(&q->vmalloc->blocks));
+	vm_unmap_ram(q, a, 100);
+	for (long n = 0; n < 6; n++) {
+		l->fail_after = n;
+		a = vm_map_ram(q, pages, 5, -1);
+		l->fail_after = -1;
+		if (a)
+			vm_unmap_ram(q, a, 5);
+		assert_int_equal(lower_verify(l), 0);
+	}
+	for (unsigned int i = 0; i < 100; i++)
+		__free_pages(q, pages[i], 0);
+	lower_end(l);
+}
+
+static bool fail_large(struct quire *q, gfp_t gfp, unsigned int order, void *ctx)
+{
+	(void)q;
+	(void)gfp;
+	(void)ctx;
+	return order > 0;
+}
+
+static void test_kvmalloc(void **state)
+{
+	struct lower *l = lower_boot(1, 64, 1);
+	struct quire *q = l->q;
+	void *p = kvmalloc(q, 100000, GFP_KERNEL);
+
+	(void)state;
+	assert_false(is_vmalloc_addr(p));
+	kvfree(q, p);
+	q->page->fail_alloc = fail_large;
+	p = kvmalloc(q, 100000, GFP_KERNEL);
+	assert_true(is_vmalloc_addr(p));
+	assert_int_equal(vmalloc_nr_pages(q), 25);
+	kvfree(q, p);
+	assert_int_equal(vmalloc_nr_pages(q), 0);
+	assert_null(kvmalloc(q, 100000, GFP_NOWAIT));
+	kvfree(q, NULL);
+	lower_end(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_ranges), cmocka_unit_test(test_for_each),
 		cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_random),
 		cmocka_unit_test(test_bad_free),     cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_lazy),	     cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_vmap),	     cmocka_unit_test(test_kvmalloc),
 	};
 
 	return cmocka_run_group_tests_name("vmalloc", tests, NULL, NULL);
