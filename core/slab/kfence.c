@@ -157,6 +157,9 @@ int kfence_init(struct quire *q)
 	kf->cache->usersize = PAGE_SIZE;
 	kf->cache->objects = 1;
 	kf->cache->refcount = -1;
+#if HOT_PERCPU
+	kf->cache->sheaf_id = NO_SHEAVES;
+#endif
 	kf->sample_ms = q->cfg.kfence_sample_ms;
 	/* Is it any use to ask? */
 	kf->guards = q->port->guard_frames &&

@@ -225,7 +225,7 @@ static void *alloc_from_new_slab(struct quire *q, struct kmem_cache *s, gfp_t gf
 {
 	struct page *page = cache_grow(q, s, gfp, nid);
 	struct slab_node *n;
-	void *object;
+	void *object = NULL;
 
 	if (!page)
 		return NULL;
