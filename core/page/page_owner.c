@@ -22,6 +22,8 @@
  * Differs from Linux: no stack traces (there is no stack that would say more than
  * the task's name); they are kept from when it is switched on.
  */
+#include <quire/page.h>
+
 #include "page/debug.h"
 #include "page/internal.h"
 #include "page/trace.h"
@@ -181,6 +183,16 @@ int page_poison_enable(struct quire *q, bool on)
 	if (on == !!(q->keys & KEY_PAGE_POISON))
 		return 0;
 	return set_key(q, KEY_PAGE_POISON, on);
+}
+
+int quire_page_debug(struct quire *q, unsigned int flags)
+{
+	int err;
+
+	if (flags & ~(QUIRE_DEBUG_OWNER | QUIRE_DEBUG_POISON))
+		return -EINVAL;
+	err = page_owner_enable(q, (flags & QUIRE_DEBUG_OWNER) != 0);
+	return err ? err : page_poison_enable(q, (flags & QUIRE_DEBUG_POISON) != 0);
 }
 
 int set_debug_guardpage_minorder(struct quire *q, unsigned int order)

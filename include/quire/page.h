@@ -84,4 +84,22 @@ uint64_t quire_nr_free_blocks(struct quire *q, int node, unsigned int order);
  * join into larger blocks.  Never sleeps.  Linux: drain_all_pages(). */
 void quire_drain_pages(struct quire *q);
 
+/*
+ * The debugging of pages, switched on and off at any time: flags is what is to be on
+ * from now on, of
+ *
+ *	QUIRE_DEBUG_OWNER	who allocated a page and who freed it, when and how: named
+ *				in reports of misuse, and for all pages in use by
+ *				quire_proc_read(q, "/sys/kernel/debug/page_owner", ...)
+ *	QUIRE_DEBUG_POISON	free pages hold a pattern, and the log says which bytes of
+ *				a page were written to after it was freed
+ *
+ * While either is on, pages come from the allocator with descriptors and cost some
+ * hundred nanoseconds more.  0, -EINVAL, or -ENOMEM (then what could be switched is).
+ * May sleep.  Linux: page_owner=on, page_poison=1.
+ */
+#define QUIRE_DEBUG_OWNER  0x1u
+#define QUIRE_DEBUG_POISON 0x2u
+int quire_page_debug(struct quire *q, unsigned int flags);
+
 #endif

@@ -264,7 +264,11 @@ static void test_poison(__unused void **state)
 	assert_true(lower_log_has(l, "pagealloc: memory corruption"));
 	assert_true(lower_log_has(l, "0000000a: 00 aa 00"));
 	/* Off: what was free stays as it is, and is not looked at. */
-	assert_int_equal(page_poison_enable(q, false), 0);
+	assert_int_equal(quire_page_debug(q, 4), -EINVAL);
+	assert_int_equal(quire_page_debug(q, QUIRE_DEBUG_OWNER), 0);
+	assert_int_equal(q->keys, KEY_PAGE_OWNER);
+	assert_int_equal(quire_page_debug(q, 0), 0);
+	assert_int_equal(q->keys, 0);
 	bytes[0] = 0;
 	take_again(q, page);
 	lower_end(l);
