@@ -9,7 +9,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 top=$(cd "$(dirname "$0")/.." && pwd)
 loads=$dir/loads cache=$build/release/bench/malloc/cache quire=$(realpath "$build/libquire-malloc.so")
-${CC:-gcc} -O2 -fno-builtin -o "$loads" "$top/bench/malloc/loads.c" -lpthread
+${CC:-gcc} -O2 -fno-builtin -I"$top" -o "$loads" "$top/bench/malloc/loads.c" -lpthread
 ${CC:-gcc} -O1 -fno-builtin -w -o "$dir/program" "$top/tests/malloc/malloc_program.c" -lpthread
 mallocs="glibc:"
 for lib in libjemalloc.so.2 libmimalloc.so.2 libmimalloc.so.2.0 libtcmalloc_minimal.so.4; do

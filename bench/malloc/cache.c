@@ -19,19 +19,12 @@
 #include <quire/host.h>
 #include <quire/page.h>
 #include <quire/slab.h>
+#include "bench/malloc/queue.h"
 #include "slab/slab.h"
 
 static struct quire *q;
 static struct quire_kmem_cache *cache;
 static void *volatile keep;
-
-static double cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
 
 static void *get(void)
 {
@@ -115,75 +108,21 @@ static double random_frees(void)
 	return sum / 3 / nr;
 }
 
-/* ---- freed on another core ------------------------------------------------------ */
-
-#define BATCH 256
-struct queue {
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	void **batch[16];
-	unsigned int in, out;
-};
-static struct queue full = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
-static struct queue empty = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
-
-static void put(struct queue *to, void **b)
+static void *make(void *ctx)
 {
-	pthread_mutex_lock(&to->lock);
-	while (to->in - to->out == 16)
-		pthread_cond_wait(&to->change, &to->lock);
-	to->batch[to->in++ % 16] = b;
-	pthread_cond_broadcast(&to->change);
-	pthread_mutex_unlock(&to->lock);
+	(void)ctx;
+	return get();
 }
 
-static void **take(struct queue *from)
+static void release(void *object)
 {
-	void **b;
-
-	pthread_mutex_lock(&from->lock);
-	while (from->in == from->out)
-		pthread_cond_wait(&from->change, &from->lock);
-	b = from->batch[from->out++ % 16];
-	pthread_cond_broadcast(&from->change);
-	pthread_mutex_unlock(&from->lock);
-	return b;
+	quire_kmem_cache_free(q, cache, object);
 }
 
-static void *consume(void *arg)
-{
-	void **b;
-
-	(void)arg;
-	while ((b = take(&full)) != NULL) {
-		for (unsigned int i = 0; i < BATCH; i++)
-			quire_kmem_cache_free(q, cache, b[i]);
-		put(&empty, b);
-	}
-	return NULL;
-}
-
+/* Freed on another core. */
 static double remote(void)
 {
-	static void *store[8][BATCH];
-	const unsigned int batches = 16000;
-	pthread_t t;
-	double start;
-
-	for (int i = 0; i < 8; i++)
-		put(&empty, store[i]);
-	pthread_create(&t, NULL, consume, NULL);
-	start = cpu_ns();
-	for (unsigned int n = 0; n < batches; n++) {
-		void **b = take(&empty);
-
-		for (unsigned int i = 0; i < BATCH; i++)
-			*(char *)(b[i] = get()) = 1;
-		put(&full, b);
-	}
-	put(&full, NULL);
-	pthread_join(t, NULL);
-	return (cpu_ns() - start) / ((double)batches * BATCH);
+	return queue_run(make, release, NULL, 16000);
 }
 
 static double fullness(size_t bytes)

@@ -29,20 +29,14 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "bench/malloc/queue.h"
+
 #define THREADS 2
 
 static void *(*volatile do_malloc)(size_t) = malloc;
 static void (*volatile do_free)(void *) = free;
 static size_t size = 64;
 static uint64_t seed_of = 1;
-
-static double cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
 
 static inline uint32_t rnd(uint64_t *s)
 {
@@ -115,99 +109,29 @@ static double random_frees(void)
 	return sum / 3 / nr;
 }
 
-/* ---- a queue of batches between two threads ------------------------------------ */
+/* ---- from thread to thread ------------------------------------------------------ */
 
-#define BATCH 256
-struct queue {
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	void **batch[16];
-	unsigned int in, out;
-};
-
-static void queue_put(struct queue *q, void **batch)
+static void *make_one(void *ctx)
 {
-	pthread_mutex_lock(&q->lock);
-	while (q->in - q->out == 16)
-		pthread_cond_wait(&q->change, &q->lock);
-	q->batch[q->in++ % 16] = batch;
-	pthread_cond_broadcast(&q->change);
-	pthread_mutex_unlock(&q->lock);
+	(void)ctx;
+	return do_malloc(size);
 }
 
-static void **queue_get(struct queue *q)
+static void *make_mixed(void *seed)
 {
-	void **batch;
-
-	pthread_mutex_lock(&q->lock);
-	while (q->in == q->out)
-		pthread_cond_wait(&q->change, &q->lock);
-	batch = q->batch[q->out++ % 16];
-	pthread_cond_broadcast(&q->change);
-	pthread_mutex_unlock(&q->lock);
-	return batch;
-}
-
-static struct queue full = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
-static struct queue empty = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
-
-static void *consume(void *arg)
-{
-	void **b;
-
-	(void)arg;
-	while ((b = queue_get(&full)) != NULL) {
-		for (unsigned int i = 0; i < BATCH; i++)
-			do_free(b[i]);
-		queue_put(&empty, b);
-	}
-	return NULL;
-}
-
-static double produce(size_t (*next_size)(uint64_t *s), unsigned int batches)
-{
-	static void *store[8][BATCH];
-	pthread_t t;
-	uint64_t s = 1;
-	double start;
-
-	for (int i = 0; i < 8; i++)
-		queue_put(&empty, store[i]);
-	pthread_create(&t, NULL, consume, NULL);
-	start = cpu_ns();
-	for (unsigned int n = 0; n < batches; n++) {
-		void **b = queue_get(&empty);
-
-		for (unsigned int i = 0; i < BATCH; i++) {
-			b[i] = do_malloc(next_size(&s));
-			*(char *)b[i] = 1;
-		}
-		queue_put(&full, b);
-	}
-	queue_put(&full, NULL);
-	pthread_join(t, NULL);
-	return (cpu_ns() - start) / ((double)batches * BATCH);
-}
-
-static size_t one_size(uint64_t *s)
-{
-	(void)s;
-	return size;
-}
-
-static size_t mixed_size(uint64_t *s)
-{
-	return 16 + rnd(s) % 240;
+	return do_malloc(16 + rnd(seed) % 240);
 }
 
 static double remote(void)
 {
-	return produce(one_size, 16000);
+	return queue_run(make_one, do_free, NULL, 16000);
 }
 
 static double xmalloc(void)
 {
-	return produce(mixed_size, 16000);
+	uint64_t s = 1;
+
+	return queue_run(make_mixed, do_free, &s, 16000);
 }
 
 /* ---- threads with slots -------------------------------------------------------- */
