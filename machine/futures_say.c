@@ -11,7 +11,7 @@
 #include "machine/futures_say.h"
 
 #define LABEL_WIDTH  22
-#define COLUMN_WIDTH 22
+#define COLUMN_WIDTH 24
 #define MAX_COLUMNS  5
 
 static const struct outcome *outcome_at(const struct futures_view *w, size_t column, size_t k)
@@ -80,7 +80,7 @@ static void head(const struct futures_view *w, size_t from, size_t to, FILE *out
 	}
 	fprintf(out, "%-*s", LABEL_WIDTH, "");
 	for (size_t c = from; c < to; c++)
-		cell(out, "--------------------");
+		cell(out, "----------------------");
 	fputc('\n', out);
 }
 

@@ -214,6 +214,8 @@ static void why_limit(const struct pair *p)
 		inside += p->b->kills[i].memcg;
 	if (inside)
 		fprintf(p->out, ": %zu of the kills are of the group at its own limit", inside);
+	else if (p->b->value[VAL_PSI_MEM_SOME] > 2 * p->a->value[VAL_PSI_MEM_SOME] + 1000000000)
+		fprintf(p->out, ": the group is slowed down at its limit");
 	else if (p->b->value[VAL_SCANNED] != p->a->value[VAL_SCANNED])
 		fprintf(p->out,
 			": the group's memory is reclaimed at its limit, not the machine's");

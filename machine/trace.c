@@ -18,7 +18,8 @@ struct trace {
 
 static void begin(struct trace *t, const char *phase, u64 ns, const char *name)
 {
-	fprintf(t->f, "%s\n {\"ph\": \"%s\", \"pid\": 1, \"tid\": 1, \"ts\": %llu.%03llu, \"name\": ",
+	fprintf(t->f,
+		"%s\n {\"ph\": \"%s\", \"pid\": 1, \"tid\": 1, \"ts\": %llu.%03llu, \"name\": ",
 		t->any ? "," : "", phase, (unsigned long long)(ns / 1000),
 		(unsigned long long)(ns % 1000));
 	json_put_string(t->f, name);
@@ -54,10 +55,11 @@ static double rate(unsigned long now, unsigned long was, u64 ns)
 static void put_sample(struct trace *t, const struct sample *s, const struct sample *was)
 {
 	u64 dt = s->ns - was->ns;
-	const struct counter memory[] = {{"shared", mb(s->shmem)}, {"anonymous", mb(s->anon)},
-					 {"slab", mb(s->slab)},	   {"tables", mb(s->page_tables)},
-					 {"zswap", mb(s->zswap_pool)}, {"cache", mb(s->file)},
-					 {"free", mb(s->free)}};
+	const struct counter memory[] = {
+		{"shared", mb(s->shmem)},     {"anonymous", mb(s->anon)},
+		{"slab", mb(s->slab)},	      {"tables", mb(s->page_tables)},
+		{"zswap", mb(s->zswap_pool)}, {"cache", mb(s->file)},
+		{"free", mb(s->free)}};
 	const struct counter swap[] = {{"swap", mb(s->swap_used)}, {"zswap", mb(s->zswap_stored)}};
 	const struct counter faults[] = {{"all", rate(s->pgfault, was->pgfault, dt)},
 					 {"major", rate(s->pgmajfault, was->pgmajfault, dt)}};
@@ -114,8 +116,9 @@ static void put_latency(struct machine *m, FILE *f)
 		const char *label;
 	} kinds[] = {{LATENCY_MINOR, "minor"}, {LATENCY_MAJOR, "major"}};
 
-	fprintf(f, "# TYPE quire_fault_seconds summary\n# UNIT quire_fault_seconds seconds\n"
-		   "# HELP quire_fault_seconds From an access to its page, on the machine's clock.\n");
+	fprintf(f,
+		"# TYPE quire_fault_seconds summary\n# UNIT quire_fault_seconds seconds\n"
+		"# HELP quire_fault_seconds From an access to its page, on the machine's clock.\n");
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct latency *l = model_latency(m->model, kinds[i].which);
 
