@@ -281,6 +281,13 @@ static void check_real(const char *dir, char *line, unsigned int *counts)
 	if (e.agreement == DISAGREE && !wrong)
 		fail_msg("%s: %s", line, e.agreement_why);
 	counts[e.agreement == UNDECIDABLE]++;
+	/* And so says the killer of its machine, where there is enough to build one. */
+	explain_model(&e);
+	if (e.model.verdict == MODEL_DIFFERS && !wrong)
+		fail_msg("%s: on the model %s (%ld) dies: %s", line, e.model.name, e.model.pid,
+			 e.model.why);
+	if (r->nr_tasks && e.kill && e.model.verdict == MODEL_FAILED)
+		fail_msg("%s: not built: %s", line, e.model.why);
 	explain_free(&e);
 	report_reader_free(reader);
 	fclose(f);
