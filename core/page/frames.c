@@ -294,15 +294,42 @@ u32 frames_alloc_slow(struct quire *q, unsigned int order, unsigned int nid, uns
 	return block[n - 1];
 }
 
+/* Single pages, all of one pageblock. */
+static void put_pages(struct quire *q, struct frame_node *node, struct pageblock_map *map,
+		      const u32 *pfns, unsigned int nr)
+{
+	int was = map->largest;
+	unsigned int n = map->owned ? pbmap_put_pages(map, pfns, nr) : 0;
+
+	node->nr_free += n;
+	map->largest = (signed char)pbmap_largest(map);
+	relink_map(q->frames, node, map, was);
+	for (; n < nr; n++)
+		put_block(q, node, pfns[n], 0);
+}
+
 static void put_blocks(struct quire *q, struct frame_node *node, const u32 *pfns, unsigned int nr,
 		       unsigned int order)
 {
 	const struct frame_floor *f = q->frames;
+	unsigned int i = 0;
 
-	for (unsigned int i = 0; i < nr; i++) {
-		if (i + 8 < nr)
+	while (i < nr) {
+		u32 number = pfns[i] >> pageblock_order;
+		unsigned int alike = 1;
+
+		while (!order && i + alike < nr && pfns[i + alike] >> pageblock_order == number)
+			alike++;
+		if (i + 8 < nr) {
 			__builtin_prefetch(&f->map[pfns[i + 8] >> pageblock_order], 1);
-		put_block(q, node, pfns[i], order);
+			__builtin_prefetch(&f->map[pfns[i + 8] >> pageblock_order].next, 1);
+		}
+		if (alike >= 4)
+			put_pages(q, node, &q->frames->map[number], pfns + i, alike);
+		else
+			for (unsigned int k = 0; k < alike; k++)
+				put_block(q, node, pfns[i + k], order);
+		i += alike;
 	}
 }
 

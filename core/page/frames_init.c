@@ -18,7 +18,7 @@
 #include "page/internal.h"
 #include "base/printk.h"
 
-static const u16 list_most[PBMAP_ORDERS] = {FRAME_LIST_MAX, 256, 128, 64, 32, 16, 8, 8, 8, 8};
+static const u16 list_most[PBMAP_ORDERS] = {FRAME_LIST_MAX, 128, 48, 24, 16, 16, 8, 8, 8, 8};
 
 static size_t maps_bytes(u64 max_pfn)
 {
@@ -137,11 +137,12 @@ struct page *frames_lend(struct quire *q, unsigned int order, unsigned int nid, 
 	node->nr_lent += 1UL << order;
 	spin_unlock(q, &node->lock);
 	page = pfn_to_page(q, pfn);
-	/* The first descriptor is the pageblock's own, if it is that. */
+	/* The first may be the pageblock's own, which has a reference always. */
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		memset(page + i, 0, sizeof(*page));
 		init_single_page(page + i, page_place(node->zone));
 	}
+	set_page_count(page, 1);
 	return page;
 }
 

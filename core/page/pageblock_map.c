@@ -156,6 +156,22 @@ int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order)
 	return (int)o;
 }
 
+unsigned int pbmap_put_pages(struct pageblock_map *map, const u32 *pages, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		u64 *word = &map->free[pages[i] / 64 % PBMAP_WORDS];
+		u64 bit = 1UL << (pages[i] % 64);
+
+		if (*word & bit)
+			break;
+		*word |= bit;
+	}
+	map->nr_free = (u16)(map->nr_free + i);
+	return i;
+}
+
 int pbmap_largest(const struct pageblock_map *map)
 {
 	u64 word[PBMAP_WORDS], any = 0;

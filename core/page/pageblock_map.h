@@ -48,6 +48,10 @@ unsigned int pbmap_take(struct pageblock_map *map, unsigned int order, u32 base,
  * if some page of it is free already; then nothing has changed. */
 int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order);
 
+/* The same for several single pages; largest is left to the caller to find anew.
+ * How many, from the first on, were put: fewer than nr if one was free already. */
+unsigned int pbmap_put_pages(struct pageblock_map *map, const u32 *pages, unsigned int nr);
+
 /* The order of the largest free run, by looking; PBMAP_FULL. */
 int pbmap_largest(const struct pageblock_map *map);
 
