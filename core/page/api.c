@@ -58,13 +58,16 @@ static inline unsigned int node_of_request(struct quire *q, int node)
 #if HOT_PERCPU
 
 /* By flags' bits 2 and 3: movable wins. */
-static inline unsigned int type_of_request(unsigned int flags)
+static inline unsigned int kind_of_request(unsigned int flags, unsigned int order)
 {
-	_Static_assert(QUIRE_ALLOC_MOVABLE == 4 && QUIRE_ALLOC_RECLAIMABLE == 8 &&
-			       MIGRATE_UNMOVABLE == 0 && MIGRATE_MOVABLE == 1 &&
-			       MIGRATE_RECLAIMABLE == 2,
-		       "two bits of flags are looked up in a word of types");
-	return (0x1210u >> (flags & 0xc)) & 0xf;
+	static const u8 kinds[16] = {
+		[0] = FRAME_KIND(MIGRATE_UNMOVABLE, 0),
+		[QUIRE_ALLOC_MOVABLE] = FRAME_KIND(MIGRATE_MOVABLE, 0),
+		[QUIRE_ALLOC_RECLAIMABLE] = FRAME_KIND(MIGRATE_RECLAIMABLE, 0),
+		[QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE] = FRAME_KIND(MIGRATE_MOVABLE, 0),
+	};
+
+	return kinds[flags & (QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE)] | order;
 }
 
 /* Are embedders' pages frames, and is nothing switched on that wants to see them? */
@@ -77,7 +80,7 @@ static inline bool frames_serve(const struct quire *q)
 static inline __attribute__((always_inline)) struct page *
 pop_frame(struct quire *q, unsigned int order, unsigned int nid, unsigned int flags)
 {
-	unsigned int kind = FRAME_KIND(type_of_request(flags), order);
+	unsigned int kind = kind_of_request(flags, order);
 	struct frame_floor *f = q->frames;
 	u32 pfn;
 
@@ -91,15 +94,15 @@ pop_frame(struct quire *q, unsigned int order, unsigned int nid, unsigned int fl
 static struct page *refill_frame(struct quire *q, unsigned int order, unsigned int nid,
 				 unsigned int flags)
 {
-	unsigned int type = type_of_request(flags);
+	unsigned int kind = kind_of_request(flags, order);
 	u32 pfn;
 
 	if (order >= PBMAP_ORDERS || !frames_serve(q) || !q->frames->node[nid])
 		return NULL;
-	pfn = frames_alloc_slow(q, order, nid, type);
+	pfn = frames_alloc_slow(q, order, nid, FRAME_TYPE(kind));
 	if (!pfn)
 		return NULL;
-	HOT_STORE(&q->frames->state[pfn], (u8)(FRAME_USED | FRAME_KIND(type, order)));
+	HOT_STORE(&q->frames->state[pfn], (u8)(FRAME_USED | kind));
 	return pfn_to_page(q, pfn);
 }
 
@@ -155,12 +158,13 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 #if HOT_PERCPU
 	if (likely(order < PBMAP_ORDERS && q->nr_nodes == 1 && node <= 0 &&
 		   !(flags & QUIRE_ALLOC_ZERO) && frames_serve(q))) {
-		unsigned int kind = FRAME_KIND(type_of_request(flags), order);
+		unsigned int kind = kind_of_request(flags, order);
+		u8 *state = q->frames->state; /* read before the list, not after */
 		u32 pfn;
 
 		if (likely(hot_percpu_try_pop32(q->hot, frame_list(q->frames, 0, kind)->off,
 						&pfn))) {
-			HOT_STORE(&q->frames->state[pfn], (u8)(FRAME_USED | kind));
+			HOT_STORE(&state[pfn], (u8)(FRAME_USED | kind));
 			return pfn_to_page(q, pfn);
 		}
 	}
@@ -196,6 +200,30 @@ free_pages_slow(struct quire *q, struct page *page, unsigned int order, u8 state
 		bad_free(q, page, pfn);
 	}
 }
+
+/*
+ * The kind of the embedder's block that a byte tells of, if its order is this one;
+ * FRAME_NO_KIND: it is not.  Branches where a mask would do: what follows must
+ * not wait for the byte, which has often only just been written, but go on with what
+ * is predicted (the list's address is the longest way through a free).
+ */
+#define FRAME_NO_KIND UINT32_MAX
+static inline u32 kind_of_frame(u8 state, unsigned int order)
+{
+	u32 differs = state ^ (FRAME_USED | order), kind = order;
+
+	if (differs == FRAME_KIND(MIGRATE_UNMOVABLE, 0))
+		;
+	else if (differs == FRAME_KIND(MIGRATE_MOVABLE, 0))
+		kind |= FRAME_KIND(MIGRATE_MOVABLE, 0);
+	else if (differs == FRAME_KIND(MIGRATE_RECLAIMABLE, 0))
+		kind |= FRAME_KIND(MIGRATE_RECLAIMABLE, 0);
+	else
+		return FRAME_NO_KIND;
+	/* A compiler that sees through this has no reason to branch. */
+	__asm__("" : "+r"(kind));
+	return kind;
+}
 #endif
 
 void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
@@ -203,8 +231,8 @@ void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
 #if HOT_PERCPU
 	struct frame_floor *f = q->frames;
 	const struct frame_list *list;
-	unsigned int nid;
 	u8 state = 0;
+	u32 kind;
 	u64 pfn;
 
 	if (unlikely(!f)) {
@@ -214,10 +242,12 @@ void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
 	pfn = frame_of(q, page);
 	if (likely(pfn < q->max_pfn)) {
 		state = HOT_LOAD(&f->state[pfn]);
-		if (likely((state & (FRAME_OWNER | FRAME_ORDER)) == (FRAME_USED | order))) {
+		kind = kind_of_frame(state, order);
+		if (likely(kind != FRAME_NO_KIND)) {
 			HOT_STORE(&f->state[pfn], 0);
-			nid = q->nr_nodes == 1 ? 0 : f->map[pfn >> pageblock_order].nid;
-			list = frame_list(f, nid, state & (BIT(FRAME_KIND_BITS) - 1));
+			list = frame_list(f, 0, kind);
+			if (unlikely(q->nr_nodes > 1))
+				list = frame_list(f, f->map[pfn >> pageblock_order].nid, kind);
 			if (likely(hot_percpu_try_push32(q->hot, list->off, list->cap, (u32)pfn)))
 				return;
 		}
@@ -237,7 +267,7 @@ size_t quire_alloc_pages_bulk(struct quire *q, int node, unsigned int flags, siz
 	unsigned int nid = node_of_request(q, node);
 
 	if (nid < q->nr_nodes && frames_serve(q) && q->frames->node[nid]) {
-		n = frames_alloc_bulk(q, nid, type_of_request(flags), nr, pages);
+		n = frames_alloc_bulk(q, nid, FRAME_TYPE(kind_of_request(flags, 0)), nr, pages);
 		if (q->nr_nodes > 1 && nid != numa_node_id(q))
 			HOT_ADD(&q->frames->node[nid]->nr_remote, n);
 		for (size_t i = 0; flags & QUIRE_ALLOC_ZERO && i < n; i++)
@@ -260,7 +290,7 @@ void quire_free_pages_bulk(struct quire *q, size_t nr, struct page *const *pages
 		u64 pfn = frame_of(q, pages[i]);
 
 		if (unlikely(pfn >= q->max_pfn ||
-			     (HOT_LOAD(&f->state[pfn]) & ~0x30u) != FRAME_USED)) {
+			     (HOT_LOAD(&f->state[pfn]) & ~FRAME_TYPE_BITS) != FRAME_USED)) {
 			quire_free_pages(q, pages[i], 0);
 			continue;
 		}

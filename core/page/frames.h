@@ -63,6 +63,7 @@
 #define FRAME_USED	  0x80u /* the embedder's, from a map */
 #define FRAME_BUDDY	  0xc0u /* the embedder's, from the buddy */
 #define FRAME_ORDER	  0x0fu
+#define FRAME_TYPE_BITS	  0x30u
 #define FRAME_TYPE(state) (((state) >> 4) & 3u)
 
 #define FRAME_LIST_MAX 512 /* entries of any list */

@@ -151,7 +151,7 @@ static void split_lent(const struct quire *q, u64 pfn, unsigned int order)
 {
 	u8 *state = q->frames->state;
 	u64 head = frames_head(q, pfn);
-	u8 type = state[head] & 0x30;
+	u8 type = state[head] & FRAME_TYPE_BITS;
 
 	for (unsigned int o = state[head] & FRAME_ORDER; o > order; o--) {
 		u64 half = head + (1UL << (o - 1));

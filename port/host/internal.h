@@ -41,6 +41,8 @@ extern __thread bool host_is_kernel_thread;
 
 uint64_t host_clock_ns(void);
 /* percpu.c */
+/* For tests: instances made from now on have threads' slots. */
+extern bool host_without_rseq;
 int host_percpu_init(struct host *h);
 void host_percpu_destroy(struct host *h);
 /* A slot for a thread, if slots are threads'; and back. */

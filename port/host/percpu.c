@@ -34,6 +34,8 @@ struct percpu_hole {
 	struct percpu_hole *next;
 };
 
+bool host_without_rseq;
+
 static int membarrier(int cmd, unsigned int flags, int cpu)
 {
 	return (int)syscall(SYS_membarrier, cmd, flags, cpu);
@@ -42,7 +44,7 @@ static int membarrier(int cmd, unsigned int flags, int cpu)
 static bool have_rseq(void)
 {
 #if HOST_RSEQ
-	return &__rseq_size && __rseq_size &&
+	return !host_without_rseq && &__rseq_size && __rseq_size &&
 	       !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0);
 #else
 	return false;

@@ -3,8 +3,8 @@
  * Embedders' pages (core/page/frames.h) on the host port: random operations
  * against a table that knows whose each frame is; misuse, each with its report and
  * nothing changed; memory that runs out; blocks lent to the kernel; counts; fork;
- * each invariant broken on purpose.  All of it a second time without restartable
- * sequences.  QUIRE_LONG=1: a hundred times as many random operations.
+ * each invariant broken on purpose.  All of it a second time where slots are
+ * threads'.  QUIRE_LONG=1: a hundred times as many random operations.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -25,6 +25,7 @@
 #include "base/prng.h"
 #include "page/debug.h"
 #include "page/frames.h"
+#include "port/host/internal.h"
 
 #define NR_BLOCKS 3000
 #define FREE_ALL  0xffffffffu
@@ -567,7 +568,7 @@ static void test_invariants(void **state)
 	quire_host_destroy(q);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_misuse),	   cmocka_unit_test(test_invariants),
@@ -575,15 +576,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_random),
 		cmocka_unit_test(test_threads),
 	};
-	int failed;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	(void)argc;
-	/* The log is for the tests that look at it. */
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	if (failed || getenv("QUIRE_WITHOUT_RSEQ"))
-		return failed;
-	setenv("QUIRE_WITHOUT_RSEQ", "1", 1);
-	setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
-	execv("/proc/self/exe", argv);
-	return 1;
+	host_without_rseq = true;
+	return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
