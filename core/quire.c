@@ -121,6 +121,7 @@ int quire_init(struct quire *q, const struct quire_config *cfg)
 		.port = cfg->port,
 		.port_ctx = cfg->port_ctx,
 		.nr_nodes = cfg->nr_nodes,
+		.keys = HOT_PERCPU ? KEY_SLOW_FRAMES : 0,
 		.cfg = *cfg,
 	};
 	for (u32 i = 0; i < cfg->nr_nodes; i++)

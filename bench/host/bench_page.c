@@ -446,6 +446,7 @@ static void boot_frames(struct quire *b, struct quire_hot *hot, const struct qui
 			    .nr_cpus = 2,
 			    .cfg = *cfg};
 	b->cfg.version = "bench";
+	b->keys = KEY_SLOW_FRAMES;
 	b->cfg.memory.frames = reserve(quire_frames_needed(max_pfn));
 	quire_host_last = (struct quire_host_last){.id = hot->id, .context = &context};
 	if (node_init(b))
@@ -581,8 +582,10 @@ static void report_mixed(void)
 		uint64_t seed = rng;
 
 		q->frames = NULL;
+		q->keys |= KEY_SLOW_FRAMES;
 		buddy_ns[i] = mixed(MILLION, &one, &buddy_huge[i]);
 		q->frames = frames;
+		q->keys &= ~KEY_SLOW_FRAMES;
 		rng = seed;
 		ns[i] = mixed(MILLION, &one, &huge[i]);
 		failed += one;

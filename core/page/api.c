@@ -57,7 +57,8 @@ static inline unsigned int node_of_request(struct quire *q, int node)
 
 #if HOT_PERCPU
 
-/* By flags' bits 2 and 3: movable wins. */
+/* By flags' bits 2 and 3: movable wins.  Bit 0, of bytes to be cleared, leads to a
+ * type of which no list has anything. */
 static inline unsigned int kind_of_request(unsigned int flags, unsigned int order)
 {
 	static const u8 kinds[16] = {
@@ -65,9 +66,14 @@ static inline unsigned int kind_of_request(unsigned int flags, unsigned int orde
 		[QUIRE_ALLOC_MOVABLE] = FRAME_KIND(MIGRATE_MOVABLE, 0),
 		[QUIRE_ALLOC_RECLAIMABLE] = FRAME_KIND(MIGRATE_RECLAIMABLE, 0),
 		[QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE] = FRAME_KIND(MIGRATE_MOVABLE, 0),
+		[1] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
+		[5] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
+		[9] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
+		[13] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
 	};
 
-	return kinds[flags & (QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE)] | order;
+	return kinds[flags & (QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE | QUIRE_ALLOC_ZERO)] |
+	       order;
 }
 
 /* Are embedders' pages frames, and is nothing switched on that wants to see them? */
@@ -80,7 +86,7 @@ static inline bool frames_serve(const struct quire *q)
 static inline __attribute__((always_inline)) struct page *
 pop_frame(struct quire *q, unsigned int order, unsigned int nid, unsigned int flags)
 {
-	unsigned int kind = kind_of_request(flags, order);
+	unsigned int kind = kind_of_request(flags & ~QUIRE_ALLOC_ZERO, order);
 	struct frame_floor *f = q->frames;
 	u32 pfn;
 
@@ -94,7 +100,7 @@ pop_frame(struct quire *q, unsigned int order, unsigned int nid, unsigned int fl
 static struct page *refill_frame(struct quire *q, unsigned int order, unsigned int nid,
 				 unsigned int flags)
 {
-	unsigned int kind = kind_of_request(flags, order);
+	unsigned int kind = kind_of_request(flags & ~QUIRE_ALLOC_ZERO, order);
 	u32 pfn;
 
 	if (order >= PBMAP_ORDERS || !frames_serve(q) || !q->frames->node[nid])
@@ -156,49 +162,53 @@ alloc_pages_slow(struct quire *q, unsigned int order, int node, unsigned int fla
 struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, unsigned int flags)
 {
 #if HOT_PERCPU
-	if (likely(order < PBMAP_ORDERS && q->nr_nodes == 1 && node <= 0 &&
-		   !(flags & QUIRE_ALLOC_ZERO) && frames_serve(q))) {
+	/* One node, so node is 0 or HERE, which is the same. */
+	if (likely(!(q->keys & (KEYS_PAGE_ALLOC | KEY_SLOW_FRAMES)) && order < PBMAP_ORDERS &&
+		   (unsigned int)(node + 1) <= 1 && !q->page->fail_alloc)) {
 		unsigned int kind = kind_of_request(flags, order);
-		u8 *state = q->frames->state; /* read before the list, not after */
 		u32 pfn;
 
 		if (likely(hot_percpu_try_pop32(q->hot, frame_list(q->frames, 0, kind)->off,
 						&pfn))) {
-			HOT_STORE(&state[pfn], (u8)(FRAME_USED | kind));
+			HOT_STORE(&q->frames->state[pfn], (u8)(FRAME_USED | kind));
 			return pfn_to_page(q, pfn);
 		}
+		return alloc_pages_slow(q, order, 0, flags);
 	}
 #endif
 	return alloc_pages_slow(q, order, node, flags);
 }
 
 #if HOT_PERCPU
-/* The frame of a descriptor; q->max_pfn: it is none of this instance's. */
+/* The frame of a descriptor; q->max_pfn or more: it is none of this instance's. */
 static inline u64 frame_of(const struct quire *q, const struct page *page)
 {
 	u64 off = (u64)((uintptr_t)page - (uintptr_t)q->mem_map), pfn = off / sizeof(*page);
 
-	return likely(pfn < q->max_pfn && !(off % sizeof(*page))) ? pfn : q->max_pfn;
+	return likely(!(off % sizeof(*page))) ? pfn : UINT64_MAX;
 }
 
-/* A free that the CPU's list had no room for, or that is none. */
+/* A free that the CPU's list had no room for; the byte is cleared already. */
+static void __attribute__((noinline)) free_pages_slow(struct quire *q, u64 pfn, u32 kind)
+{
+	unsigned int nid = q->frames->map[pfn >> pageblock_order].nid;
+	const struct frame_list *list = frame_list(q->frames, nid, kind);
+
+	if (!hot_percpu_push32(q->hot, list->off, list->cap, (u32)pfn))
+		frames_free_slow(q, (u32)pfn, kind & FRAME_ORDER, nid, FRAME_TYPE(kind));
+}
+
+/* A free of what is no block of frames' of this order: the buddy's, or no one's. */
 static void __attribute__((noinline))
-free_pages_slow(struct quire *q, struct page *page, unsigned int order, u8 state)
+free_pages_other(struct quire *q, struct page *page, unsigned int order)
 {
 	u64 pfn = frame_of(q, page);
 
-	if ((state & (FRAME_OWNER | FRAME_ORDER)) == (FRAME_USED | order)) {
-		unsigned int nid = q->frames->map[pfn >> pageblock_order].nid;
-		const struct frame_list *list =
-			frame_list(q->frames, nid, state & (BIT(FRAME_KIND_BITS) - 1));
-
-		if (!hot_percpu_push32(q->hot, list->off, list->cap, (u32)pfn))
-			frames_free_slow(q, (u32)pfn, order, nid, FRAME_TYPE(state));
-	} else if (state == (FRAME_BUDDY | order)) {
+	if (!q->frames ||
+	    (pfn < q->max_pfn && HOT_LOAD(&q->frames->state[pfn]) == (FRAME_BUDDY | order)))
 		free_to_buddy(q, page, order);
-	} else {
+	else
 		bad_free(q, page, pfn);
-	}
 }
 
 /*
@@ -229,30 +239,25 @@ static inline u32 kind_of_frame(u8 state, unsigned int order)
 void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
 {
 #if HOT_PERCPU
-	struct frame_floor *f = q->frames;
 	const struct frame_list *list;
-	u8 state = 0;
+	struct frame_floor *f = q->frames;
+	u64 pfn = frame_of(q, page);
 	u32 kind;
-	u64 pfn;
 
-	if (unlikely(!f)) {
-		free_to_buddy(q, page, order);
+	if (unlikely(!f || pfn >= q->max_pfn)) {
+		free_pages_other(q, page, order);
 		return;
 	}
-	pfn = frame_of(q, page);
-	if (likely(pfn < q->max_pfn)) {
-		state = HOT_LOAD(&f->state[pfn]);
-		kind = kind_of_frame(state, order);
-		if (likely(kind != FRAME_NO_KIND)) {
-			HOT_STORE(&f->state[pfn], 0);
-			list = frame_list(f, 0, kind);
-			if (unlikely(q->nr_nodes > 1))
-				list = frame_list(f, f->map[pfn >> pageblock_order].nid, kind);
-			if (likely(hot_percpu_try_push32(q->hot, list->off, list->cap, (u32)pfn)))
-				return;
-		}
+	kind = kind_of_frame(HOT_LOAD(&f->state[pfn]), order);
+	if (unlikely(kind == FRAME_NO_KIND)) {
+		free_pages_other(q, page, order);
+		return;
 	}
-	free_pages_slow(q, page, order, state);
+	HOT_STORE(&f->state[pfn], 0);
+	list = frame_list(f, 0, kind);
+	if (unlikely((q->keys & KEY_SLOW_FRAMES) ||
+		     !hot_percpu_try_push32(q->hot, list->off, list->cap, (u32)pfn)))
+		free_pages_slow(q, pfn, kind);
 #else
 	free_to_buddy(q, page, order);
 #endif
@@ -267,7 +272,9 @@ size_t quire_alloc_pages_bulk(struct quire *q, int node, unsigned int flags, siz
 	unsigned int nid = node_of_request(q, node);
 
 	if (nid < q->nr_nodes && frames_serve(q) && q->frames->node[nid]) {
-		n = frames_alloc_bulk(q, nid, FRAME_TYPE(kind_of_request(flags, 0)), nr, pages);
+		n = frames_alloc_bulk(q, nid,
+				      FRAME_TYPE(kind_of_request(flags & ~QUIRE_ALLOC_ZERO, 0)), nr,
+				      pages);
 		if (q->nr_nodes > 1 && nid != numa_node_id(q))
 			HOT_ADD(&q->frames->node[nid]->nr_remote, n);
 		for (size_t i = 0; flags & QUIRE_ALLOC_ZERO && i < n; i++)

@@ -387,15 +387,16 @@ static void drain_slot(struct quire *q, struct frame_node *node, char *region)
 	spin_unlock(q, &node->lock);
 }
 
-static bool slot_has_any(const struct quire *q, const struct frame_node *node, u32 slot)
+bool frames_slot_used(const struct quire *q, unsigned int nid, u32 slot)
 {
-	for (unsigned int type = 0; type < MIGRATE_PCPTYPES; type++)
-		for (unsigned int order = 0; order < PBMAP_ORDERS; order++)
-			if (percpu_count(hot_percpu_word(
-				    q->hot, slot,
-				    frame_list(q->frames, node->nid, FRAME_KIND(type, order))
-					    ->off)))
+	for (unsigned int type = 0; type < MIGRATE_PCPTYPES; type++) {
+		for (unsigned int order = 0; order < PBMAP_ORDERS; order++) {
+			u32 off = frame_list(q->frames, nid, FRAME_KIND(type, order))->off;
+
+			if (off && percpu_count(hot_percpu_word(q->hot, slot, off)))
 				return true;
+		}
+	}
 	return false;
 }
 
@@ -409,7 +410,7 @@ void frames_drain(struct quire *q, int nid)
 		if (!node || (nid >= 0 && n != (unsigned int)nid))
 			continue;
 		for (u32 slot = 0; slot < hot_percpu_slots(q->hot); slot++) {
-			if (!slot_has_any(q, node, slot))
+			if (!frames_slot_used(q, n, slot))
 				continue;
 			drain_slot(q, node, hot_percpu_stop(q->hot, slot));
 			hot_percpu_resume(q->hot, slot);

@@ -66,6 +66,10 @@
 #define FRAME_TYPE_BITS	  0x30u
 #define FRAME_TYPE(state) (((state) >> 4) & 3u)
 
+/* A bit of q->keys that is no switch (base/trace.h has those): embedders' pages have
+ * descriptors here, or there are several nodes, and page/api.c has more to do. */
+#define KEY_SLOW_FRAMES (1UL << 62)
+
 #define FRAME_LIST_MAX 512 /* entries of any list */
 
 struct frame_list {
@@ -132,6 +136,9 @@ void frames_free_bulk(struct quire *q, const u32 *pfns, unsigned int nr);
 
 /* Empties the CPUs' lists of a node's (-1: all) and gives whole pageblocks back. */
 void frames_drain(struct quire *q, int nid);
+
+/* Has a slot anything on a node's lists?  As it was a moment ago. */
+bool frames_slot_used(const struct quire *q, unsigned int nid, u32 slot);
 
 /* A block for the kernel when the buddy has none; its descriptors are written.  And
  * back: true if it came from here. */

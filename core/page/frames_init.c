@@ -41,7 +41,9 @@ static struct zone *zone_of_node(struct pglist_data *pgdat)
 
 static int init_node(struct quire *q, struct zone *zone, unsigned int nid)
 {
-	unsigned long share = zone->managed_pages / (64UL * max(hot_percpu_slots(q->hot), 1u));
+	/* Where slots are threads' there are many, few of which are in use. */
+	unsigned long slots = clamp(hot_percpu_slots(q->hot), 1u, 32u);
+	unsigned long share = zone->managed_pages / (64 * slots);
 	size_t bytes = ALIGN(sizeof(struct frame_node), 64UL);
 	unsigned int order = 0;
 	struct frame_node *node;
@@ -100,6 +102,8 @@ int frames_init(struct quire *q)
 		if (zone && !err)
 			err = init_node(q, zone, nid);
 	}
+	if (q->nr_nodes == 1 && !err)
+		(void)HOT_AND(&q->keys, ~KEY_SLOW_FRAMES);
 	q->node->more_events = frames_events;
 	q->node->more_numa_events = frames_numa_events;
 	return err;

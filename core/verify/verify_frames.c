@@ -134,28 +134,37 @@ static void check_entry(struct verify *v, struct frame_walk *w, u32 slot, u32 pf
 		       pfn, order, slot);
 }
 
+/* The lists of a stopped slot; pages on them. */
+static unsigned long check_slot(struct verify *v, struct frame_walk *w, u32 slot, char *region)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < MIGRATE_PCPTYPES * PBMAP_ORDERS; i++) {
+		unsigned int order = i % PBMAP_ORDERS;
+		const struct frame_list *list =
+			frame_list(v->q->frames, w->nid, FRAME_KIND(i / PBMAP_ORDERS, order));
+		const struct percpu_list *l = percpu_list(region, list->off);
+		u32 n = list->off ? percpu_count(l->word) : 0;
+
+		if (n > list->cap)
+			broken(v, "frames: a list of slot %u has %u blocks, room for %u", slot, n,
+			       list->cap);
+		for (u32 e = 0; e < min(n, list->cap); e++)
+			check_entry(v, w, slot, l->u32[e], order);
+		pages += (unsigned long)n << order;
+	}
+	return pages;
+}
+
 static void check_slots(struct verify *v, struct frame_walk *w)
 {
 	struct quire_hot *hot = v->q->hot;
 	unsigned long pages = 0;
 
 	for (u32 slot = 0; slot < hot_percpu_slots(hot); slot++) {
-		char *region = hot_percpu_stop(hot, slot);
-
-		for (unsigned int i = 0; i < MIGRATE_PCPTYPES * PBMAP_ORDERS; i++) {
-			unsigned int order = i % PBMAP_ORDERS;
-			const struct frame_list *list = frame_list(
-				v->q->frames, w->nid, FRAME_KIND(i / PBMAP_ORDERS, order));
-			const struct percpu_list *l = percpu_list(region, list->off);
-			u32 n = list->off ? percpu_count(l->word) : 0;
-
-			if (n > list->cap)
-				broken(v, "frames: a list of slot %u has %u blocks, room for %u",
-				       slot, n, list->cap);
-			for (u32 e = 0; e < min(n, list->cap); e++)
-				check_entry(v, w, slot, l->u32[e], order);
-			pages += (unsigned long)n << order;
-		}
+		if (!frames_slot_used(v->q, w->nid, slot))
+			continue;
+		pages += check_slot(v, w, slot, hot_percpu_stop(hot, slot));
 		hot_percpu_resume(hot, slot);
 	}
 	if (pages != w->idle)

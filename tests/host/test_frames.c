@@ -212,7 +212,7 @@ static void random_operations(unsigned int nodes, uint64_t mib, unsigned long st
 
 static void test_random(void **state)
 {
-	unsigned long steps = getenv("QUIRE_LONG") ? 5000000 : 50000;
+	unsigned long steps = getenv("QUIRE_LONG") ? 5000000 : HOST_TSAN ? 3000 : 50000;
 
 	(void)state;
 	random_operations(1, 256, steps, 4711);
@@ -534,7 +534,7 @@ static struct percpu_list *some_list(struct quire *q, unsigned int kind)
 
 static void test_invariants(void **state)
 {
-	struct quire *q = create(1, 128);
+	struct quire *q = create(1, 512);
 	struct frame_node *node = q->frames->node[0];
 	struct page *page = quire_alloc_pages(q, 3, QUIRE_NODE_HERE, 0);
 	u64 pfn = page_to_pfn(q, page);
@@ -576,8 +576,17 @@ int main(void)
 		cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_random),
 		cmocka_unit_test(test_threads),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest races[] = {
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_threads),
+	};
+	int failed = 0;
 
-	host_without_rseq = true;
-	return failed + cmocka_run_group_tests(tests, NULL, NULL);
+	for (unsigned int i = 0; i < 2; i++) {
+		host_without_rseq = i == 1;
+		/* tsan is here for what threads do to each other. */
+		failed += HOST_TSAN ? cmocka_run_group_tests(races, NULL, NULL)
+				    : cmocka_run_group_tests(tests, NULL, NULL);
+	}
+	return failed;
 }
