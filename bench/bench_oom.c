@@ -28,7 +28,7 @@ static int by_value(const void *a, const void *b)
 	return *(const double *)a < *(const double *)b ? -1 : 1;
 }
 
-static void measure(struct testbox *t, const char *name, unsigned int kernel)
+static void measure(struct testbox *t, const char *name, unsigned int kernel, double goal)
 {
 	double ms[ROUNDS];
 
@@ -44,7 +44,7 @@ static void measure(struct testbox *t, const char *name, unsigned int kernel)
 		put_task(t->q, oc.chosen);
 	}
 	qsort(ms, ROUNDS, sizeof(*ms), by_value);
-	bench_report(name, ms[ROUNDS / 2], "ms", NULL, 0, GOAL_MS, 0);
+	bench_report(name, ms[ROUNDS / 2], "ms", NULL, 0, goal, 0);
 }
 
 static void inside(struct testbox *t, __unused void *arg)
@@ -55,8 +55,8 @@ static void inside(struct testbox *t, __unused void *arg)
 		assert_false(IS_ERR(task));
 		task->signal->oom_score_adj = (short)prng_below(&t->rng, 500);
 	}
-	measure(t, "oom: a victim of 10,000 processes", 601);
-	measure(t, "oom: the same by 3.10's rules", 310);
+	measure(t, "oom: a victim of 10,000 processes", 601, GOAL_MS);
+	measure(t, "oom: the same by 3.10's rules", 310, 0);
 }
 
 int main(void)

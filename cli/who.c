@@ -21,6 +21,7 @@ static const char who_help[] =
 	"  --group PATH   if the limit of this control group were hit, as "
 	"/system.slice/app.service\n"
 	"  --max SIZE     ... and the limit were SIZE, as 512M\n"
+	"  --groups       of each control group with a limit: who dies if that is hit\n"
 	"  --set WHAT     as if a setting were another; may be given more than once:\n"
 	"                 NAME.oom_score_adj=N  PID.oom_score_adj=N  /GROUP.memory.max=SIZE\n"
 	"                 vm.panic_on_oom=N  vm.oom_kill_allocating_task=N\n"
@@ -54,7 +55,7 @@ struct who_options {
 	struct daemon_options daemons;
 	double every;
 	long max_kb, count;
-	bool all, json, watch, when;
+	bool all, json, watch, when, groups;
 };
 
 /* What one picture was made of. */
@@ -93,6 +94,8 @@ static bool report(const struct who_options *o, struct who *pictures, size_t n)
 		printf("}\n");
 	} else {
 		who_say(w, rows, stdout);
+		if (o->groups)
+			who_say_groups(w, stdout);
 		what_if_say(&wi, w, stdout);
 		daemons_say(verdicts, nr_verdicts, stdout);
 		if (ok && when) {
@@ -346,6 +349,9 @@ static bool take_option(struct who_options *o, int c)
 	case 'A':
 		o->all = true;
 		return true;
+	case 'G':
+		o->groups = true;
+		return true;
 	case 'j':
 		o->json = true;
 		return true;
@@ -397,6 +403,7 @@ int cmd_who(int argc, char **argv)
 						{"systemd-oomd", optional_argument, NULL, 'o'},
 						{"kubelet", optional_argument, NULL, 'k'},
 						{"all", no_argument, NULL, 'A'},
+						{"groups", no_argument, NULL, 'G'},
 						{"json", no_argument, NULL, 'j'},
 						{"root", required_argument, NULL, 'r'},
 						{"help", no_argument, NULL, 'h'},

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain/safe.h"
 #include "machine/json.h"
 
 static double share(long part, long whole)
@@ -204,12 +205,6 @@ size_t daemons_judge(const struct who *w, const struct forecast *f, const struct
 
 /* ---- in words ------------------------------------------------------------------ */
 
-static void put_safe(const char *s, FILE *f)
-{
-	for (; *s; s++)
-		fputc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, f);
-}
-
 void daemons_say(const struct daemon_verdict *v, size_t n, FILE *to)
 {
 	if (n)
@@ -226,7 +221,7 @@ void daemons_say(const struct daemon_verdict *v, size_t n, FILE *to)
 			fprintf(to, " It does not act now");
 		if (*v[i].victim) {
 			fprintf(to, "%s", v[i].acts ? ", on " : "; then on ");
-			put_safe(v[i].victim, to);
+			put_safe(to, v[i].victim);
 			if (v[i].pid)
 				fprintf(to, " (pid %ld)", v[i].pid);
 		}

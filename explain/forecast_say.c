@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "explain/forecast.h"
+#include "explain/safe.h"
 #include "machine/json.h"
 
 #define NOTHING_KB_S 1.0 /* slower is noise */
@@ -47,12 +48,6 @@ static void say_rate(const struct rate *r, FILE *f)
 		fprintf(f, " (%+.0f to %+.0f)", r->low, r->high);
 }
 
-static void put_safe(const char *s, FILE *f)
-{
-	for (; *s; s++)
-		fputc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, f);
-}
-
 static void say_processes(const struct forecast *f, size_t rows, FILE *to)
 {
 	fprintf(to, "\n    %-16s %8s %12s %14s   %s\n", "who grows", "pid", "resident MB",
@@ -63,7 +58,7 @@ static void say_processes(const struct forecast *f, size_t rows, FILE *to)
 		if (fp->rate.kb_s < NOTHING_KB_S)
 			break;
 		fprintf(to, "    ");
-		put_safe(fp->p->name, to);
+		put_safe(to, fp->p->name);
 		fprintf(to, "%*s %8ld %12ld ",
 			(int)(strlen(fp->p->name) < 16 ? 16 - strlen(fp->p->name) : 0), "",
 			fp->p->pid, fp->p->rss >> 8);
@@ -86,14 +81,14 @@ static void say_groups(const struct forecast *f, size_t rows, FILE *to)
 		if (!i)
 			fprintf(to, "\nControl groups that will be full:\n");
 		fprintf(to, "    ");
-		put_safe(g->g->path, to);
+		put_safe(to, g->g->path);
 		fprintf(to, ": ");
 		say_rate(&g->rate, to);
 		fprintf(to, ", %ld MB left, full in ", g->left_kb >> 10);
 		say_time(to, g->end.seconds);
 		if (g->victim) {
 			fprintf(to, "; ");
-			put_safe(g->victim->name, to);
+			put_safe(to, g->victim->name);
 			fprintf(to, " (pid %ld) dies%s", g->victim->pid,
 				g->g->oom_group ? " with its whole group" : "");
 		}
@@ -122,11 +117,11 @@ void forecast_say(const struct forecast *f, size_t rows, FILE *to)
 	say_instant("the killer comes in", &f->end, to);
 	if (f->end.seconds < FORECAST_NEVER && f->victim) {
 		fprintf(to, "\nThen it takes ");
-		put_safe(f->victim->name, to);
+		put_safe(to, f->victim->name);
 		fprintf(to, " (pid %ld) with %ld points", f->victim->pid, f->victim_points);
 		if (f->next) {
 			fprintf(to, "; next is ");
-			put_safe(f->next->name, to);
+			put_safe(to, f->next->name);
 			fprintf(to, " (pid %ld) with %ld", f->next->pid, f->next_points);
 		}
 		fprintf(to, ".\n");

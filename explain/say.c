@@ -4,19 +4,12 @@
  * why, what to do.  The numbers that prove it stand beside it.
  */
 #include "explain/explain.h"
+#include "explain/safe.h"
 
 #include <limits.h>
 #include <string.h>
 
 #define TABLE_ROWS 6
-
-/* Names and groups come from the log: nothing of them may reach a terminal
- * but what can be seen. */
-static void put_safe(FILE *f, const char *s)
-{
-	for (; *s; s++)
-		fputc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, f);
-}
 
 static void say_size(FILE *f, long kb)
 {

@@ -114,6 +114,9 @@ bool who_set_max(struct who *w, const char *group, long max_kb);
 void who_rank(struct who *w, const char *group, long limit_kb);
 
 void who_say(const struct who *w, size_t rows, FILE *f);
+/* Of each control group with a limit: who would die if that were hit, and by what
+ * margin. */
+void who_say_groups(struct who *w, FILE *f);
 void who_json(const struct who *w, FILE *f);
 /* The same without the brace at its end: more may follow. */
 void who_json_open(const struct who *w, FILE *f);

@@ -90,6 +90,43 @@ void who_say(const struct who *w, size_t rows, FILE *f)
 			w->processes[0].name, w->processes[1].name, adj, adj, w->processes[0].pid);
 }
 
+void who_say_groups(struct who *w, FILE *f)
+{
+	char group[WHO_GROUP_MAX];
+	long limit = w->limit_kb;
+	bool any = false;
+
+	if (!who_read_groups(w))
+		return;
+	snprintf(group, sizeof(group), "%s", w->group);
+	fprintf(f, "\nIf a control group's limit were hit:\n");
+	for (size_t i = 0; i < w->nr_groups; i++) {
+		const struct who_group *g = &w->groups[i];
+
+		if (g->max < 0)
+			continue;
+		any = true;
+		who_rank(w, g->path, -1);
+		fprintf(f, "    ");
+		put_name(g->path, (int)strlen(g->path), f);
+		fprintf(f, ": %ld of %ld MB; ", g->current >> 10, g->max >> 10);
+		if (!w->nr_candidates) {
+			fprintf(f, "nobody may be killed\n");
+			continue;
+		}
+		put_name(w->processes[0].name, (int)strlen(w->processes[0].name), f);
+		fprintf(f, " (pid %ld) dies%s", w->processes[0].pid,
+			g->oom_group ? " with all of it" : "");
+		if (w->nr_candidates > 1)
+			fprintf(f, ", by %ld points",
+				w->processes[0].points - w->processes[1].points);
+		fputc('\n', f);
+	}
+	if (!any)
+		fprintf(f, "    none has a limit\n");
+	who_rank(w, *group ? group : NULL, *group ? limit : -1);
+}
+
 void who_json_open(const struct who *w, FILE *f)
 {
 	fprintf(f, "{\"memory_kb\": %ld, \"swap_kb\": %ld, \"available_kb\": %ld, \"kernel\": ",

@@ -17,8 +17,8 @@
  * Other kernels did it otherwise (oom/rules.h): a child dies in the place of its
  * parent, nobody reaps, there are no groups that die as a whole.
  *
- * Differs from Linux's: there are no cpusets, and the failed request waits for
- * one tick after a kill instead of spinning through reclaim.
+ * Differs from Linux's: the failed request waits for one tick after a kill
+ * instead of spinning through reclaim.
  */
 #include "base/printk.h"
 #include "oom/internal.h"

@@ -16,6 +16,7 @@
 #include "oom/internal.h"
 #include "page/cma.h"
 #include "page/hugetlb.h"
+#include "space/mempolicy.h"
 
 #define K(pages) ((unsigned long)(pages) << (PAGE_SHIFT - 10))
 
@@ -389,6 +390,31 @@ static void dump_tasks(struct quire *q, const struct oom_control *oc)
 	spin_unlock(q, &q->space->tasklist_lock);
 }
 
+/* The running task's cpuset, by its own name, and its nodes. */
+static void put_cpuset(struct quire *q, struct text *t)
+{
+	const struct task *task = current_task(q);
+	const struct mem_cgroup *memcg = task ? task->memcg : NULL;
+	const char *name = "/";
+	char path[256];
+	nodemask_t mems;
+	struct text p;
+
+	while (memcg && !memcg->has_cpuset)
+		memcg = memcg->parent;
+	if (memcg && memcg->parent) {
+		text_init(&p, path, sizeof(path));
+		mem_cgroup_path(q, memcg, &p);
+		name = path;
+		for (const char *c = path; *c; c++)
+			if (*c == '/')
+				name = c + 1;
+	}
+	cpuset_mems_allowed(q, task, &mems);
+	text_printf(t, ",cpuset=%s,mems_allowed=", name);
+	nodemask_to_text(q, t, memcg ? &mems : NULL);
+}
+
 static void dump_oom_summary(struct quire *q, const struct oom_control *oc,
 			     const struct task *victim)
 {
@@ -403,8 +429,7 @@ static void dump_oom_summary(struct quire *q, const struct oom_control *oc,
 		nodemask_to_text(q, &t, oc->nodemask);
 	else
 		text_puts(&t, "(null)");
-	text_puts(&t, ",cpuset=/,mems_allowed=");
-	nodemask_to_text(q, &t, NULL);
+	put_cpuset(q, &t);
 	if (is_memcg_oom(oc)) {
 		text_puts(&t, ",oom_memcg=");
 		mem_cgroup_path(q, oc->memcg, &t);

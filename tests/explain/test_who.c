@@ -115,6 +115,9 @@ static void test_set_max(void **unused)
 static void test_group_rank(void **unused)
 {
 	struct who w;
+	char *said;
+	size_t len;
+	FILE *f;
 
 	(void)unused;
 	picture(&w);
@@ -125,6 +128,12 @@ static void test_group_rank(void **unused)
 	assert_int_equal(w.nr_candidates, 2);
 	assert_true(who_is_below("/a/b", "/a") && who_is_below("/a", "/a/"));
 	assert_false(who_is_below("/ab", "/a"));
+	f = open_memstream(&said, &len);
+	who_say_groups(&w, f);
+	fclose(f);
+	assert_non_null(strstr(said, "/system.slice/web: 110 of 200 MB; web (pid 11) dies"));
+	assert_null(strstr(said, "podA"));
+	free(said);
 	who_rank(&w, NULL, -1);
 	/* Init is never chosen. */
 	assert_int_equal(w.nr_candidates, 4);

@@ -6,6 +6,7 @@
  */
 #include "oom/internal.h"
 #include "oom/rules.h"
+#include "space/mempolicy.h"
 #include "tests/oom/oom_box.h"
 
 static void lines_absent(struct box *b, const char *text)
@@ -603,6 +604,50 @@ static void test_policy(void **unused)
 	check_policy("2.6.35", 2);
 }
 
+struct bound {
+	struct mem_cgroup *memcg;
+};
+
+static void set_mems(struct testbox *t, void *arg)
+{
+	nodemask_t mems = {{0}};
+
+	node_set(&mems, 1);
+	assert_int_equal(cpuset_set_mems(t->q, ((struct bound *)arg)->memcg, &mems), 0);
+}
+
+/* The same where a group may use one node only: the report names the cpuset.  Who
+ * may use that node as well is eligible, so the largest must be protected. */
+static void test_cpuset(void **unused)
+{
+	struct box *b = calloc(1, sizeof(*b));
+	struct bound bound = {NULL};
+	struct proc p[] = {{.name = "other", .mb = 160, .adj = -900},
+			   {.name = "inside", .mb = 150},
+			   {.name = "asks", .mb = 120, .start_after = 2 * NSEC_PER_SEC}};
+
+	(void)unused;
+	assert_non_null(b);
+	b->log = calloc(1, LOG_MAX);
+	b->t = testbox_new(&(struct testbox_config){
+		.nr_nodes = 2, .node_mb = {320, 256}, .cpus = 2, .disk = true});
+	model_on_log(b->t->m, collect, b);
+	testbox_call(b->t, make_group, &bound.memcg);
+	testbox_call(b->t, set_mems, &bound);
+	p[1].memcg = p[2].memcg = bound.memcg;
+	for (int i = 0; i < 3; i++)
+		start(b, &p[i]);
+	testbox_call(b->t, bind_to, &p[0]);
+	testbox_pass(b->t, 10 * NSEC_PER_SEC);
+	assert_int_equal(kills(b), 1);
+	assert_true(p[1].killed);
+	assert_false(p[0].killed || p[2].killed);
+	find_line(b, "oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=box,"
+		     "mems_allowed=1,global_oom,task_memcg=/box,task=inside,pid=");
+	finish(b, p, 3);
+	box_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,7 +658,7 @@ int main(void)
 		cmocka_unit_test(test_nested_groups),	 cmocka_unit_test(test_nobody_in_group),
 		cmocka_unit_test(test_panic_in_group),	 cmocka_unit_test(test_sysrq),
 		cmocka_unit_test(test_dump_tasks),	 cmocka_unit_test(test_nobody_by_kernel),
-		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_policy),		 cmocka_unit_test(test_cpuset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
