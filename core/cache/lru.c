@@ -302,6 +302,7 @@ void mlock_page(struct quire *q, struct page *page)
 		return;
 	mod_zone_page_state(page_zone(q, page), NR_MLOCK, nr);
 	count_vm_events(q, UNEVICTABLE_PGMLOCKED, (unsigned long)nr);
+	charge_ns(q, q->cost.mlock_page);
 	spin_lock(q, &pgdat->lru_lock);
 	/* One that is not on a list yet gets there with PG_mlocked set. */
 	if (PageLRU(page) && !PageUnevictable(page)) {
@@ -325,6 +326,7 @@ void munlock_page(struct quire *q, struct page *page)
 		return;
 	mod_zone_page_state(page_zone(q, page), NR_MLOCK, -nr);
 	count_vm_events(q, UNEVICTABLE_PGMUNLOCKED, (unsigned long)nr);
+	charge_ns(q, q->cost.munlock_page);
 	spin_lock(q, &pgdat->lru_lock);
 	if (PageLRU(page) && PageUnevictable(page) && page_evictable(page)) {
 		struct lruvec *lruvec = page_lruvec(q, page);

@@ -312,7 +312,7 @@ static enum scan_result replace_table(struct quire *q, struct collapse *c, struc
 	map_new_huge_anon(q, c->vma, c->haddr, pmdp, hpage, virt_to_page(q, pte));
 	flush_tlb(q, c->mm, c->haddr, c->haddr + PMD_SIZE);
 	spin_unlock(q, &c->mm->page_table_lock);
-	charge_ns(q, (u64)HPAGE_PMD_NR * q->cost.huge_page);
+	charge_ns(q, (u64)HPAGE_PMD_NR * q->cost.huge_copy);
 	for (unsigned int i = 0; i < nr; i++)
 		free_swap_cache(q, old[i]);
 	release_pages(q, old, nr);
