@@ -117,6 +117,9 @@ void compaction_proactiveness_changed(struct quire *q);
  * move), -EINVAL, -EINTR.  May sleep.  free_contig_range() gives pages back.
  */
 int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype);
+/* The same with the nodes that pages may move to; NULL: any. */
+int alloc_contig_range_to(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype,
+			  const nodemask_t *targets);
 void free_contig_range(struct quire *q, u64 start, unsigned long nr_pages);
 /* Moves all that is in use in a range that is isolated already; 0 or -EBUSY. */
 int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end);

@@ -14,7 +14,8 @@
 
 #define MAX_TRIES 5
 
-int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
+static int move_range(struct quire *q, struct zone *zone, u64 start, u64 end,
+		      const nodemask_t *targets)
 {
 	struct compact_control cc = {
 		.order = -1,
@@ -25,7 +26,10 @@ int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
 		.alloc_contig = true,
 		.gfp_mask = GFP_KERNEL,
 	};
-	gfp_t gfp = GFP_USER | __GFP_MOVABLE | __GFP_RETRY_MAYFAIL;
+	struct migration_target_control mtc = {
+		.gfp = GFP_USER | __GFP_MOVABLE | __GFP_RETRY_MAYFAIL,
+		.nmask = targets,
+	};
 	int err = 0, tries = 0;
 	u64 pfn = start;
 
@@ -52,7 +56,7 @@ int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
 			err = -EBUSY;
 			break;
 		}
-		if (migrate_pages(q, &cc.migratepages, alloc_migration_target, NULL, &gfp, cc.mode,
+		if (migrate_pages(q, &cc.migratepages, alloc_migration_target, NULL, &mtc, cc.mode,
 				  NULL) == -ENOMEM)
 			err = -ENOMEM;
 	}
@@ -60,6 +64,11 @@ int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
 	lru_add_drain_all(q);
 	drain_all_pages(q, zone);
 	return err == -ENOMEM ? -EBUSY : err;
+}
+
+int migrate_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end)
+{
+	return move_range(q, zone, start, end, NULL);
 }
 
 /* Where the free block begins that has the frame in it. */
@@ -95,7 +104,8 @@ static int take_range(struct quire *q, struct zone *zone, u64 start, u64 end)
 	return 0;
 }
 
-int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype)
+int alloc_contig_range_to(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype,
+			  const nodemask_t *targets)
 {
 	u64 first = pageblock_start_pfn(start), last = ALIGN(end, pageblock_nr_pages);
 	int err;
@@ -107,11 +117,16 @@ int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end, i
 		return err;
 	drain_all_pages(q, zone);
 	/* Whatever did not move may be free by now: the test tells. */
-	err = migrate_contig_range(q, zone, start, end);
+	err = move_range(q, zone, start, end, targets);
 	if (err != -EINTR)
 		err = take_range(q, zone, start, end);
 	undo_isolate_page_range(q, zone, first, last, migratetype);
 	return err;
+}
+
+int alloc_contig_range(struct quire *q, struct zone *zone, u64 start, u64 end, int migratetype)
+{
+	return alloc_contig_range_to(q, zone, start, end, migratetype, NULL);
 }
 
 void free_contig_range(struct quire *q, u64 start, unsigned long nr_pages)

@@ -96,9 +96,27 @@ static void set_offline(struct quire *q, unsigned int block, bool offline)
 	*word = offline ? *word | bit : *word & ~bit;
 }
 
+/* Where its pages go: to other nodes if there are any, whatever binds them. */
+static nodemask_t other_nodes(const struct quire *q, unsigned int nid)
+{
+	nodemask_t mask = {{0}};
+	bool any = false;
+
+	for_each_node (q, n) {
+		if (n == nid || !NODE_DATA(q, n)->node_present_pages)
+			continue;
+		node_set(&mask, n);
+		any = true;
+	}
+	if (!any)
+		node_set(&mask, nid);
+	return mask;
+}
+
 int memory_block_offline(struct quire *q, unsigned int block)
 {
 	u64 start = FIRST(block), end = start + BLOCK_PAGES;
+	nodemask_t targets;
 	unsigned int nid = 0;
 	struct zone *zone;
 	int err;
@@ -116,9 +134,10 @@ int memory_block_offline(struct quire *q, unsigned int block)
 		if (!q->reclaim->offline_blocks)
 			return -ENOMEM;
 	}
+	targets = other_nodes(q, nid);
 	/* Pages in our batches are on no list and would count as unmovable. */
 	lru_add_drain_all(q);
-	err = alloc_contig_range(q, zone, start, end, MIGRATE_MOVABLE);
+	err = alloc_contig_range_to(q, zone, start, end, MIGRATE_MOVABLE, &targets);
 	if (err)
 		return err;
 	err = offline_range(q, zone, start, BLOCK_PAGES);

@@ -378,7 +378,11 @@ out:
 
 struct page *alloc_migration_target(struct quire *q, struct page *page, void *ctx)
 {
-	gfp_t gfp = ctx ? *(gfp_t *)ctx : GFP_USER | __GFP_MOVABLE | __GFP_RETRY_MAYFAIL;
+	const struct migration_target_control *mtc = ctx;
+	gfp_t gfp = mtc ? mtc->gfp : GFP_USER | __GFP_MOVABLE | __GFP_RETRY_MAYFAIL;
 
-	return __alloc_pages(q, gfp, 0, page_to_nid(page), NULL);
+	/* As ZONE_MOVABLE's pages are had, so that one can move within it. */
+	if (page_zonenum(page) == ZONE_MOVABLE)
+		gfp |= __GFP_HIGHMEM;
+	return __alloc_pages(q, gfp, 0, page_to_nid(page), mtc ? mtc->nmask : NULL);
 }

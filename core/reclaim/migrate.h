@@ -33,7 +33,13 @@ int migrate_pages(struct quire *q, struct list_head *from, new_page_t *get_new_p
 		  free_page_t *put_new_page, void *ctx, enum migrate_mode mode,
 		  unsigned int *succeeded);
 
-/* A new_page_t that asks the allocator: nearby, movable; ctx: a gfp_t, or NULL. */
+/* What alloc_migration_target() may give. */
+struct migration_target_control {
+	gfp_t gfp;
+	const nodemask_t *nmask; /* NULL: any node, the nearest first */
+};
+
+/* A new_page_t that asks the allocator: nearby, movable; ctx: as above, or NULL. */
 struct page *alloc_migration_target(struct quire *q, struct page *page, void *ctx);
 
 #endif

@@ -183,12 +183,41 @@ static void test_movable(void **state)
 	testbox_free(t);
 }
 
+/* What leaves goes to another node, though its own has room. */
+static void run_other_node(struct testbox *t, void *arg)
+{
+	unsigned long n = 250 * MB >> PAGE_SHIFT, in_use = 0, moved = 0;
+	u64 a = map_anon(t, t->task, n);
+
+	(void)arg;
+	touch(t, t->task, a, n, 7);
+	for (u64 pfn = PAGES_PER_SECTION; pfn < 2 * PAGES_PER_SECTION; pfn++)
+		in_use += page_mapped(pfn_to_page(t->q, pfn));
+	assert_true(in_use > 1000);
+	assert_int_equal(memory_block_offline(t->q, 1), 0);
+	for (unsigned long i = 0; i < n; i++)
+		moved += page_to_nid(page_at(t, t->task, a + i * PAGE_SIZE)) == 1;
+	assert_int_equal(moved, in_use);
+	testbox_verify(t);
+}
+
+static void test_other_node(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){.node_mb = {512, 512}, .cpus = 1});
+
+	(void)state;
+	testbox_run(t, run_other_node, NULL);
+	testbox_verify(t);
+	testbox_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_movable),
+		cmocka_unit_test(test_other_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
