@@ -203,7 +203,8 @@ static void run_other_node(struct testbox *t, void *arg)
 
 static void test_other_node(void **state)
 {
-	struct testbox *t = testbox_new(&(struct testbox_config){.node_mb = {512, 512}, .cpus = 1});
+	struct testbox *t = testbox_new(
+		&(struct testbox_config){.nr_nodes = 2, .node_mb = {512, 512}, .cpus = 1});
 
 	(void)state;
 	testbox_run(t, run_other_node, NULL);
