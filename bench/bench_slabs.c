@@ -13,7 +13,7 @@
 
 #define PAIRS	(1u << 20)
 #define FLIGHT	256
-#define OBJECTS 300000u
+#define OBJECTS 60000u
 #define ROUNDS	5
 
 static const char *const names[] = {"SLUB", "SLAB", "SLOB"};
