@@ -32,6 +32,7 @@
 #define PMEM_WRITE_NS 200
 #define PMEM_READ_NS  950
 #define PMEM_FILE_NS  815
+#define DELAY_NS      300 /* a page through dm-delay */
 
 static bool take_pages(struct run *r, unsigned int n)
 {
@@ -114,8 +115,8 @@ static int do_delay(struct run *r, const struct oracle_cmd *c)
 	r->delay_stuck |= in_use(r, d);
 	if (r->delay_stuck)
 		return -EBUSY;
-	model_disk_set_latency(r->m, d->dev, (u64)c->read_ms * NSEC_PER_MSEC,
-			       (u64)c->write_ms * NSEC_PER_MSEC);
+	model_disk_set_timer(r->m, d->dev, (u64)c->read_ms * NSEC_PER_MSEC,
+			     (u64)c->write_ms * NSEC_PER_MSEC, 4 * NSEC_PER_MSEC, DELAY_NS);
 	d->bdi->synchronous = false;
 	snprintf(d->path, sizeof(d->path), "/dev/dm-%u", r->nr_delays++);
 	return 0;

@@ -6,6 +6,9 @@
  * the wire; it ends when its last byte has passed.  So small requests at depth
  * one see the latency, and many large ones see the bandwidth, as on an NVMe.
  *
+ * Or a timer holds requests back, as Linux's dm-delay does: they wait for a tick, and
+ * one timer lets all go whose time has come.
+ *
  * What was written is what is read: a page of a device is a descriptor of 8
  * bytes in an array of reserved address space, which the host backs with
  * memory where it was touched.  A page never written has a content that
@@ -50,6 +53,14 @@ void model_disk_set_latency(struct model *m, unsigned int dev, u64 read_ns, u64 
 	d->cfg.synchronous = false;
 }
 
+void model_disk_set_timer(struct model *m, unsigned int dev, u64 read_ns, u64 write_ns, u64 tick_ns,
+			  u64 work_ns)
+{
+	model_disk_set_latency(m, dev, read_ns, write_ns);
+	m->disk[dev]->tick_ns = tick_ns;
+	m->disk[dev]->work_ns = work_ns;
+}
+
 void model_free_disks(struct model *m)
 {
 	for (unsigned int i = 0; i < m->nr_disks; i++) {
@@ -71,7 +82,7 @@ void model_free_disks(struct model *m)
 
 static void wait_for_request(struct model *m, struct disk *d)
 {
-	while (m->running && d->in_flight >= NR_REQUESTS)
+	while (m->running && !d->tick_ns && d->in_flight >= NR_REQUESTS)
 		sched_wait(m, &d->room, d->room.seq, UINT64_MAX);
 }
 
@@ -126,11 +137,46 @@ static void take_slot(struct disk *d, u64 until)
 	d->slots[i] = until;
 }
 
+/*
+ * When a timer of the kernel's wheel fires that is to expire at a tick: never
+ * early, so one tick later, and later timers only at every 8th, 64th ... tick.
+ */
+static u64 wheel_fires(u64 now, u64 expires)
+{
+	unsigned int shift = 0;
+
+	while (shift < 24 && expires - now >= 63ULL << shift)
+		shift += 3;
+	return ((expires >> shift) + 1) << shift;
+}
+
+/*
+ * A request waits for its tick, and then for the timer: for the one that is
+ * running if that fires later than its tick, else for one that is started anew.
+ */
+static u64 schedule_timer(struct disk *d, u64 latency, u64 now)
+{
+	u64 tick = now / d->tick_ns, expires = tick + DIV_ROUND_UP(latency, d->tick_ns), fires;
+
+	for (unsigned int i = 0; i < MODEL_DISK_FIRINGS; i++) {
+		fires = d->firing[(d->newest + 1 + i) % MODEL_DISK_FIRINGS];
+		if (fires > tick && fires >= expires)
+			return fires * d->tick_ns;
+	}
+	fires = wheel_fires(tick, expires);
+	d->newest = (d->newest + 1) % MODEL_DISK_FIRINGS;
+	d->firing[d->newest] = fires;
+	return fires * d->tick_ns;
+}
+
 static u64 schedule(struct disk *d, const struct quire_bio *bio, u64 now)
 {
+	u64 latency = bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns;
 	u64 start = max(now, d->slots[0]);
-	u64 done = start +
-		   (bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns);
+	u64 done = start + latency;
+
+	if (d->tick_ns)
+		return schedule_timer(d, latency, now);
 
 	if (d->cfg.bandwidth) {
 		u64 bytes = (u64)bio->nr_pages << PAGE_SHIFT;
@@ -184,6 +230,8 @@ void model_submit(struct model *m, struct quire_bio *bio)
 		wait_for_request(m, d);
 		d->in_flight++;
 	}
+	if (d)
+		m->hot.charged_ns += d->work_ns * bio->nr_pages;
 	now = m->now + work_to_time(m, m->hot.charged_ns);
 	cpu = m->hot.current->cpu;
 	bio->error = 0;

@@ -130,6 +130,11 @@ struct disk {
 	u64 transfer_free; /* when the wire is free */
 	unsigned int in_flight;
 	struct quire_wait_queue room; /* for who waits until in_flight falls */
+	/* A timer lets requests go (0: none), and in which ticks it fires. */
+	u64 tick_ns, work_ns;
+#define MODEL_DISK_FIRINGS 4
+	u64 firing[MODEL_DISK_FIRINGS];
+	unsigned int newest;
 };
 
 void model_submit(struct model *m, struct quire_bio *bio);
@@ -192,7 +197,7 @@ struct model {
 	bool (*fail_compress)(void *ctx, u64 pfn);
 	void *fail_compress_ctx;
 	struct latency latency[NR_LATENCIES];
-	struct watch *watch;	   /* watch.c */
+	struct watch *watch; /* watch.c */
 	void (*on_reclaim)(void *ctx);
 	void *on_reclaim_ctx;
 	void (*on_oom)(void *ctx, const struct oom_control *oc);

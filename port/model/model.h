@@ -52,6 +52,10 @@ void model_set_processor(struct model *m, unsigned int slowness_percent, u64 tic
 unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);
 /* From now on its transfers take so long; it is synchronous no more. */
 void model_disk_set_latency(struct model *m, unsigned int dev, u64 read_ns, u64 write_ns);
+/* The same, but a timer counts the time, in ticks, and a page takes the submitter's
+ * processor work_ns: as with dm-delay. */
+void model_disk_set_timer(struct model *m, unsigned int dev, u64 read_ns, u64 write_ns, u64 tick_ns,
+			  u64 work_ns);
 
 /*
  * A fiber for a task (NULL: a kernel thread's, one is made).  fn runs in it;
