@@ -151,6 +151,7 @@ struct lruvec {
 /* Bits of lruvec.flags and pglist_data.flags, set and read by reclaim. */
 #define LRUVEC_CONGESTED 0x1UL /* all its dirty pages wait for the device */
 #define PGDAT_DIRTY	 0x1UL /* the tail of the LRU is full of unqueued dirty pages */
+#define PGDAT_RECLAIM_LOCKED 0x4UL /* somebody does node_reclaim() */
 #define PGDAT_WRITEBACK	 0x2UL /* ... of pages under writeback */
 
 /* What a reclaimer waits for when it can't go on. */

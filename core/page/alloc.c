@@ -106,6 +106,22 @@ static struct page *rmqueue(struct quire *q, struct zone *preferred, struct zone
 	return page;
 }
 
+/* Nodes farther than that are no neighbours (on x86). */
+#define RECLAIM_DISTANCE 30
+
+/* A zone that is near enough (node_reclaim_distance) is low: is it not, after a
+ * little reclaim there?  By default nobody does that. */
+static bool reclaimed_here(struct quire *q, gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+			   const struct alloc_context *ac, struct zone *zone)
+{
+	if (!q->page->ops.node_reclaim || node_distance(q, zone_to_nid(ac->preferred_zoneref->zone),
+							zone_to_nid(zone)) > RECLAIM_DISTANCE)
+		return false;
+	return q->page->ops.node_reclaim(q, zone->zone_pgdat, gfp, order) &&
+	       zone_watermark_ok(zone, order, wmark_pages(zone, alloc_flags), ac->highest_zoneidx,
+				 alloc_flags);
+}
+
 /* Walks the zonelist once; *alloc_flags may lose ALLOC_NOFRAGMENT: then the
  * walk starts again. */
 static struct page *try_zonelist(struct quire *q, gfp_t gfp, unsigned int order,
@@ -137,7 +153,8 @@ static struct page *try_zonelist(struct quire *q, gfp_t gfp, unsigned int order,
 		if (!zone_watermark_fast(zone, order, wmark_pages(zone, *alloc_flags),
 					 ac->highest_zoneidx, *alloc_flags, gfp) &&
 		    !(deferred_pages_enabled(q) && deferred_grow_zone(q, zone, order)) &&
-		    !(*alloc_flags & ALLOC_NO_WATERMARKS))
+		    !(*alloc_flags & ALLOC_NO_WATERMARKS) &&
+		    !reclaimed_here(q, gfp, order, *alloc_flags, ac, zone))
 			continue;
 		do
 			page = rmqueue(q, preferred, zone, ac, order, *alloc_flags);

@@ -76,6 +76,10 @@ struct page_pressure_ops {
 	const char *(*task_comm)(struct quire *q, int *pid, int *tgid);
 	/* Pages of a zone that reclaim could get at; NULL: its file pages. */
 	unsigned long (*zone_reclaimable_pages)(struct quire *q, struct zone *zone);
+	/* Reclaims a little of a near node before memory of a far one is taken; true
+	 * if it tried (vm.zone_reclaim_mode).  NULL: nobody can. */
+	bool (*node_reclaim)(struct quire *q, struct pglist_data *pgdat, gfp_t gfp,
+			     unsigned int order);
 	/* Compacts the zones that the request may use; may sleep.  *capture: a
 	 * block that was freed for it, without references.  NULL: nobody can. */
 	enum compact_result (*try_to_compact_pages)(struct quire *q, struct alloc_context *ac,

@@ -315,8 +315,7 @@ static void render_mems_allowed(struct quire *q, struct text *t)
 int proc_init(struct quire *q)
 {
 	static const int misc[NR_PROC_MISC] = {
-		[MISC_DIRTYTIME_EXPIRE] = 43200,    [MISC_MIN_SLAB_RATIO] = 5,
-		[MISC_MIN_UNMAPPED_RATIO] = 1,	    [MISC_MMAP_RND_BITS] = 28,
+		[MISC_DIRTYTIME_EXPIRE] = 43200,    [MISC_MMAP_RND_BITS] = 28,
 		[MISC_MMAP_RND_COMPAT_BITS] = 8,    [MISC_NUMA_STAT] = 1,
 		[MISC_PAGE_LOCK_UNFAIRNESS] = 5,    [MISC_STAT_INTERVAL] = 1,
 		[MISC_MEMORY_FAILURE_RECOVERY] = 1, [MISC_SYSRQ] = 438,

@@ -131,7 +131,7 @@ static unsigned long do_try_to_free_pages(struct quire *q, struct zonelist *zone
 }
 
 /* What the context may not do, its allocations' reclaim may not either. */
-static gfp_t current_gfp_context(struct quire *q, gfp_t gfp)
+gfp_t current_gfp_context(struct quire *q, gfp_t gfp)
 {
 	unsigned int flags = current_context(q)->flags;
 

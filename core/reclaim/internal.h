@@ -90,12 +90,16 @@ bool allow_direct_reclaim(struct quire *q, struct pglist_data *pgdat);
 bool throttle_direct_reclaim(struct quire *q, gfp_t gfp, struct zonelist *zonelist,
 			     const nodemask_t *nodemask);
 
+/* node_reclaim.c: true if it tried. */
+bool node_reclaim(struct quire *q, struct pglist_data *pgdat, gfp_t gfp, unsigned int order);
+
 /* kswapd.c */
 int kswapd_run(struct quire *q, unsigned int nid);
 void wakeup_kswapd(struct quire *q, struct zone *zone, gfp_t gfp, unsigned int order,
 		   int highest_zoneidx);
 
 /* direct.c */
+gfp_t current_gfp_context(struct quire *q, gfp_t gfp);
 unsigned long try_to_free_pages(struct quire *q, struct alloc_context *ac);
 unsigned long try_to_free_mem_cgroup_pages(struct quire *q, struct mem_cgroup *memcg,
 					   unsigned long nr_pages, gfp_t gfp);

@@ -389,10 +389,13 @@ int reclaim_init(struct quire *q)
 	if (!reclaim)
 		return -ENOMEM;
 	reclaim->swappiness = 60;
+	reclaim->min_unmapped_ratio = 1;
+	reclaim->min_slab_ratio = 5;
 	reclaim->compaction_proactiveness = 20;
 	reclaim->compact_unevictable_allowed = 1;
 	q->reclaim = reclaim;
 	q->page->ops.wakeup_kswapd = wakeup_kswapd;
+	q->page->ops.node_reclaim = node_reclaim;
 	q->page->ops.try_to_free_pages = try_to_free_pages;
 	q->page->ops.try_to_compact_pages = try_to_compact_pages;
 	q->page->ops.zone_reclaimable_pages = reclaimable_pages;

@@ -207,6 +207,42 @@ static void test_errors(void **state)
 	testbox_free(t);
 }
 
+/* A timer in ticks, as dm-delay's: never early, so a wait of 1 ms ends with the
+ * second tick; what was sent a tick later goes with it; 500 ms are rounded to 8 ticks. */
+static void timer_reads(struct testbox *t, void *arg)
+{
+	const u64 tick = 4 * NSEC_PER_MSEC;
+	unsigned int dev = *(unsigned int *)arg;
+	struct io io = {.q = t->q};
+	u64 pfn = frames(t, 0), start;
+
+	sleep_ns(t->q, tick - quire_clock(t->q) % tick + 1000);
+	start = quire_clock(t->q) / tick;
+	io_submit(&io, 0, dev, QUIRE_BIO_READ, 0, 1, pfn);
+	sleep_ns(t->q, tick);
+	io_submit(&io, 1, dev, QUIRE_BIO_READ, 64, 1, pfn);
+	io_wait(&io, 2);
+	assert_int_equal(io.first_done, (start + 2) * tick);
+	assert_int_equal(io.last_done, (start + 2) * tick);
+	model_disk_set_timer(t->m, dev, 500 * NSEC_PER_MSEC, 0, tick, 0);
+	start = quire_clock(t->q) / tick;
+	io_submit(&io, 2, dev, QUIRE_BIO_READ, 0, 1, pfn);
+	io_wait(&io, 3);
+	assert_int_equal(io.last_done, (((start + 125) / 8) + 1) * 8 * tick);
+	__free_pages(t->q, pfn_to_page(t->q, pfn), 0);
+}
+
+static void test_timer(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){0});
+	unsigned int dev = add_disk(t, 0, 8);
+
+	(void)state;
+	model_disk_set_timer(t->m, dev, NSEC_PER_MSEC, 0, 4 * NSEC_PER_MSEC, 0);
+	testbox_call(t, timer_reads, &dev);
+	testbox_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_never_written_pages_differ),
 		cmocka_unit_test(test_latency_queue_and_bandwidth),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
