@@ -206,7 +206,7 @@ static int slab_late_init(struct quire *q)
 		if (err)
 			return err;
 		if (s != q->slab->kmem_cache && s != q->slab->kmem_cache_node)
-			q->slab->debug_flags |= s->flags & SLAB_DEBUG_FLAGS;
+			(void)HOT_OR(&q->slab->debug_flags, s->flags & SLAB_DEBUG_FLAGS);
 	}
 	err = q->slab->impl == &slab_impl ? slab_start_reaper(q) : 0;
 	return err ? err : kfence_init(q);

@@ -173,7 +173,7 @@ struct kmem_cache *create_cache(struct quire *q, const char *name, unsigned int 
 		goto free_cache;
 	if (q->slab->impl->create(q, s))
 		goto free_cache;
-	q->slab->debug_flags |= s->flags & SLAB_DEBUG_FLAGS;
+	(void)HOT_OR(&q->slab->debug_flags, s->flags & SLAB_DEBUG_FLAGS);
 	add_to_list(q, s);
 	return s;
 

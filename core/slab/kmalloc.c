@@ -183,7 +183,7 @@ void kfree(struct quire *q, const void *object)
 		return;
 	}
 #endif
-	if (unlikely(q->slab->debug_flags) && !is_frame(q, object)) {
+	if (unlikely(HOT_LOAD(&q->slab->debug_flags)) && !is_frame(q, object)) {
 		bad_kfree(q, object);
 		return;
 	}

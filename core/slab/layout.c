@@ -340,7 +340,7 @@ int kmem_cache_set_debug(struct quire *q, struct kmem_cache *s, unsigned int fla
 	}
 	if (full)
 		s->full = full;
-	q->slab->debug_flags |= s->flags & SLAB_DEBUG_FLAGS;
+	(void)HOT_OR(&q->slab->debug_flags, s->flags & SLAB_DEBUG_FLAGS);
 	if (s->random_seq)
 		(void)init_cache_random_seq(q, s);
 #if HOT_PERCPU
