@@ -379,8 +379,11 @@ static void drain_slot(struct quire *q, struct frame_node *node, char *region)
 			struct percpu_list *l = percpu_list(region, off);
 			u32 n = off ? percpu_count(l->word) : 0;
 
+			if (!n)
+				continue;
 			put_blocks(q, node, l->u32, n, order);
-			l->word -= n;
+			/* Others read it (hot_percpu_word()), stopped or not. */
+			HOT_STORE(&l->word, l->word - n);
 			node->net[type][order] -= n;
 		}
 	}

@@ -45,8 +45,9 @@
  *
  * hot_percpu_stop() takes a mutex that hot_percpu_resume() gives back, so call it
  * without spinlocks held; it costs a system call, 350 ns.  hot_percpu_word()
- * reads a count without stopping anyone.  Before hot_percpu_free() all lists of
- * the client must have been emptied so.
+ * reads a count without stopping anyone, and so at any time: who empties a stopped
+ * list changes its word by an atomic store (HOT_STORE).  Before hot_percpu_free()
+ * all lists of the client must have been emptied so.
  *
  * Where there is no rseq (an old glibc, GLIBC_TUNABLES=glibc.pthread.rseq=0, another
  * processor, a kernel without membarrier for it) a slot is a thread's instead
