@@ -40,14 +40,15 @@ static unsigned long wmark_pages(const struct zone *zone, unsigned int alloc_fla
 
 void prep_compound_page(struct page *page, unsigned int order)
 {
-	page->flags |= BIT(PG_head);
+	/* As in free_pages_prepare(): who walks the memory map reads these words. */
+	HOT_STORE(&page->flags, page->flags | BIT(PG_head));
 	for (unsigned long i = 1; i < 1UL << order; i++)
 		page[i].compound_head = (unsigned long)page | 1;
 	page[1].compound_dtor = COMPOUND_PAGE_DTOR;
 	page[1].compound_order = (u8)order;
 	page[1].compound_mapcount = -1;
-	page[1].compound_pincount = 0;
-	page[1].compound_nr = 1u << order;
+	HOT_STORE(&page[1].compound_pincount, 0);
+	HOT_STORE(&page[1].compound_nr, 1u << order);
 }
 
 void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)

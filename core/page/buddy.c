@@ -54,7 +54,7 @@ void init_free_lists(struct zone *zone)
 
 void init_single_page(struct page *page, unsigned long place)
 {
-	page->flags = place;
+	HOT_STORE(&page->flags, place);
 	page->page_type = PAGE_TYPE_NONE;
 	page->_refcount = 0;
 }
@@ -145,7 +145,7 @@ static void materialise(struct page *page)
 {
 	unsigned long place = page->flags & PAGE_PLACE_MASK;
 
-	page->flags = place;
+	HOT_STORE(&page->flags, place);
 	for (unsigned int i = 1; i < 1u << HIGHEST_ORDER; i++)
 		init_single_page(page + i, place);
 }

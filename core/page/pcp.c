@@ -303,7 +303,9 @@ static int check_free_page(struct quire *q, const struct page *page)
 }
 
 /* Takes a page's former life off its descriptors.  False: something is wrong with
- * it, which was said; it is nobody's from now on. */
+ * it, which was said; it is nobody's from now on.  The page is the caller's, but
+ * who walks the memory map may look at its flags and whose slab it is (slab's
+ * list_slab_objects()), so these words change at once. */
 static bool free_pages_prepare(struct quire *q, struct page *page, unsigned int order)
 {
 	int bad = check_free_page(q, page);
@@ -317,9 +319,9 @@ static bool free_pages_prepare(struct quire *q, struct page *page, unsigned int 
 			bad += check_free_page(q, tail);
 			if (compound)
 				tail->lru.next = tail->lru.prev = NULL;
-			tail->mapping = NULL;
+			HOT_STORE(&tail->mapping, NULL);
 			tail->private = 0;
-			tail->flags &= PAGE_PLACE_MASK;
+			HOT_STORE(&tail->flags, tail->flags & PAGE_PLACE_MASK);
 		}
 	} else if (unlikely(PageHead(page))) {
 		bad_page(q, page, "a compound page freed as a single one");
@@ -329,9 +331,9 @@ static bool free_pages_prepare(struct quire *q, struct page *page, unsigned int 
 		return false;
 	if (unlikely(q->keys & KEYS_PAGE_FREE))
 		free_prepare_debug(q, page, order);
-	page->mapping = NULL;
-	page->private = 0;
-	page->flags &= PAGE_PLACE_MASK;
+	HOT_STORE(&page->mapping, NULL);
+	HOT_STORE(&page->private, 0);
+	HOT_STORE(&page->flags, page->flags & PAGE_PLACE_MASK);
 	return true;
 }
 

@@ -632,7 +632,14 @@ static unsigned long list_slab(struct quire *q, struct kmem_cache *s, struct pag
 	return nr;
 }
 
-/* Full slabs are on no list, so they are looked for in the memory map. */
+/*
+ * Full slabs are on no list, so they are looked for in the memory map.  No lock
+ * keeps other caches' slabs and other pages as they are meanwhile, so only two
+ * words are read of a page until it is known to be s's: both change at once, and
+ * no other page has s there.  s's own slabs stay, as who destroys it says that
+ * nobody uses it; only those that wait for RCU, with no object in use, may go
+ * just then: so whose it is is asked again.
+ */
 unsigned long list_slab_objects(struct quire *q, struct kmem_cache *s)
 {
 	DECLARE_BITMAP(map, SLAB_MAX_CHECKED);
@@ -646,7 +653,8 @@ unsigned long list_slab_objects(struct quire *q, struct kmem_cache *s)
 			for (u64 pfn = zone->zone_start_pfn; pfn < end; pfn++) {
 				struct page *page = pfn_to_page(q, pfn);
 
-				if (PageSlab(page) && page->slab_cache == s && page->inuse)
+				if (PageSlab(page) && HOT_LOAD(&page->slab_cache) == s &&
+				    HOT_LOAD(&page->inuse) && HOT_LOAD(&page->slab_cache) == s)
 					nr += list_slab(q, s, page, map);
 			}
 		}

@@ -478,7 +478,8 @@ void sheaf_flush(struct quire *q, struct kmem_cache *s)
 		list = percpu_list(hot_percpu_stop(q->hot, slot), sh->off);
 		nr = percpu_count(list->word);
 		memcpy(batch, list->u64, nr * sizeof(*batch));
-		list->word -= nr;
+		/* Others read it (hot_percpu_word()), stopped or not. */
+		HOT_STORE(&list->word, list->word - nr);
 		hot_percpu_resume(q->hot, slot);
 		slabs_free(q, s, nr, batch);
 	}

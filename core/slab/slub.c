@@ -86,7 +86,7 @@ struct page *new_slab(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 		return NULL;
 	}
 #endif
-	page->slab_cache = s;
+	HOT_STORE(&page->slab_cache, s); /* list_slab_objects() may look */
 	page->inuse = 0;
 	page->frozen = 0;
 	INIT_LIST_HEAD(&page->lru);
@@ -117,9 +117,9 @@ void free_slab_pages(struct quire *q, struct kmem_cache *s, struct page *page)
 		sheaf_slab_free(q, s, page);
 #endif
 	ClearPageSlab(page);
-	page->slab_cache = NULL;
+	HOT_STORE(&page->slab_cache, NULL);
 	page->freelist = NULL;
-	page->private = 0;
+	HOT_STORE(&page->private, 0);
 	INIT_LIST_HEAD(&page->lru);
 	__free_pages(q, page, order);
 }
