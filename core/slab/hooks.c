@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happens to objects of caches with SLAB_HOOKED, beside being handed out
- * and taken back: fault points, charging, the sampling guard, debugging, and
- * the implementations other than SLUB.  The fast path tests the one flag.
+ * and taken back: fault points, the sampling guard, debugging, and the
+ * implementations other than SLUB.  The fast path tests the one flag.
  *
  * No locks of its own.
  */
@@ -11,13 +11,12 @@
 #include "slab/impl.h"
 #include "slab/kfence.h"
 #include "slab/kfence_report.h"
-#include "slab/memcg.h"
 
 void slab_update_hooked(struct quire *q, struct kmem_cache *s)
 {
 	struct slab_floor *f = q->slab;
 	bool hooked = (s->flags & (SLAB_DEBUG_FLAGS | SLAB_FAILSLAB)) || f->impl != &slub_impl ||
-		      ((s->flags & SLAB_ACCOUNT) && f->memcg_ops) || kfence_gate_is_open(q);
+		      kfence_gate_is_open(q);
 	unsigned int flags = hooked ? s->flags | SLAB_HOOKED : s->flags & ~SLAB_HOOKED;
 
 	/* Read by those who allocate and free meanwhile: either is right. */
@@ -25,9 +24,9 @@ void slab_update_hooked(struct quire *q, struct kmem_cache *s)
 }
 
 static void *alloc_behind_hooks(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid,
-				size_t asked, unsigned long caller, bool charged)
+				size_t asked, unsigned long caller)
 {
-	if (unlikely(kfence_gate_is_open(q)) && !charged) {
+	if (unlikely(kfence_gate_is_open(q))) {
 		void *object = kfence_alloc(q, s, asked, gfp, caller);
 
 		if (object)
@@ -53,20 +52,15 @@ void *slab_alloc_hooked(struct quire *q, struct kmem_cache *s, gfp_t gfp, int ni
 			unsigned long caller)
 {
 	struct slab_floor *f = q->slab;
-	struct obj_cgroup *objcg;
 	void *object;
 
 	if ((s->flags & SLAB_FAILSLAB) && f->fail_slab && !(gfp & __GFP_NOFAIL) &&
 	    f->fail_slab(q, s, gfp, f->fail_slab_ctx))
 		return NULL;
-	if (!slab_pre_alloc_charge(q, s, gfp, &objcg))
-		return NULL;
-	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller, objcg != NULL);
+	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller);
 	/* All of it, but not what kmalloc() rounded up: that is a red zone. */
 	if ((gfp & __GFP_ZERO) && object)
 		memset(object, 0, ksize_of_new(q, s, object, asked));
-	if (objcg)
-		slab_post_alloc_charge(q, s, objcg, object, gfp);
 	return object;
 }
 
@@ -77,8 +71,6 @@ void slab_free_hooked(struct quire *q, struct kmem_cache *s, struct page *page, 
 		kfence_free(q, page, object, caller);
 		return;
 	}
-	if (HOT_LOAD(&page->memcg))
-		slab_uncharge(q, s, page, object);
 	if (q->slab->impl != &slub_impl)
 		q->slab->impl->free(q, s, page, object);
 	else if (kmem_cache_debug(s))

@@ -72,7 +72,7 @@ static void *slab_get_obj(struct quire *q, struct kmem_cache *s, struct page *pa
 
 static void slab_put_obj(struct quire *q, struct kmem_cache *s, struct page *page, void *object)
 {
-	size_t i = (size_t)((char *)object - slab_s_mem(q, s, page)) / s->size;
+	size_t i = (size_t)((char *)object - slab_start(q, s, page)) / s->size;
 
 	BUG_ON(q, i >= page->objects || !page->inuse);
 	page->inuse--;

@@ -59,15 +59,10 @@ static inline char *slab_start(struct quire *q, const struct kmem_cache *s, stru
 	return (char *)page_address(q, page) + (s->own ? page->frozen * s->own->colour_off : 0);
 }
 
-static inline char *slab_s_mem(struct quire *q, const struct kmem_cache *s, struct page *page)
-{
-	return (char *)page_address(q, page) + page->frozen * s->own->colour_off;
-}
-
 static inline void *slab_index_to_obj(struct quire *q, const struct kmem_cache *s,
 				      struct page *page, unsigned int i)
 {
-	return slab_s_mem(q, s, page) + (size_t)i * s->size;
+	return slab_start(q, s, page) + (size_t)i * s->size;
 }
 
 /* slab/slab_cache.c */

@@ -17,7 +17,6 @@
  * new slab's free objects are in order of address unless the machine was made
  * with shuffled free lists (shuffle.c), and other nodes' partial slabs are always tried (Linux: 977 times in 1,000).
  */
-#include "slab/memcg.h"
 #include "slab/sheaf_alloc.h"
 
 /* What an allocation may ask of the pages beneath. */
@@ -110,8 +109,6 @@ void free_slab_pages(struct quire *q, struct kmem_cache *s, struct page *page)
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), -(1L << order));
 	/* Reclaim counts this with the pages it freed itself. */
 	current_context(q)->reclaimed_slab += 1UL << order;
-	if (unlikely(page->memcg))
-		slab_free_objcgs(q, page);
 #if HOT_PERCPU
 	if (cache_has_sheaves(s))
 		sheaf_slab_free(q, s, page);

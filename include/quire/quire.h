@@ -120,7 +120,6 @@ struct quire_config {
 	bool slab_merge;	     /* like caches become one */
 	bool slab_freelist_random;   /* the free objects of a new slab are shuffled */
 	bool slab_freelist_hardened; /* their links are scrambled */
-	bool slab_account;	     /* objects are charged to control groups */
 	/* The sampling guard (KFENCE): one allocation each so many ms is guarded by
 	 * pages of its own; 0: off.  How many objects it has; 0: 255. */
 	uint32_t kfence_sample_ms, kfence_objects;

@@ -156,7 +156,6 @@ struct testbox *testbox_new(const struct testbox_config *cfg)
 	t->cfg.slab = cfg->slab;
 	t->cfg.slub_debug = cfg->slub_debug;
 	t->cfg.slab_merge = cfg->slab_merge;
-	t->cfg.slab_account = cfg->slab_account;
 	t->cfg.kfence_sample_ms = cfg->kfence_sample_ms;
 	if (cfg->tune)
 		cfg->tune(&t->cfg);

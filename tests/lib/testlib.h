@@ -42,7 +42,7 @@ struct testbox_config {
 	/* The slab, as of struct quire_config. */
 	int slab;
 	const char *slub_debug;
-	bool slab_merge, slab_account;
+	bool slab_merge;
 	unsigned int kfence_sample_ms;
 	const char *kernel; /* "3.10": whose killer; NULL: 6.1 */
 	void (*tune)(struct quire_config *cfg); /* the rest of the configuration; or NULL */
