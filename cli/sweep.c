@@ -268,7 +268,7 @@ int cmd_sweep(int argc, char **argv)
 						{"job", required_argument, NULL, 'n'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
-	struct sweep_options o = {.c.f.only = -1, .argv = argv, .argc = argc};
+	struct sweep_options o = {.c.f.only = -1, .argc = argc};
 	const char *wrong;
 	int c, status;
 

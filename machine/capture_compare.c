@@ -22,6 +22,7 @@
 
 #include "machine/capture.h"
 #include "machine/text_grow.h"
+#include "page/debug.h"
 
 struct compare {
 	struct machine *m;
@@ -274,8 +275,6 @@ static void compare_zones(struct compare *c)
 /* Free blocks by order, and by type as far as pagetypeinfo tells. */
 static void compare_blocks(struct compare *c)
 {
-	static const char *const type_names[] = {"Unmovable",  "Movable", "Reclaimable",
-						 "HighAtomic", "CMA",	  "Isolate"};
 	const struct capture_record *r = capture_find(c->cm->file, "/proc/buddyinfo");
 	char field[80];
 
@@ -309,7 +308,7 @@ static void compare_blocks(struct compare *c)
 				if (mt == MIGRATE_MOVABLE && o == MAX_ORDER - 1)
 					n += z->nr_virgin;
 				snprintf(field, sizeof(field), "node %u %s %s order %u", cap->nid,
-					 z->name, type_names[mt], o);
+					 z->name, migratetype_names[mt], o);
 				number(c, "/proc/pagetypeinfo", field, (long)cap->typed[mt][o],
 				       (long)n, 0);
 			}
@@ -321,7 +320,7 @@ static void compare_blocks(struct compare *c)
 						pageblock_order]]++;
 		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
 			snprintf(field, sizeof(field), "node %u %s blocks of type %s", cap->nid,
-				 z->name, type_names[mt]);
+				 z->name, migratetype_names[mt]);
 			/* Movable ones include holes and memory that is not there yet. */
 			number(c, "/proc/pagetypeinfo", field, (long)cap->pageblocks[mt],
 			       (long)types[mt], mt == MIGRATE_MOVABLE ? -1 : 0);

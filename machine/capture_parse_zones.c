@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "machine/capture_parse.h"
+#include "page/debug.h"
 
 static int zone_type_of(const char *p, const char *end)
 {
@@ -245,18 +246,9 @@ void cap_parse_buddyinfo(struct parser *ps)
 
 static int migratetype_of(const char *p, const char *end)
 {
-	static const char *const names[MIGRATE_TYPES] = {
-		[MIGRATE_UNMOVABLE] = "Unmovable",
-		[MIGRATE_MOVABLE] = "Movable",
-		[MIGRATE_RECLAIMABLE] = "Reclaimable",
-		[MIGRATE_HIGHATOMIC] = "HighAtomic",
-		[MIGRATE_CMA] = "CMA",
-		[MIGRATE_ISOLATE] = "Isolate",
-	};
-
 	for (int i = 0; i < MIGRATE_TYPES; i++)
-		if (strlen(names[i]) == (size_t)(end - p) &&
-		    !memcmp(names[i], p, (size_t)(end - p)))
+		if (strlen(migratetype_names[i]) == (size_t)(end - p) &&
+		    !memcmp(migratetype_names[i], p, (size_t)(end - p)))
 			return i;
 	return -1;
 }

@@ -81,7 +81,7 @@ static double random_frees(void)
 {
 	const unsigned int nr = 1000000;
 	void **p = malloc(nr * sizeof(*p));
-	unsigned long long s = 1;
+	uint64_t s = 1;
 	double sum = 0;
 
 	for (int round = 0; round < 4; round++) {
@@ -89,15 +89,7 @@ static double random_frees(void)
 
 		for (unsigned int i = 0; i < nr; i++)
 			*(char *)(p[i] = get()) = 1;
-		for (unsigned int i = nr - 1; i; i--) {
-			unsigned int j;
-			void *x = p[i];
-
-			s = s * 6364136223846793005u + 1442695040888963407u;
-			j = (unsigned int)(s >> 33) % (i + 1);
-			p[i] = p[j];
-			p[j] = x;
-		}
+		shuffle(p, nr, &s);
 		start = cpu_ns();
 		for (unsigned int i = 0; i < nr; i++)
 			quire_kmem_cache_free(q, cache, p[i]);

@@ -38,12 +38,6 @@ static void (*volatile do_free)(void *) = free;
 static size_t size = 64;
 static uint64_t seed_of = 1;
 
-static inline uint32_t rnd(uint64_t *s)
-{
-	*s = *s * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*s >> 33);
-}
-
 static double pair(void)
 {
 	const unsigned int times = 10000000;
@@ -92,13 +86,7 @@ static double random_frees(void)
 			p[i] = do_malloc(size);
 			*(char *)p[i] = 1;
 		}
-		for (unsigned int i = nr - 1; i; i--) {
-			unsigned int j = rnd(&s) % (i + 1);
-			void *x = p[i];
-
-			p[i] = p[j];
-			p[j] = x;
-		}
+		shuffle(p, nr, &s);
 		start = cpu_ns();
 		for (unsigned int i = 0; i < nr; i++)
 			do_free(p[i]);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loads of bench/malloc/ share: CPU time, and batches of objects that go
- * from the thread that makes them to the one that frees them, and back empty.
+ * What the loads of bench/malloc/ share: CPU time, an order by chance, and batches of
+ * objects that go from the thread that makes them to the one that frees them, and
+ * back empty.
  */
 #ifndef QUIRE_BENCH_MALLOC_QUEUE_H
 #define QUIRE_BENCH_MALLOC_QUEUE_H
 
 #include <pthread.h>
+#include <stdint.h>
 #include <time.h>
 
 #define BATCH 256
@@ -51,6 +53,23 @@ static inline double cpu_ns(void)
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static inline uint32_t rnd(uint64_t *s)
+{
+	*s = *s * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*s >> 33);
+}
+
+static inline void shuffle(void **p, unsigned int nr, uint64_t *s)
+{
+	for (unsigned int i = nr - 1; i; i--) {
+		unsigned int j = rnd(s) % (i + 1);
+		void *x = p[i];
+
+		p[i] = p[j];
+		p[j] = x;
+	}
 }
 
 /*

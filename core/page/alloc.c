@@ -469,11 +469,6 @@ static void find_preferred(struct alloc_context *ac)
 		next_zones_zonelist(ac->zonelist->zonerefs, ac->highest_zoneidx, ac->nodemask);
 }
 
-/* A round in vain beside reclaim and compaction: 15 us for a processor of one
- * instruction a ns (6.1 traced in scenario g-hugetlb, compaction deferred), a
- * thirteenth of that here.  Long enough for a woken kswapd to have its turn. */
-#define SLOW_ROUND_NS 1150
-
 /* One round of the slow path: a page, or NULL and *again says whether another
  * round may help. */
 static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context *ac,
@@ -502,7 +497,7 @@ static struct page *slow_round(struct quire *q, gfp_t gfp, struct alloc_context 
 	page = get_page_from_freelist(q, gfp, order, s->alloc_flags, ac);
 	if (page || !(gfp & __GFP_DIRECT_RECLAIM) || (current_context(q)->flags & PF_MEMALLOC))
 		return page;
-	charge_ns(q, SLOW_ROUND_NS);
+	charge_ns(q, q->cost.slow_round);
 	page = direct_reclaim(q, gfp, s->alloc_flags, ac, &progress);
 	if (!page)
 		page = direct_compact(q, gfp, ac, s, s->compact_priority);

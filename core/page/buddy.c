@@ -317,8 +317,8 @@ void write_virgin_blocks(struct quire *q, struct zone *zone, u64 end)
 /* ---- taking ----------------------------------------------------------------- */
 
 /* Puts the upper halves of a block of order `high` back until `low` is left. */
-static void expand(struct quire *q, struct zone *zone, struct page *page, unsigned int low, unsigned int high,
-		   int migratetype)
+static void expand(struct quire *q, struct zone *zone, struct page *page, unsigned int low,
+		   unsigned int high, int migratetype)
 {
 	while (high > low) {
 		high--;
@@ -517,8 +517,8 @@ struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, i
 	struct page *page;
 
 	/* Half of what is free is kept for contiguous areas: theirs first. */
-	if (cma && zone_page_state(zone, NR_FREE_CMA_PAGES) >
-			   zone_page_state(zone, NR_FREE_PAGES) / 2) {
+	if (cma &&
+	    zone_page_state(zone, NR_FREE_CMA_PAGES) > zone_page_state(zone, NR_FREE_PAGES) / 2) {
 		page = __rmqueue_smallest(q, zone, order, MIGRATE_CMA);
 		if (page)
 			return page;

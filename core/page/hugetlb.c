@@ -614,8 +614,9 @@ static void add_boot_page(struct quire *q, struct hstate *h, u64 pfn)
 	struct zone *zone = NULL;
 
 	for_each_node (q, nid)
-		for_each_populated_zone_of_node(NODE_DATA(q, nid), z) if (zone_spans_pfn(z, pfn) &&
-									  zone_spans_pfn(z, pfn + nr - 1)) zone = z;
+		for_each_populated_zone_of_node(NODE_DATA(q, nid),
+						z) if (zone_spans_pfn(z, pfn) &&
+						       zone_spans_pfn(z, pfn + nr - 1)) zone = z;
 	/* In two zones at once: it stays boot's. */
 	if (!zone || pfn + nr > zone->first_deferred_pfn)
 		return;

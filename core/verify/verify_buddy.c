@@ -16,6 +16,7 @@
  * Who owns a page in use is the upper floors' to prove.
  */
 #include "node/memblock.h"
+#include "page/debug.h"
 #include "page/frames.h"
 #include "page/internal.h"
 #include "verify/verify.h"
@@ -29,9 +30,6 @@ struct zone_walk {
 	unsigned long idle_pages;	 /* frames without references that are not free */
 	unsigned long virgin;		 /* free blocks that are on no list yet */
 };
-
-static const char *const type_names[MIGRATE_TYPES] = {"Unmovable",  "Movable", "Reclaimable",
-						      "HighAtomic", "CMA",     "Isolate"};
 
 static bool in_zone(const struct zone_walk *w, const struct page *page)
 {
@@ -69,7 +67,8 @@ static void check_block_type(struct verify *v, struct zone_walk *w, const struct
 	if ((mt == MIGRATE_ISOLATE) != (pfnblock_migratetype(w->zone, pfn) == MIGRATE_ISOLATE) ||
 	    (mt == MIGRATE_CMA) != (pfnblock_migratetype(w->zone, pfn) == MIGRATE_CMA))
 		broken(v, "page: free block %#lx is on the %s list, its pageblock is %s", pfn,
-		       type_names[mt], type_names[pfnblock_migratetype(w->zone, pfn)]);
+		       migratetype_names[mt],
+		       migratetype_names[pfnblock_migratetype(w->zone, pfn)]);
 }
 
 static void verify_free_lists(struct verify *v, struct zone_walk *w)
@@ -85,14 +84,15 @@ static void verify_free_lists(struct verify *v, struct zone_walk *w)
 
 			if (!list_validate(&area->free_list[mt])) {
 				broken(v, "page: node %u zone %s: list of order %u, %s is torn",
-				       w->nid, w->zone->name, order, type_names[mt]);
+				       w->nid, w->zone->name, order, migratetype_names[mt]);
 				continue;
 			}
 			if (list_empty(&area->free_list[mt]) != !(area->types & 1u << mt))
 				broken(v,
 				       "page: node %u zone %s: types of order %u are %#x, %s is "
 				       "wrong",
-				       w->nid, w->zone->name, order, area->types, type_names[mt]);
+				       w->nid, w->zone->name, order, area->types,
+				       migratetype_names[mt]);
 			list_for_each_entry (page, &area->free_list[mt], lru) {
 				check_free_block(v, w, page, order);
 				check_block_type(v, w, page, mt);
@@ -305,7 +305,8 @@ static void verify_pageblocks(struct verify *v, const struct zone_walk *w)
 		       w->nid, w->zone->name, isolated, w->zone->nr_isolate_pageblock);
 	/* Those that are being taken are isolated for as long. */
 	if (cma > w->zone->cma_pages || (!isolated && cma != w->zone->cma_pages))
-		broken(v, "page: node %u zone %s: contiguous areas are %lu pages, its pageblocks %lu",
+		broken(v,
+		       "page: node %u zone %s: contiguous areas are %lu pages, its pageblocks %lu",
 		       w->nid, w->zone->name, w->zone->cma_pages, cma);
 	if (reserved != w->zone->nr_reserved_highatomic)
 		broken(v,
