@@ -26,7 +26,9 @@ CPPBASE  := -Icore -Iinclude -I. -MMD -MP
 CFLAGS_release      := -O2 -g
 # Link-time optimisation: 12 % of the night's user time (floors are many files).
 # gcc 12 then takes the branch of long names for one that "/" reaches.
-CFLAGS_model        := -O2 -g $(if $(CLANG),,-flto=auto -Wno-stringop-overread)
+# `make LTO=` leaves it out: its link takes most of a rebuild's time.
+LTO                 := -flto=auto -Wno-stringop-overread
+CFLAGS_model        := -O2 -g $(if $(CLANG),,$(LTO))
 CFLAGS_debug        := -O1 -g -DQUIRE_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_debug-host   := $(CFLAGS_debug)
 CFLAGS_tsan         := -O1 -g -DQUIRE_DEBUG -fsanitize=thread
