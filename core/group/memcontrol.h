@@ -208,6 +208,8 @@ static inline bool mem_cgroup_below_low(const struct mem_cgroup *memcg)
 /* A counter of a group with its descendants: what memory.stat shows. */
 long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, enum node_stat_item item);
 unsigned long memcg_vm_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item);
+/* The lines of memory.stat (group/memory_stat.c). */
+void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);
 /* Pages that may still be charged before a limit, its own or an ancestor's, is met. */
 long mem_cgroup_margin(const struct mem_cgroup *memcg);
 

@@ -72,7 +72,5 @@ bool mem_cgroup_is_descendant(const struct quire *q, const struct mem_cgroup *me
 void show_mem(struct quire *q, const nodemask_t *nodemask);
 /* The same, only zones up to highest_zoneidx. */
 void __show_mem(struct quire *q, const nodemask_t *nodemask, int highest_zoneidx);
-/* What memory.stat says: the part of it that Quire keeps. */
-void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);
 
 #endif

@@ -173,121 +173,14 @@ static s64 store_reclaim(struct quire *q, const struct proc_entry *e,
 
 /* ---- memory.stat ------------------------------------------------------------- */
 
-static unsigned long group_state(struct quire *q, struct mem_cgroup *memcg,
-				 enum node_stat_item item)
-{
-	if (is_root(memcg))
-		return global_node_page_state(q, item);
-	return (unsigned long)memcg_page_state(q, memcg, item);
-}
-
-static unsigned long group_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item)
-{
-	return is_root(memcg) ? global_vm_event(q, item) : memcg_vm_event(q, memcg, item);
-}
-
-static void put_stat_line(struct text *t, const char *name, unsigned long v)
-{
-	text_puts(t, name);
-	text_putc(t, ' ');
-	put_dec(t, v, 0);
-	text_putc(t, '\n');
-}
-
-struct stat_item {
-	const char *name;
-	int item; /* -1: always 0 */
-	unsigned int unit;
-};
-
-static const struct stat_item state_items[] = {
-	{"anon", NR_ANON_MAPPED, PAGE_SIZE},
-	{"file", NR_FILE_PAGES, PAGE_SIZE},
-	{"kernel", -2, 0},
-	{"kernel_stack", NR_KERNEL_STACK_KB, 1024},
-	{"pagetables", NR_PAGETABLE, PAGE_SIZE},
-	{"sec_pagetables", NR_SECONDARY_PAGETABLE, PAGE_SIZE},
-	{"percpu", -1, 0},
-	{"sock", -1, 0},
-	{"vmalloc", -1, 0},
-	{"shmem", NR_SHMEM, PAGE_SIZE},
-	{"zswap", -1, 0},
-	{"zswapped", -1, 0},
-	{"file_mapped", NR_FILE_MAPPED, PAGE_SIZE},
-	{"file_dirty", NR_FILE_DIRTY, PAGE_SIZE},
-	{"file_writeback", NR_WRITEBACK, PAGE_SIZE},
-	{"swapcached", NR_SWAPCACHE, PAGE_SIZE},
-	{"anon_thp", NR_ANON_THPS, PAGE_SIZE},
-	{"file_thp", NR_FILE_THPS, PAGE_SIZE},
-	{"shmem_thp", NR_SHMEM_THPS, PAGE_SIZE},
-	{"inactive_anon", NR_INACTIVE_ANON, PAGE_SIZE},
-	{"active_anon", NR_ACTIVE_ANON, PAGE_SIZE},
-	{"inactive_file", NR_INACTIVE_FILE, PAGE_SIZE},
-	{"active_file", NR_ACTIVE_FILE, PAGE_SIZE},
-	{"unevictable", NR_UNEVICTABLE, PAGE_SIZE},
-	{"slab_reclaimable", NR_SLAB_RECLAIMABLE, PAGE_SIZE},
-	{"slab_unreclaimable", NR_SLAB_UNRECLAIMABLE, PAGE_SIZE},
-	{"slab", -3, 0},
-	{"workingset_refault_anon", WORKINGSET_REFAULT_ANON, 1},
-	{"workingset_refault_file", WORKINGSET_REFAULT_FILE, 1},
-	{"workingset_activate_anon", WORKINGSET_ACTIVATE_ANON, 1},
-	{"workingset_activate_file", WORKINGSET_ACTIVATE_FILE, 1},
-	{"workingset_restore_anon", WORKINGSET_RESTORE_ANON, 1},
-	{"workingset_restore_file", WORKINGSET_RESTORE_FILE, 1},
-	{"workingset_nodereclaim", WORKINGSET_NODERECLAIM, 1},
-};
-
-static const struct {
-	const char *name;
-	enum vm_event_item item;
-} event_items[] = {
-	{"pgscan_kswapd", PGSCAN_KSWAPD},
-	{"pgscan_direct", PGSCAN_DIRECT},
-	{"pgsteal_kswapd", PGSTEAL_KSWAPD},
-	{"pgsteal_direct", PGSTEAL_DIRECT},
-	{"pgfault", PGFAULT},
-	{"pgmajfault", PGMAJFAULT},
-	{"pgrefill", PGREFILL},
-	{"pgactivate", PGACTIVATE},
-	{"pgdeactivate", PGDEACTIVATE},
-	{"pglazyfree", PGLAZYFREE},
-	{"pglazyfreed", PGLAZYFREED},
-	{"zswpin", ZSWPIN},
-	{"zswpout", ZSWPOUT},
-	{"thp_fault_alloc", THP_FAULT_ALLOC},
-	{"thp_collapse_alloc", THP_COLLAPSE_ALLOC},
-};
-
 static int show_memory_stat(struct quire *q, const struct proc_entry *e,
 			    __unused const struct proc_def *def, struct text *t)
 {
 	struct mem_cgroup *memcg = group_of(q, e);
-	unsigned long slab, kernel;
 
 	if (!memcg)
 		return -ENOENT;
-	slab = (group_state(q, memcg, NR_SLAB_RECLAIMABLE) +
-		group_state(q, memcg, NR_SLAB_UNRECLAIMABLE)) *
-	       PAGE_SIZE;
-	kernel = slab + group_state(q, memcg, NR_KERNEL_STACK_KB) * 1024 +
-		 group_state(q, memcg, NR_PAGETABLE) * PAGE_SIZE;
-	for (size_t i = 0; i < ARRAY_SIZE(state_items); i++) {
-		const struct stat_item *s = &state_items[i];
-		unsigned long v =
-			s->item >= 0 ? group_state(q, memcg, (enum node_stat_item)s->item) * s->unit
-			: s->item == -2 ? kernel
-			: s->item == -3 ? slab
-					: 0;
-
-		put_stat_line(t, s->name, v);
-	}
-	put_stat_line(t, "pgscan",
-		      group_event(q, memcg, PGSCAN_KSWAPD) + group_event(q, memcg, PGSCAN_DIRECT));
-	put_stat_line(t, "pgsteal",
-		      group_event(q, memcg, PGSTEAL_KSWAPD) +
-			      group_event(q, memcg, PGSTEAL_DIRECT));
-	for (size_t i = 0; i < ARRAY_SIZE(event_items); i++)
-		put_stat_line(t, event_items[i].name, group_event(q, memcg, event_items[i].item));
+	memory_stat_format(q, memcg, t);
 	return 0;
 }
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory.stat: what a group's memory is used for, line by line, in Linux's order
+ * and units (memory_stat_format() of memcontrol.c).  The file under /sys/fs/cgroup
+ * shows it, and so does the killer's report of a group.
+ *
+ * The root is charged nothing; its lines are the machine's counters.
+ *
+ * No locks: counters are read as they are.
+ */
+#include "base/text.h"
+#include "group/memcontrol.h"
+
+/* What a line counts: an item of the nodes', or one of these, in bytes. */
+enum {
+	STAT_KERNEL = NR_VM_NODE_STAT_ITEMS,
+	STAT_SLAB,
+	STAT_NONE, /* Quire charges nothing of the kind to a group */
+};
+
+static const struct {
+	const char *name;
+	u16 item;
+	u16 unit; /* bytes of one */
+} stat_lines[] = {
+	{"anon", NR_ANON_MAPPED, PAGE_SIZE},
+	{"file", NR_FILE_PAGES, PAGE_SIZE},
+	{"kernel", STAT_KERNEL, 1},
+	{"kernel_stack", NR_KERNEL_STACK_KB, 1024},
+	{"pagetables", NR_PAGETABLE, PAGE_SIZE},
+	{"sec_pagetables", NR_SECONDARY_PAGETABLE, PAGE_SIZE},
+	{"percpu", STAT_NONE, 1},
+	{"sock", STAT_NONE, 1},
+	{"vmalloc", STAT_NONE, 1},
+	{"shmem", NR_SHMEM, PAGE_SIZE},
+	{"zswap", STAT_NONE, 1},
+	{"zswapped", STAT_NONE, 1},
+	{"file_mapped", NR_FILE_MAPPED, PAGE_SIZE},
+	{"file_dirty", NR_FILE_DIRTY, PAGE_SIZE},
+	{"file_writeback", NR_WRITEBACK, PAGE_SIZE},
+	{"swapcached", NR_SWAPCACHE, PAGE_SIZE},
+	{"anon_thp", NR_ANON_THPS, PAGE_SIZE},
+	{"file_thp", NR_FILE_THPS, PAGE_SIZE},
+	{"shmem_thp", NR_SHMEM_THPS, PAGE_SIZE},
+	{"inactive_anon", NR_INACTIVE_ANON, PAGE_SIZE},
+	{"active_anon", NR_ACTIVE_ANON, PAGE_SIZE},
+	{"inactive_file", NR_INACTIVE_FILE, PAGE_SIZE},
+	{"active_file", NR_ACTIVE_FILE, PAGE_SIZE},
+	{"unevictable", NR_UNEVICTABLE, PAGE_SIZE},
+	{"slab_reclaimable", NR_SLAB_RECLAIMABLE, PAGE_SIZE},
+	{"slab_unreclaimable", NR_SLAB_UNRECLAIMABLE, PAGE_SIZE},
+	{"slab", STAT_SLAB, 1},
+	{"workingset_refault_anon", WORKINGSET_REFAULT_ANON, 1},
+	{"workingset_refault_file", WORKINGSET_REFAULT_FILE, 1},
+	{"workingset_activate_anon", WORKINGSET_ACTIVATE_ANON, 1},
+	{"workingset_activate_file", WORKINGSET_ACTIVATE_FILE, 1},
+	{"workingset_restore_anon", WORKINGSET_RESTORE_ANON, 1},
+	{"workingset_restore_file", WORKINGSET_RESTORE_FILE, 1},
+	{"workingset_nodereclaim", WORKINGSET_NODERECLAIM, 1},
+};
+
+static const u16 event_lines[] = {
+	PGSCAN_KSWAPD, PGSCAN_DIRECT, PGSTEAL_KSWAPD, PGSTEAL_DIRECT,  PGFAULT,
+	PGMAJFAULT,    PGREFILL,      PGACTIVATE,     PGDEACTIVATE,    PGLAZYFREE,
+	PGLAZYFREED,   ZSWPIN,	      ZSWPOUT,	      THP_FAULT_ALLOC, THP_COLLAPSE_ALLOC,
+};
+
+static unsigned long stat_value(struct quire *q, struct mem_cgroup *memcg, unsigned int item)
+{
+	unsigned long bytes;
+
+	if (item < NR_VM_NODE_STAT_ITEMS)
+		return memcg->parent ? (unsigned long)memcg_page_state(q, memcg,
+								       (enum node_stat_item)item)
+				     : global_node_page_state(q, (enum node_stat_item)item);
+	if (item == STAT_NONE)
+		return 0;
+	bytes = (stat_value(q, memcg, NR_SLAB_RECLAIMABLE) +
+		 stat_value(q, memcg, NR_SLAB_UNRECLAIMABLE))
+		<< PAGE_SHIFT;
+	if (item == STAT_KERNEL)
+		bytes += (stat_value(q, memcg, NR_KERNEL_STACK_KB) << 10) +
+			 ((stat_value(q, memcg, NR_PAGETABLE) +
+			   stat_value(q, memcg, NR_SECONDARY_PAGETABLE))
+			  << PAGE_SHIFT);
+	return bytes;
+}
+
+static unsigned long event_value(struct quire *q, struct mem_cgroup *memcg, unsigned int item)
+{
+	return memcg->parent ? memcg_vm_event(q, memcg, (enum vm_event_item)item)
+			     : global_vm_event(q, (enum vm_event_item)item);
+}
+
+static void put_line(struct text *t, const char *name, unsigned long v)
+{
+	text_printf(t, "%s %lu\n", name, v);
+}
+
+void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stat_lines); i++)
+		put_line(t, stat_lines[i].name,
+			 stat_value(q, memcg, stat_lines[i].item) * stat_lines[i].unit);
+	put_line(t, "pgscan",
+		 event_value(q, memcg, PGSCAN_KSWAPD) + event_value(q, memcg, PGSCAN_DIRECT));
+	put_line(t, "pgsteal",
+		 event_value(q, memcg, PGSTEAL_KSWAPD) + event_value(q, memcg, PGSTEAL_DIRECT));
+	for (size_t i = 0; i < ARRAY_SIZE(event_lines); i++)
+		put_line(t, vm_event_names[event_lines[i]], event_value(q, memcg, event_lines[i]));
+}
