@@ -57,36 +57,37 @@ static inline unsigned int node_of_request(struct quire *q, int node)
 
 #if HOT_PERCPU
 
-/* By flags' bits 2 and 3: movable wins.  Bit 0, of bytes to be cleared, leads to a
- * type of which no list has anything. */
+/* Movable wins. */
 static inline unsigned int kind_of_request(unsigned int flags, unsigned int order)
 {
-	static const u8 kinds[16] = {
-		[0] = FRAME_KIND(MIGRATE_UNMOVABLE, 0),
-		[QUIRE_ALLOC_MOVABLE] = FRAME_KIND(MIGRATE_MOVABLE, 0),
-		[QUIRE_ALLOC_RECLAIMABLE] = FRAME_KIND(MIGRATE_RECLAIMABLE, 0),
-		[QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE] = FRAME_KIND(MIGRATE_MOVABLE, 0),
-		[1] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
-		[5] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
-		[9] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
-		[13] = FRAME_KIND(MIGRATE_PCPTYPES, 0),
-	};
+	unsigned int type = flags & QUIRE_ALLOC_MOVABLE	      ? MIGRATE_MOVABLE
+			    : flags & QUIRE_ALLOC_RECLAIMABLE ? MIGRATE_RECLAIMABLE
+							      : MIGRATE_UNMOVABLE;
 
-	return kinds[flags & (QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE | QUIRE_ALLOC_ZERO)] |
-	       order;
+	return FRAME_KIND(type, order);
+}
+
+/* The same if at most one of the two flags is set; for both it is a kind that no
+ * list is of. */
+static inline u64 kind_of_plain_request(unsigned int flags, unsigned int order)
+{
+	_Static_assert(QUIRE_ALLOC_MOVABLE << 2 == FRAME_KIND(MIGRATE_MOVABLE, 0) &&
+			       QUIRE_ALLOC_RECLAIMABLE << 2 == FRAME_KIND(MIGRATE_RECLAIMABLE, 0),
+		       "flags are types");
+	return order + ((flags & (QUIRE_ALLOC_MOVABLE | QUIRE_ALLOC_RECLAIMABLE)) << 2);
 }
 
 /* Are embedders' pages frames, and is nothing switched on that wants to see them? */
 static inline bool frames_serve(const struct quire *q)
 {
-	return likely(q->frames && !(q->keys & KEYS_PAGE_ALLOC) && !q->page->fail_alloc);
+	return likely(q->frames && !(q->keys & KEYS_PAGE_ALLOC));
 }
 
 /* From the CPU's list; NULL: it is empty, or there is none. */
 static inline __attribute__((always_inline)) struct page *
 pop_frame(struct quire *q, unsigned int order, unsigned int nid, unsigned int flags)
 {
-	unsigned int kind = kind_of_request(flags & ~QUIRE_ALLOC_ZERO, order);
+	unsigned int kind = kind_of_request(flags, order);
 	struct frame_floor *f = q->frames;
 	u32 pfn;
 
@@ -100,7 +101,7 @@ pop_frame(struct quire *q, unsigned int order, unsigned int nid, unsigned int fl
 static struct page *refill_frame(struct quire *q, unsigned int order, unsigned int nid,
 				 unsigned int flags)
 {
-	unsigned int kind = kind_of_request(flags & ~QUIRE_ALLOC_ZERO, order);
+	unsigned int kind = kind_of_request(flags, order);
 	u32 pfn;
 
 	if (order >= PBMAP_ORDERS || !frames_serve(q) || !q->frames->node[nid])
@@ -164,13 +165,13 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 #if HOT_PERCPU
 	/* One node, so node is 0 or HERE, which is the same. */
 	if (likely(!(q->keys & (KEYS_PAGE_ALLOC | KEY_SLOW_FRAMES)) && order < PBMAP_ORDERS &&
-		   (unsigned int)(node + 1) <= 1 && !q->page->fail_alloc)) {
-		unsigned int kind = kind_of_request(flags, order);
+		   (unsigned int)(node + 1) <= 1 && !(flags & QUIRE_ALLOC_ZERO))) {
+		u64 kind = kind_of_plain_request(flags, order);
+		const struct frame_floor *f = q->frames;
 		u32 pfn;
 
-		if (likely(hot_percpu_try_pop32(q->hot, frame_list(q->frames, 0, kind)->off,
-						&pfn))) {
-			HOT_STORE(&q->frames->state[pfn], (u8)(FRAME_USED | kind));
+		if (likely(hot_percpu_try_pop32(q->hot, &f->list[kind].off, &pfn))) {
+			HOT_STORE(&f->state[pfn], (u8)(FRAME_USED | kind));
 			return pfn_to_page(q, pfn);
 		}
 		return alloc_pages_slow(q, order, 0, flags);
@@ -180,83 +181,88 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 }
 
 #if HOT_PERCPU
-/* The frame of a descriptor; q->max_pfn or more: it is none of this instance's. */
+/* The frame of a descriptor; q->max_pfn or more: it is none of this instance's.  What is
+ * no multiple of a descriptor turns its low bits to the top. */
 static inline u64 frame_of(const struct quire *q, const struct page *page)
 {
-	u64 off = (u64)((uintptr_t)page - (uintptr_t)q->mem_map), pfn = off / sizeof(*page);
+	u64 off = (u64)((uintptr_t)page - (uintptr_t)q->mem_map);
 
-	return likely(!(off % sizeof(*page))) ? pfn : UINT64_MAX;
+	_Static_assert(sizeof(*page) == 64, "6 bits");
+	return off >> 6 | off << 58;
 }
 
 /* A free that the CPU's list had no room for; the byte is cleared already. */
-static void __attribute__((noinline)) free_pages_slow(struct quire *q, u64 pfn, u32 kind)
+static void __attribute__((noinline)) free_pages_slow(struct quire *q, u64 pfn, u64 kind)
 {
 	unsigned int nid = q->frames->map[pfn >> pageblock_order].nid;
-	const struct frame_list *list = frame_list(q->frames, nid, kind);
+	const struct frame_list *list = frame_list(q->frames, nid, (u32)kind);
 
 	if (!hot_percpu_push32(q->hot, list->off, list->cap, (u32)pfn))
 		frames_free_slow(q, (u32)pfn, kind & FRAME_ORDER, nid, FRAME_TYPE(kind));
 }
 
-/* A free of what is no block of frames' of this order: the buddy's, or no one's. */
+/* Not from the fast path: of several nodes, of the buddy's, or no one's. */
 static void __attribute__((noinline))
 free_pages_other(struct quire *q, struct page *page, unsigned int order)
 {
 	u64 pfn = frame_of(q, page);
+	u8 state = q->frames && pfn < q->max_pfn ? HOT_LOAD(&q->frames->state[pfn]) : 0;
 
-	if (!q->frames ||
-	    (pfn < q->max_pfn && HOT_LOAD(&q->frames->state[pfn]) == (FRAME_BUDDY | order)))
+	if (!q->frames || state == (FRAME_BUDDY | order)) {
 		free_to_buddy(q, page, order);
-	else
+	} else if ((state & ~FRAME_TYPE_BITS) == (FRAME_USED | order)) {
+		HOT_STORE(&q->frames->state[pfn], 0);
+		free_pages_slow(q, pfn, state & (FRAME_TYPE_BITS | FRAME_ORDER));
+	} else {
 		bad_free(q, page, pfn);
+	}
 }
 
 /*
- * The kind of the embedder's block that a byte tells of, if its order is this one;
- * FRAME_NO_KIND: it is not.  Branches where a mask would do: what follows must
- * not wait for the byte, which has often only just been written, but go on with what
- * is predicted (the list's address is the longest way through a free).
+ * The kind of the embedder's block that a byte tells of, if its order is this one.
+ * Branches where a mask would do: what follows must not wait for the byte, which has
+ * often only just been written, but go on with what is predicted (the list's address
+ * is the longest way through a free).  A compiler that saw through it would have no
+ * reason to branch.
  */
-#define FRAME_NO_KIND UINT32_MAX
-static inline u32 kind_of_frame(u8 state, unsigned int order)
+static inline __attribute__((always_inline)) bool kind_of_frame(u8 state, u64 order, u64 *kind)
 {
-	u32 differs = state ^ (FRAME_USED | order), kind = order;
+	u64 differs = state ^ (FRAME_USED | order);
 
-	if (differs == FRAME_KIND(MIGRATE_UNMOVABLE, 0))
-		;
-	else if (differs == FRAME_KIND(MIGRATE_MOVABLE, 0))
-		kind |= FRAME_KIND(MIGRATE_MOVABLE, 0);
-	else if (differs == FRAME_KIND(MIGRATE_RECLAIMABLE, 0))
-		kind |= FRAME_KIND(MIGRATE_RECLAIMABLE, 0);
-	else
-		return FRAME_NO_KIND;
-	/* A compiler that sees through this has no reason to branch. */
-	__asm__("" : "+r"(kind));
-	return kind;
+	if (likely(differs == FRAME_KIND(MIGRATE_UNMOVABLE, 0))) {
+		*kind = order;
+		__asm__("" : "+r"(*kind));
+		return true;
+	}
+	if (likely(differs == FRAME_KIND(MIGRATE_MOVABLE, 0))) {
+		*kind = order + FRAME_KIND(MIGRATE_MOVABLE, 0);
+		__asm__("" : "+r"(*kind));
+		return true;
+	}
+	if (likely(differs == FRAME_KIND(MIGRATE_RECLAIMABLE, 0))) {
+		*kind = order + FRAME_KIND(MIGRATE_RECLAIMABLE, 0);
+		__asm__("" : "+r"(*kind));
+		return true;
+	}
+	return false;
 }
 #endif
 
 void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
 {
 #if HOT_PERCPU
-	const struct frame_list *list;
-	struct frame_floor *f = q->frames;
-	u64 pfn = frame_of(q, page);
-	u32 kind;
+	const struct frame_floor *f = q->frames;
+	u64 pfn = frame_of(q, page), kind;
 
-	if (unlikely(!f || pfn >= q->max_pfn)) {
+	if (unlikely((q->keys & KEY_SLOW_FRAMES) || pfn >= q->max_pfn ||
+		     !kind_of_frame(__atomic_load_n(&f->state[pfn], __ATOMIC_RELAXED), order,
+				    &kind))) {
 		free_pages_other(q, page, order);
 		return;
 	}
-	kind = kind_of_frame(HOT_LOAD(&f->state[pfn]), order);
-	if (unlikely(kind == FRAME_NO_KIND)) {
-		free_pages_other(q, page, order);
-		return;
-	}
-	HOT_STORE(&f->state[pfn], 0);
-	list = frame_list(f, 0, kind);
-	if (unlikely((q->keys & KEY_SLOW_FRAMES) ||
-		     !hot_percpu_try_push32(q->hot, list->off, list->cap, (u32)pfn)))
+	__atomic_store_n(&f->state[pfn], 0, __ATOMIC_RELAXED);
+	if (unlikely(!hot_percpu_try_push32(q->hot, &f->list[kind].off, &f->list[kind].cap,
+					    (u32)pfn)))
 		free_pages_slow(q, pfn, kind);
 #else
 	free_to_buddy(q, page, order);
@@ -272,9 +278,7 @@ size_t quire_alloc_pages_bulk(struct quire *q, int node, unsigned int flags, siz
 	unsigned int nid = node_of_request(q, node);
 
 	if (nid < q->nr_nodes && frames_serve(q) && q->frames->node[nid]) {
-		n = frames_alloc_bulk(q, nid,
-				      FRAME_TYPE(kind_of_request(flags & ~QUIRE_ALLOC_ZERO, 0)), nr,
-				      pages);
+		n = frames_alloc_bulk(q, nid, FRAME_TYPE(kind_of_request(flags, 0)), nr, pages);
 		if (q->nr_nodes > 1 && nid != numa_node_id(q))
 			HOT_ADD(&q->frames->node[nid]->nr_remote, n);
 		for (size_t i = 0; flags & QUIRE_ALLOC_ZERO && i < n; i++)

@@ -102,7 +102,7 @@ int frames_init(struct quire *q)
 		if (zone && !err)
 			err = init_node(q, zone, nid);
 	}
-	if (q->nr_nodes == 1 && !err)
+	if (q->nr_nodes == 1 && !err && hot_percpu_of_cpus(q->hot))
 		(void)HOT_AND(&q->keys, ~KEY_SLOW_FRAMES);
 	q->node->more_events = frames_events;
 	q->node->more_numa_events = frames_numa_events;

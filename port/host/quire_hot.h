@@ -178,24 +178,31 @@ static inline uint64_t hot_percpu_word(const struct quire_hot *hot, uint32_t slo
 }
 
 /*
- * The two below without what is slow: where a slot is a thread's they fail, and the
- * caller goes on to the others.  At offset 0 cap must be 0.  Nothing is called, so
- * a function that ends in one of them needs no frame.
+ * The two below without what is slow: only where a slot is a CPU's
+ * (hot_percpu_of_cpus()).  At offset 0 cap must be 0.  Nothing is called, so a
+ * function that ends in one of them needs no frame.
  */
-static inline __attribute__((always_inline)) bool
-hot_percpu_try_pop32(struct quire_hot *hot, uint32_t off, uint32_t *value)
+static inline bool hot_percpu_of_cpus(const struct quire_hot *hot)
 {
-	if (__builtin_expect(!rseq_pop32(&hot->percpu, off, value), 0))
+	return hot->percpu.rseq;
+}
+
+static inline __attribute__((always_inline)) bool
+hot_percpu_try_pop32(struct quire_hot *hot, const uint32_t *off, uint32_t *value)
+{
+	if (__builtin_expect(!rseq_sure_pop32(&hot->percpu, off, value), 0))
 		return false;
 	host_tsan_acquire(&hot->percpu);
 	return true;
 }
 
-static inline __attribute__((always_inline)) bool
-hot_percpu_try_push32(struct quire_hot *hot, uint32_t off, uint32_t cap, uint32_t value)
+static inline __attribute__((always_inline)) bool hot_percpu_try_push32(struct quire_hot *hot,
+									const uint32_t *off,
+									const uint32_t *cap,
+									uint32_t value)
 {
 	host_tsan_release(&hot->percpu);
-	return rseq_push32(&hot->percpu, off, cap, value);
+	return rseq_sure_push32(&hot->percpu, off, cap, value);
 }
 
 /* The last one in; false: there is none, or no list. */

@@ -157,31 +157,38 @@ static inline uint64_t percpu_pops(uint64_t word)
  * who was interrupted there: back to 0, which sets it up again.  %[list] becomes
  * the list's address and %[word] its word.  As little as possible is in registers,
  * so that the functions around need not save any.  An offset of 0 is no struct
- * rseq's but the thread's own control block: it must not be written to.
+ * rseq's but the thread's own control block: it must not be written to.  RSEQ_CHECK
+ * sees to that; the "sure" ones leave it to their callers.
  */
-#define RSEQ_ENTER                                \
-	".pushsection __rseq_cs, \"aw\"\n\t"      \
-	".balign 32\n\t"                          \
-	"3:\n\t"                                  \
-	".long 0, 0\n\t"                          \
-	".quad 1f, 2f - 1f, 4f\n\t"               \
-	".popsection\n\t"                         \
-	"0:\n\t"                                  \
-	"movq %[rseq], %[word]\n\t"               \
-	"testq %[word], %[word]\n\t"              \
-	"jz %l[out]\n\t"                          \
-	"leaq 3b(%%rip), %[list]\n\t"             \
-	"movq %[list], %%fs:8(%[word])\n\t"       \
-	"1:\n\t"                                  \
-	"movl %%fs:4(%[word]), %k[list]\n\t"      \
-	"cmpl %[nr], %k[list]\n\t"                \
-	"jae %l[out]\n\t"                         \
-	"movq %[table], %[word]\n\t"              \
-	"movq (%[word], %[list], 8), %[list]\n\t" \
-	"testq %[list], %[list]\n\t"              \
-	"jz %l[out]\n\t"                          \
-	"addq %[off], %[list]\n\t"                \
-	"movq (%[list]), %[word]\n\t"
+#define RSEQ_CHECK                   \
+	"testq %[word], %[word]\n\t" \
+	"jz %l[out]\n\t"
+#define RSEQ_SURE ""
+/* Where the offset is: in a register or in memory. */
+#define RSEQ_OFF_REGISTER "addq %[off], %[list]\n\t"
+#define RSEQ_OFF_MEMORY             \
+	"movl %[off], %k[word]\n\t" \
+	"addq %[word], %[list]\n\t"
+
+#define RSEQ_ENTER_BY(check, add)                                       \
+	".pushsection __rseq_cs, \"aw\"\n\t"                            \
+	".balign 32\n\t"                                                \
+	"3:\n\t"                                                        \
+	".long 0, 0\n\t"                                                \
+	".quad 1f, 2f - 1f, 4f\n\t"                                     \
+	".popsection\n\t"                                               \
+	"0:\n\t"                                                        \
+	"movq %[rseq], %[word]\n\t" check "leaq 3b(%%rip), %[list]\n\t" \
+	"movq %[list], %%fs:8(%[word])\n\t"                             \
+	"1:\n\t"                                                        \
+	"movl %%fs:4(%[word]), %k[list]\n\t"                            \
+	"cmpl %[nr], %k[list]\n\t"                                      \
+	"jae %l[out]\n\t"                                               \
+	"movq %[table], %[word]\n\t"                                    \
+	"movq (%[word], %[list], 8), %[list]\n\t"                       \
+	"testq %[list], %[list]\n\t"                                    \
+	"jz %l[out]\n\t" add "movq (%[list]), %[word]\n\t"
+#define RSEQ_ENTER RSEQ_ENTER_BY(RSEQ_CHECK, RSEQ_OFF_REGISTER)
 
 #define RSEQ_LEAVE                                \
 	"movq %[word], (%[list])\n\t"             \
@@ -193,9 +200,8 @@ static inline uint64_t percpu_pops(uint64_t word)
 	"jmp 0b\n\t"                              \
 	".popsection\n\t"
 
-#define RSEQ_INPUTS                                                              \
-	[rseq] "m"(p->rseq_offset), [table] "m"(p->table), [nr] "m"(p->nr_rseq), \
-		[off] "r"((uint64_t)off)
+#define RSEQ_TABLE  [rseq] "m"(p->rseq_offset), [table] "m"(p->table), [nr] "m"(p->nr_rseq)
+#define RSEQ_INPUTS RSEQ_TABLE, [off] "r"((uint64_t)off)
 
 #define RSEQ_SINGLE(bits, suffix, reg, size, before)                                               \
 	static inline __attribute__((always_inline)) bool rseq_pop##bits(                          \
@@ -241,6 +247,50 @@ static inline uint64_t percpu_pops(uint64_t word)
 
 RSEQ_SINGLE(32, "l", "k", "4", "4")
 RSEQ_SINGLE(64, "q", "q", "8", "0")
+
+/* The same where p->rseq is set, with what is known of the list in memory: two
+ * registers fewer. */
+static inline __attribute__((always_inline)) bool
+rseq_sure_pop32(const struct host_percpu *p, const uint32_t *off, uint32_t *value)
+{
+	uint64_t list, word;
+	uint32_t v;
+
+	__asm__ __volatile__ goto(RSEQ_ENTER_BY(RSEQ_SURE, RSEQ_OFF_MEMORY) //
+				  "movzwl %w[word], %k[v]\n\t"		    //
+				  "testl %k[v], %k[v]\n\t"		    //
+				  "jz %l[out]\n\t"			    //
+				  "movl 4(%[list], %q[v], 4), %k[v]\n\t"    //
+				  "addq $0xffff, %[word]\n\t" RSEQ_LEAVE    //
+				  : [list] "=&r"(list), [word] "=&r"(word), [v] "=&r"(v)
+				  : RSEQ_TABLE, [off] "m"(*off)
+				  : "memory", "cc"
+				  : out);
+	*value = v;
+	return true;
+out:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+rseq_sure_push32(const struct host_percpu *p, const uint32_t *off, const uint32_t *cap, uint32_t v)
+{
+	uint64_t list, word, count;
+
+	__asm__ __volatile__ goto(RSEQ_ENTER_BY(RSEQ_SURE, RSEQ_OFF_MEMORY) //
+				  "movzwl %w[word], %k[count]\n\t"	    //
+				  "cmpl %[cap], %k[count]\n\t"		    //
+				  "jae %l[out]\n\t"			    //
+				  "movl %k[v], 8(%[list], %[count], 4)\n\t" //
+				  "incq %[word]\n\t" RSEQ_LEAVE		    //
+				  : [list] "=&r"(list), [word] "=&r"(word), [count] "=&r"(count)
+				  : RSEQ_TABLE, [off] "m"(*off), [cap] "m"(*cap), [v] "r"(v)
+				  : "memory", "cc"
+				  : out);
+	return true;
+out:
+	return false;
+}
 
 /*
  * Up to nr (not 0) entries at once, in the list's order.  step is what each adds
@@ -345,6 +395,18 @@ RSEQ_MANY(64, "q", "%%rax", "8")
 	}
 RSEQ_NONE(32)
 RSEQ_NONE(64)
+
+static inline bool rseq_sure_pop32(const struct host_percpu *p, const uint32_t *off,
+				   uint32_t *value)
+{
+	return rseq_pop32(p, *off, value);
+}
+
+static inline bool rseq_sure_push32(const struct host_percpu *p, const uint32_t *off,
+				    const uint32_t *cap, uint32_t v)
+{
+	return rseq_push32(p, *off, *cap, v);
+}
 
 #endif
 
