@@ -8,7 +8,7 @@
  * case alternate, and medians are reported in ns: for an allocation with its free
  * (pair), for one of the two (bulk, random free), for a step that is either (mixed).
  *
- *	bench_page [rounds]
+ *	bench_page [rounds [part of a case's name]]
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -33,6 +33,7 @@
 #define GIB	   (1UL << 30)
 
 static unsigned int rounds = 11;
+static const char *only = ""; /* cases whose names have it */
 static struct quire *q;
 static struct page **pages;
 static uint32_t *shuffled, *numbers;
@@ -519,6 +520,8 @@ static void beside_floor(const char *name, double (*measure)(void), double (*und
 {
 	double ns[MAX_ROUNDS], low[MAX_ROUNDS];
 
+	if (!strstr(name, only))
+		return;
 	for (unsigned int i = 0; i < rounds; i++) {
 		low[i] = beside();
 		if (beside_undo)
@@ -603,6 +606,8 @@ static void report_ready(const char *name, double (*ready)(uint64_t), uint64_t g
 {
 	double ms[MAX_ROUNDS];
 
+	if (!strstr(name, only))
+		return;
 	for (unsigned int i = 0; i < rounds; i++)
 		ms[i] = ready(gib * GIB);
 	bench_report(name, median(ms), "ms", NULL, 0, goal, 0);
@@ -612,6 +617,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1)
 		rounds = (unsigned int)atoi(argv[1]);
+	if (argc > 2)
+		only = argv[2];
 	if (rounds < 1 || rounds > MAX_ROUNDS)
 		rounds = 11;
 	pin(0);
@@ -639,9 +646,11 @@ int main(int argc, char **argv)
 	beside_floor("page: allocated here, freed there", handed_over, NULL, floor_pair, NULL, 15);
 	quire_host_destroy(q);
 	q = create(8 * GIB);
-	report_mixed();
-	bench_report("page: 75 % full: free memory in 2 MB blocks", long_lived(true), "%",
-		     "without types", long_lived(false), 95, 1);
+	if (!*only || strstr("page: mixed", only))
+		report_mixed();
+	if (!*only || strstr("page: 75 % full", only))
+		bench_report("page: 75 % full: free memory in 2 MB blocks", long_lived(true), "%",
+			     "without types", long_lived(false), 95, 1);
 	quire_host_destroy(q);
 	report_ready("page: 16 GiB of frames ready", frames_ready_ms, 16, 0.1);
 	report_ready("page: 128 GiB of frames ready", frames_ready_ms, 128, 1);

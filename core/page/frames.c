@@ -294,42 +294,49 @@ u32 frames_alloc_slow(struct quire *q, unsigned int order, unsigned int nid, uns
 	return block[n - 1];
 }
 
-/* Single pages, all of one pageblock. */
-static void put_pages(struct quire *q, struct frame_node *node, struct pageblock_map *map,
-		      const u32 *pfns, unsigned int nr)
+/* The map that will be written to when so many others have been. */
+#define PUT_AHEAD 8
+static inline void prefetch_map(const struct frame_floor *f, u32 pfn)
 {
-	int was = map->largest;
-	unsigned int n = map->owned ? pbmap_put_pages(map, pfns, nr) : 0;
+	const struct pageblock_map *map = &f->map[pfn >> pageblock_order];
 
-	node->nr_free += n;
-	map->largest = (signed char)pbmap_largest(map);
-	relink_map(q->frames, node, map, was);
-	for (; n < nr; n++)
-		put_block(q, node, pfns[n], 0);
+	__builtin_prefetch(&map->free[pfn / 64 % PBMAP_WORDS], 1);
+	__builtin_prefetch(&map->next, 1);
+}
+
+static void put_pages(struct quire *q, struct frame_node *node, const u32 *pfns, unsigned int nr)
+{
+	struct frame_floor *f = q->frames;
+
+	for (unsigned int i = 0; i < nr;) {
+		struct pageblock_map *map = &f->map[pfns[i] >> pageblock_order];
+		int was = map->largest;
+		unsigned int n;
+
+		if (i + PUT_AHEAD < nr)
+			prefetch_map(f, pfns[i + PUT_AHEAD]);
+		n = likely(map->owned) ? pbmap_put_pages(map, pfns + i, nr - i) : 0;
+		if (unlikely(!n)) {
+			put_block(q, node, pfns[i++], 0);
+			continue;
+		}
+		node->nr_free += n;
+		relink_map(f, node, map, was);
+		i += n;
+	}
 }
 
 static void put_blocks(struct quire *q, struct frame_node *node, const u32 *pfns, unsigned int nr,
 		       unsigned int order)
 {
-	const struct frame_floor *f = q->frames;
-	unsigned int i = 0;
-
-	while (i < nr) {
-		u32 number = pfns[i] >> pageblock_order;
-		unsigned int alike = 1;
-
-		while (!order && i + alike < nr && pfns[i + alike] >> pageblock_order == number)
-			alike++;
-		if (i + 8 < nr) {
-			__builtin_prefetch(&f->map[pfns[i + 8] >> pageblock_order], 1);
-			__builtin_prefetch(&f->map[pfns[i + 8] >> pageblock_order].next, 1);
-		}
-		if (alike >= 4)
-			put_pages(q, node, &q->frames->map[number], pfns + i, alike);
-		else
-			for (unsigned int k = 0; k < alike; k++)
-				put_block(q, node, pfns[i + k], order);
-		i += alike;
+	if (!order) {
+		put_pages(q, node, pfns, nr);
+		return;
+	}
+	for (unsigned int i = 0; i < nr; i++) {
+		if (i + PUT_AHEAD < nr)
+			prefetch_map(q->frames, pfns[i + PUT_AHEAD]);
+		put_block(q, node, pfns[i], order);
 	}
 }
 

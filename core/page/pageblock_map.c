@@ -122,22 +122,42 @@ unsigned int pbmap_take(struct pageblock_map *map, unsigned int order, u32 base,
 	return n;
 }
 
+/*
+ * The order of the run of a word that a bit of it, which is set, is part of.  Of all
+ * bits that are not set one next to it on either side is in the smallest run of
+ * places with it: the two tell, whatever the others are, and no branch depends on
+ * what is free.
+ */
+static unsigned int run_at(u64 word, unsigned int bit)
+{
+	u64 below = ~word & ((1UL << bit) - 1), above = ~word >> bit;
+	unsigned int low = below ? (63 ^ (unsigned int)__builtin_clzl(below)) ^ bit : 64;
+	unsigned int high = above ? (bit + (unsigned int)__builtin_ctzl(above)) ^ bit : 64;
+
+	return 31 ^ (unsigned int)__builtin_clz(low < high ? low : high);
+}
+
+/* Runs of at least a word, of which one begins at word w: the order of the largest. */
+static unsigned int run_of_words(const struct pageblock_map *map, unsigned int w,
+				 unsigned int order)
+{
+	while (order < PBMAP_ORDERS - 1 &&
+	       words_free(map, w & ~((2u << (order - WORD_ORDER)) - 1), order + 1))
+		order++;
+	return order;
+}
+
 int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order)
 {
-	unsigned int w = index / 64, bit = index % 64, o = order;
+	unsigned int w = index / 64, o = order;
 
 	if (order < WORD_ORDER) {
-		u64 mask = run_mask(order) << bit, word = map->free[w];
+		u64 mask = run_mask(order) << (index % 64), word = map->free[w];
 
 		if (word & mask)
 			return -1;
 		map->free[w] = word |= mask;
-		for (; o < WORD_ORDER; o++) {
-			bit &= ~((2u << o) - 1);
-			mask = run_mask(o + 1) << bit;
-			if ((word & mask) != mask)
-				break;
-		}
+		o = run_at(word, index % 64);
 	} else {
 		unsigned int words = 1u << (order - WORD_ORDER);
 
@@ -147,9 +167,8 @@ int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order)
 		for (unsigned int i = 0; i < words; i++)
 			map->free[w + i] = ~0UL;
 	}
-	while (o >= WORD_ORDER && o < PBMAP_ORDERS - 1 &&
-	       words_free(map, w & ~((2u << (o - WORD_ORDER)) - 1), o + 1))
-		o++;
+	if (o >= WORD_ORDER)
+		o = run_of_words(map, w, o);
 	map->nr_free = (u16)(map->nr_free + (1u << order));
 	if ((int)o > map->largest)
 		map->largest = (signed char)o;
@@ -158,18 +177,39 @@ int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order)
 
 unsigned int pbmap_put_pages(struct pageblock_map *map, const u32 *pages, unsigned int nr)
 {
-	unsigned int i;
+	u32 number = *pages / PBMAP_PAGES;
+	unsigned int n = 0;
 
-	for (i = 0; i < nr; i++) {
-		u64 *word = &map->free[pages[i] / 64 % PBMAP_WORDS];
-		u64 bit = 1UL << (pages[i] % 64);
+	/* Neighbours are often freed one after the other: a word is written once for all. */
+	do {
+		u64 *word = &map->free[pages[n] / 64 % PBMAP_WORDS], all = *word;
+		u32 which = pages[n] / 64;
+		unsigned int was = n;
 
-		if (*word & bit)
+		do {
+			u64 bit = 1UL << (pages[n] % 64);
+
+			if (all & bit)
+				break;
+			all |= bit;
+		} while (++n < nr && pages[n] / 64 == which);
+		*word = all;
+		if (n == was || (n < nr && pages[n] / 64 == which))
 			break;
-		*word |= bit;
+	} while (n < nr && pages[n] / PBMAP_PAGES == number);
+	map->nr_free = (u16)(map->nr_free + n);
+	if (n == 1) {
+		unsigned int w = *pages / 64 % PBMAP_WORDS;
+		unsigned int o = run_at(map->free[w], *pages % 64);
+
+		if (o >= WORD_ORDER)
+			o = run_of_words(map, w, o);
+		if ((int)o > map->largest)
+			map->largest = (signed char)o;
+	} else if (n) {
+		map->largest = (signed char)pbmap_largest(map);
 	}
-	map->nr_free = (u16)(map->nr_free + i);
-	return i;
+	return n;
 }
 
 int pbmap_largest(const struct pageblock_map *map)

@@ -48,8 +48,8 @@ unsigned int pbmap_take(struct pageblock_map *map, unsigned int order, u32 base,
  * if some page of it is free already; then nothing has changed. */
 int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order);
 
-/* The same for several single pages; largest is left to the caller to find anew.
- * How many, from the first on, were put: fewer than nr if one was free already. */
+/* The same for the first pages of several single ones that are all of this pageblock:
+ * how many.  If the next one is, too, it is free already. */
 unsigned int pbmap_put_pages(struct pageblock_map *map, const u32 *pages, unsigned int nr);
 
 /* The order of the largest free run, by looking; PBMAP_FULL. */
