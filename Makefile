@@ -28,7 +28,10 @@ CFLAGS_release      := -O2 -g
 # gcc 12 then takes the branch of long names for one that "/" reaches.
 # `make LTO=` leaves it out: its link takes most of a rebuild's time.
 LTO                 := -flto=auto -Wno-stringop-overread
-CFLAGS_model        := -O2 -g $(if $(CLANG),,$(LTO))
+# A saved machine is full of addresses of the program's code: it is always loaded
+# at the same place, and has a number of its own.
+CFLAGS_model        := -O2 -g -fno-pie $(if $(CLANG),,$(LTO))
+LINK_model          := -no-pie -Wl,--build-id=sha1
 CFLAGS_debug        := -O1 -g -DQUIRE_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_debug-host   := $(CFLAGS_debug)
 CFLAGS_tsan         := -O1 -g -DQUIRE_DEBUG -fsanitize=thread
@@ -114,7 +117,7 @@ PROGRAM := $(CORE) $(MODEL) $(MACHINE) $(ORACLE) $(EXPLAIN) $(PROCFS) $(CLI)
 define PROGRAM_RULE
 $(B)/$(1)/quire: $(call objs,$(1),$(PROGRAM))
 	@echo "  LD    $(1)  $$@"
-	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1))
+	@$(CC) $(CFLAGS_$(1)) $(LINK_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1))
 endef
 $(foreach f,model debug,$(eval $(call PROGRAM_RULE,$(f))))
 $(B)/quire: $(B)/model/quire
@@ -204,7 +207,7 @@ fuzz:
 define TEST_RULE
 $(B)/$(1)/$(2): $(B)/$(1)/$(2).o $(call objs,$(1),$(TESTLIB) $(CORE) $(3))
 	@echo "  LD    $(1)  $$@"
-	@$(CC) $(CFLAGS_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
+	@$(CC) $(CFLAGS_$(1)) $(LINK_$(1)) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) -lcmocka
 endef
 $(foreach t,$(TESTS_MODEL:.c=),$(eval $(call TEST_RULE,debug,$(t),$(MODEL) $(MACHINE) $(ORACLE) $(EXPLAIN))))
 $(foreach t,$(BENCH:.c=),$(eval $(call TEST_RULE,model,$(t),$(MODEL) $(MACHINE))))

@@ -18,15 +18,16 @@
 
 static const char boot_help[] =
 	"usage: quire boot [OPTIONS] SPEC [-- COMMAND...]\n\n"
-	"Boots the machine of SPEC, a scenario or a capture, and runs COMMAND (your shell,\n"
-	"if none) where /proc, /sys and /dev/kmsg are that machine's.  It stands at the\n"
-	"instant after its processes have started.\n\n"
+	"Boots the machine of SPEC, a scenario, a capture or a saved machine, and runs COMMAND\n"
+	"(your shell, if none) where /proc, /sys and /dev/kmsg are that machine's.  It stands at\n"
+	"the instant after its processes have started, or that of the save.\n\n"
 	"  --at TIME        run it to a time of the night (02:58) or for a time (3h) first\n"
 	"  --end            run it to its end first\n"
 	"  --before-kill[=TIME]  run it to a time (1m) before its first kill, or the first\n"
 	"                   after --at\n"
 	"  --live[=SPEED]   let it run on beside the command, SPEED times as fast as the\n"
 	"                   clock on the wall (1)\n"
+	"  --save FILE      write the machine as it is when COMMAND has ended; FILE is a SPEC\n"
 	"  --seed N         another seed than the file's\n"
 	"  --no-fuse        write the tree out as files: one instant, read-only\n"
 	"  --quiet          no line of progress\n\n"
@@ -43,23 +44,58 @@ static const char boot_help[] =
 
 struct boot_options {
 	struct procfs_options procfs;
-	const char *path, *at;
+	const char *path, *at, *save;
 	unsigned long long seed;
 	bool has_seed, end, quiet, before_kill;
 	u64 back; /* ns before the kill */
 };
 
-/* What a machine is made of: a scenario, or a capture of a real one. */
+/* What a machine is made of: a scenario, a capture of a real one, or a saved one. */
 struct spec {
 	const char *path;
-	struct scenario *scenario; /* NULL: a capture */
+	struct scenario *scenario; /* NULL: a capture, or saved */
+	struct machine *restored;
 };
+
+static int not_an_instant(const char *text)
+{
+	fprintf(stderr,
+		"quire: --at %s: neither a time of the night, as 02:58, nor a time after its "
+		"start, as 3h\n",
+		text);
+	return 2;
+}
+
+/* A saved machine has its scenario, and goes on from its instant. */
+static int spec_restore(struct spec *spec, const struct boot_options *o, u64 *at)
+{
+	const struct scenario *s;
+
+	if (o->has_seed) {
+		fputs("quire: a saved machine has its seed; leave --seed away\n", stderr);
+		return 2;
+	}
+	spec->restored = machine_restore(o->path, stderr);
+	if (!spec->restored)
+		return 1;
+	s = machine_scenario(spec->restored);
+	if (!o->at)
+		return 0;
+	if (!s || !scenario_instant(s, o->at, at))
+		return not_an_instant(o->at);
+	if (*at >= machine_now(spec->restored))
+		return 0;
+	fprintf(stderr, "quire: --at %s: %s was saved later\n", o->at, o->path);
+	return 2;
+}
 
 /* 0, or the exit status after a message. */
 static int spec_load(struct spec *spec, const struct boot_options *o, u64 *at)
 {
 	*spec = (struct spec){.path = o->path};
 	*at = 0;
+	if (machine_is_saved(o->path))
+		return spec_restore(spec, o, at);
 	if (capture_is(o->path)) {
 		if (!o->at && !o->end && !o->has_seed && !o->before_kill)
 			return 0;
@@ -76,16 +112,14 @@ static int spec_load(struct spec *spec, const struct boot_options *o, u64 *at)
 		spec->scenario->seed = o->seed;
 	if (!o->at || scenario_instant(spec->scenario, o->at, at))
 		return 0;
-	fprintf(stderr,
-		"quire: --at %s: neither a time of the night, as 02:58, nor a time after its "
-		"start, as 3h\n",
-		o->at);
 	scenario_free(spec->scenario);
-	return 2;
+	return not_an_instant(o->at);
 }
 
 static struct machine *spec_boot(const struct spec *spec)
 {
+	if (spec->restored)
+		return spec->restored;
 	return spec->scenario ? machine_boot(spec->scenario, stderr)
 			      : machine_boot_capture(spec->path, stderr);
 }
@@ -96,7 +130,8 @@ static bool run_before_kill(struct machine *m, const struct boot_options *o)
 	char clock[16];
 	int tenth = 0;
 
-	if (!machine_run_before_kill(m, o->back, end, &kill, o->quiet ? NULL : cli_progress, &tenth)) {
+	if (!machine_run_before_kill(m, o->back, end, &kill, o->quiet ? NULL : cli_progress,
+				     &tenth)) {
 		fprintf(stderr, "quire: the machine could not be copied\n");
 		return false;
 	}
@@ -157,9 +192,12 @@ static int boot(const struct boot_options *o)
 	if (m && run_to(m, o, at)) {
 		greet(m, o);
 		status = procfs_run(guests, m, stderr);
+		if (o->save && !machine_save(m, o->save, stderr))
+			status = 1;
 	}
 	guests_destroy(guests);
-	machine_destroy(m);
+	if (!spec.restored)
+		machine_destroy(m);
 	scenario_free(spec.scenario);
 	return status;
 }
@@ -209,6 +247,9 @@ static bool parse_option(struct boot_options *o, int c)
 			return false;
 		}
 		return true;
+	case 'S':
+		o->save = optarg;
+		return true;
 	case 'n':
 		o->procfs.no_fuse = true;
 		return true;
@@ -224,11 +265,16 @@ static bool parse_option(struct boot_options *o, int c)
 int cmd_boot(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"at", required_argument, NULL, 'a'},	{"end", no_argument, NULL, 'e'},
-		{"live", optional_argument, NULL, 'l'}, {"seed", required_argument, NULL, 's'},
+		{"at", required_argument, NULL, 'a'},
+		{"end", no_argument, NULL, 'e'},
+		{"live", optional_argument, NULL, 'l'},
+		{"seed", required_argument, NULL, 's'},
 		{"before-kill", optional_argument, NULL, 'b'},
-		{"no-fuse", no_argument, NULL, 'n'},	{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},	{0},
+		{"save", required_argument, NULL, 'S'},
+		{"no-fuse", no_argument, NULL, 'n'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	struct boot_options o = {0};
 	int c, command = argc;

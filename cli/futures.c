@@ -53,17 +53,41 @@ static int instant(struct futures_cli *o, const char *option, const char *text, 
 	return 2;
 }
 
+/* All futures are copies of this machine, from its instant on or a later one. */
+static int open_saved(struct futures_cli *o, const char *path)
+{
+	int status = 0;
+
+	if (o->f.has_seed) {
+		fputs("quire: a saved machine has its seed; leave --seed away\n", stderr);
+		return 2;
+	}
+	o->f.saved = machine_restore(path, stderr);
+	if (!o->f.saved)
+		return 1;
+	o->scenario = machine_scenario(o->f.saved);
+	o->f.has_at = true;
+	o->f.at = machine_now(o->f.saved);
+	if (o->at)
+		status = instant(o, "--at", o->at, &o->f.at);
+	if (!status && o->until)
+		status = instant(o, "--until", o->until, &o->f.until);
+	return status;
+}
+
 int futures_open(struct futures_cli *o, const char *path)
 {
 	int status = 0;
 
 	o->f.path = path;
+	if (machine_is_saved(path))
+		return open_saved(o, path);
 	if (capture_is(path)) {
 		/* Settings are made on the machine as it was captured. */
 		o->f.has_at = true;
 		return o->at || o->until ? instant(o, o->at ? "--at" : "--until", "", NULL) : 0;
 	}
-	o->scenario = scenario_load(path, stderr);
+	o->scenario = o->loaded = scenario_load(path, stderr);
 	if (!o->scenario)
 		return 2;
 	if (o->at) {
@@ -78,7 +102,7 @@ int futures_open(struct futures_cli *o, const char *path)
 void futures_close(struct futures_cli *o)
 {
 	futures_free(&o->f);
-	scenario_free(o->scenario);
+	scenario_free(o->loaded);
 }
 
 bool futures_add_text(struct futures_cli *o, const char *text)

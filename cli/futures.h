@@ -7,7 +7,9 @@
 
 struct futures_cli {
 	struct futures f;
-	struct scenario *scenario; /* NULL: a capture */
+	/* NULL: a capture.  A saved machine's belongs to the machine. */
+	const struct scenario *scenario;
+	struct scenario *loaded;
 	const char *at, *until;
 	bool json, quiet;
 };

@@ -14,9 +14,13 @@
 #include "machine/machine.h"
 
 static const char run_help[] =
-	"usage: quire run [OPTIONS] SCENARIO\n\n"
-	"Boots the machine of a scenario, runs it to its end and tells what happened.\n\n"
+	"usage: quire run [OPTIONS] SPEC\n\n"
+	"Boots the machine of a scenario, or goes on with a saved one, runs it to its end and\n"
+	"tells what happened.\n\n"
 	"  --until TIME    stop at a time of the night (02:58) or after a time (3h)\n"
+	"  --save FILE     write the machine itself at its end, or at the time of --at; FILE is\n"
+	"                  a SPEC, for the same build of quire\n"
+	"  --at TIME       save it then, and go on\n"
 	"  --seed N        another seed than the file's\n"
 	"  --events FILE   write the event log, one line an event\n"
 	"  --json FILE     write events, samples and kills as data\n"
@@ -28,16 +32,19 @@ static const char run_help[] =
 	"  --quiet         no progress, no story\n\n"
 	"Examples:\n"
 	"  quire run examples/three-am.yaml\n"
-	"  quire run --until 02:58 --tree /tmp/before examples/three-am.yaml\n";
+	"  quire run --until 02:58 --tree /tmp/before examples/three-am.yaml\n"
+	"  quire run --until 02:58 --save before.quire examples/three-am.yaml\n"
+	"  quire run before.quire\n";
 
 static const char check_help[] = "usage: quire check SCENARIO...\n\n"
 				 "Reads scenario files and reports every fault; runs nothing.\n\n"
 				 "Example:\n  quire check examples/three-am.yaml\n";
 
 struct run_options {
-	const char *path, *until, *events, *json, *tree, *trace, *metrics;
+	const char *path, *until, *at, *save, *events, *json, *tree, *trace, *metrics;
 	unsigned long long seed;
 	bool has_seed, verify, quiet, record;
+	double booted; /* how long that took */
 };
 
 static double seconds(void)
@@ -116,62 +123,101 @@ static int finish(struct machine *m, const struct run_options *o)
 	return broken ? 1 : 0;
 }
 
-static int run(const struct run_options *o)
+/* A time of the night; false after a message. */
+static bool instant(const char *option, const char *text, const struct scenario *s, u64 *ns)
 {
-	struct scenario *s = scenario_load(o->path, stderr);
-	struct machine *m;
-	double began = seconds(), booted;
-	u64 until;
-	int tenth = 0, status;
+	if (!text || (s && scenario_instant(s, text, ns)))
+		return true;
+	fprintf(stderr, "quire: %s %s: neither a time of the night nor a time after its start\n",
+		option, text);
+	return false;
+}
 
-	if (!s)
-		return 2;
-	until = s->length.v;
-	if (o->has_seed)
-		s->seed = o->seed;
-	if (o->until && !scenario_instant(s, o->until, &until)) {
-		fprintf(stderr,
-			"quire: --until %s: neither a time of the night nor a time after its "
-			"start\n",
-			o->until);
-		scenario_free(s);
-		return 2;
+/* Up to the end, and to a file on the way or there. */
+static bool run_and_save(struct machine *m, const struct run_options *o, u64 at, u64 until)
+{
+	void (*progress)(struct machine *, u64, void *) = o->quiet ? NULL : cli_progress;
+	int tenth = 0;
+
+	if (o->save && o->at) {
+		machine_run_until(m, at, progress, &tenth);
+		if (!machine_save(m, o->save, stderr))
+			return false;
 	}
-	m = machine_boot(s, stderr);
-	if (!m) {
-		scenario_free(s);
-		return 1;
-	}
-	booted = seconds();
+	machine_run_until(m, until, progress, &tenth);
+	if (!o->quiet)
+		cli_progress_clear();
+	return !o->save || o->at || machine_save(m, o->save, stderr);
+}
+
+static int run_machine(struct machine *m, const struct run_options *o)
+{
+	double began = seconds();
+	u64 at = 0, until = machine_length(m);
+	bool saved;
+
+	if (!instant("--until", o->until, machine_scenario(m), &until) ||
+	    !instant("--at", o->at, machine_scenario(m), &at))
+		return 2;
 	if (o->record && !machine_record(m))
 		fputs("quire: no memory to record with\n", stderr);
-	machine_run_until(m, until, o->quiet ? NULL : cli_progress, &tenth);
+	saved = run_and_save(m, o, at, until);
 	if (!o->quiet) {
-		cli_progress_clear();
 		machine_story(m, stdout, isatty(1) && !getenv("NO_COLOR"));
-		printf("\n(booted in %.2f s, ran in %.1f s)\n", booted - began, seconds() - booted);
+		printf("\n(booted in %.2f s, ran in %.1f s)\n", o->booted, seconds() - began);
 	}
-	status = finish(m, o);
+	return finish(m, o) || !saved;
+}
+
+static int run(struct run_options *o)
+{
+	struct scenario *s = NULL;
+	double began = seconds();
+	struct machine *m;
+	int status = 1;
+
+	if (machine_is_saved(o->path)) {
+		m = machine_restore(o->path, stderr);
+		o->booted = seconds() - began;
+		return m ? run_machine(m, o) : 1;
+	}
+	s = scenario_load(o->path, stderr);
+	if (!s)
+		return 2;
+	if (o->has_seed)
+		s->seed = o->seed;
+	m = machine_boot(s, stderr);
+	o->booted = seconds() - began;
+	if (m)
+		status = run_machine(m, o);
 	machine_destroy(m);
 	scenario_free(s);
 	return status;
 }
 
+static bool consistent(const struct run_options *o)
+{
+	if (o->at && !o->save) {
+		fputs("quire: run --at is the time of --save; to stop there, --until\n", stderr);
+		return false;
+	}
+	if (o->has_seed && machine_is_saved(o->path)) {
+		fputs("quire: a saved machine has its seed; leave --seed away\n", stderr);
+		return false;
+	}
+	return true;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"until", required_argument, NULL, 'u'},
-		{"seed", required_argument, NULL, 's'},
-		{"events", required_argument, NULL, 'e'},
-		{"json", required_argument, NULL, 'j'},
-		{"tree", required_argument, NULL, 't'},
-		{"record", no_argument, NULL, 'r'},
-		{"trace", required_argument, NULL, 'T'},
-		{"metrics", required_argument, NULL, 'm'},
-		{"verify", no_argument, NULL, 'v'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"until", required_argument, NULL, 'u'},  {"at", required_argument, NULL, 'a'},
+		{"save", required_argument, NULL, 'S'},	  {"seed", required_argument, NULL, 's'},
+		{"events", required_argument, NULL, 'e'}, {"json", required_argument, NULL, 'j'},
+		{"tree", required_argument, NULL, 't'},	  {"record", no_argument, NULL, 'r'},
+		{"trace", required_argument, NULL, 'T'},  {"metrics", required_argument, NULL, 'm'},
+		{"verify", no_argument, NULL, 'v'},	  {"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},	  {0},
 	};
 	struct run_options o = {0};
 	char *end;
@@ -181,6 +227,12 @@ int cmd_run(int argc, char **argv)
 		switch (c) {
 		case 'u':
 			o.until = optarg;
+			break;
+		case 'a':
+			o.at = optarg;
+			break;
+		case 'S':
+			o.save = optarg;
 			break;
 		case 's':
 			o.seed = strtoull(optarg, &end, 0);
@@ -227,7 +279,7 @@ int cmd_run(int argc, char **argv)
 		return 2;
 	}
 	o.path = argv[optind];
-	return run(&o);
+	return consistent(&o) ? run(&o) : 2;
 }
 
 int cmd_check(int argc, char **argv)

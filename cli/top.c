@@ -3,18 +3,13 @@
  * quire top: a machine in the terminal, as it runs.
  *
  * Time passes as fast as asked for, in slices that leave the keys their turn.
- * A saved machine is a process that waits: `f` forks, the copy goes on with the
- * terminal, and `b` ends it, which wakes the one that waited at the instant of
- * the save.
+ * top_back.c has the past: saved instants, and steps back.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <ncurses.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,12 +18,12 @@
 #include "machine/capture.h"
 
 #define NS_SEC	 1000000000ULL
-#define BACK	 42 /* exit status of a copy: its parent goes on */
 #define SLICE_MS 80
 
 static const char top_help[] =
 	"usage: quire top [OPTIONS] SPEC\n\n"
-	"Shows the machine of SPEC, a scenario or a capture, in the terminal as it runs:\n"
+	"Shows the machine of SPEC, a scenario, a capture or a saved one, in the terminal as it "
+	"runs:\n"
 	"processes in the order in which they would be killed, zones with their watermarks and\n"
 	"free blocks, LRU lists, slab, pressure, and what happened.  h shows the keys.\n\n"
 	"  --at TIME    run it to a time of the night (02:58, 3h) first\n"
@@ -62,44 +57,7 @@ static void advance_to(struct top *t, u64 to)
 		}
 }
 
-/* ---- save and back ------------------------------------------------------------------------------ */
-
-static void save(struct top *t)
-{
-	int status;
-	pid_t pid;
-
-	refresh();
-	pid = fork();
-	if (pid < 0) {
-		snprintf(t->message, sizeof(t->message), "the host can't copy the machine");
-		return;
-	}
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		model_forked(machine_model(t->m));
-		t->saved++;
-		snprintf(t->message, sizeof(t->message), "saved; b comes back to this instant");
-		return;
-	}
-	/* The copy has the terminal now; this machine stands still. */
-	while (waitpid(pid, &status, 0) < 0)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == BACK) {
-		snprintf(t->message, sizeof(t->message), "back at the saved instant");
-		t->paused = true;
-		clearok(stdscr, TRUE);
-		return;
-	}
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
-static void back(struct top *t)
-{
-	if (t->saved)
-		_exit(BACK);
-	snprintf(t->message, sizeof(t->message), "nothing was saved; f saves");
-}
+/* ---- keys ------------------------------------------------------------------------------------------- */
 
 static void to_kill(struct top *t)
 {
@@ -118,8 +76,6 @@ static void to_kill(struct top *t)
 	}
 	t->paused = true;
 }
-
-/* ---- keys ------------------------------------------------------------------------------------------- */
 
 static void turn_to(struct top *t, enum top_page page)
 {
@@ -164,9 +120,17 @@ static void key(struct top *t, int c)
 	else if (c == '>')
 		step(t, 60 * NS_SEC);
 	else if (c == 'f')
-		save(t);
+		top_save(t);
 	else if (c == 'b')
-		back(t);
+		top_back(t);
+	else if (c == ',')
+		top_back_by(t, NS_SEC);
+	else if (c == '<')
+		top_back_by(t, 60 * NS_SEC);
+	else if (c == 'K')
+		top_back_to_kill(t);
+	else if (c == 'w')
+		top_write(t);
 	else if (c == 'k')
 		to_kill(t);
 	else if (c == 'q')
@@ -185,6 +149,8 @@ static void loop(struct top *t)
 		u64 now;
 		int c;
 
+		top_checkpoint(t);
+		top_go_on(t);
 		top_draw(t);
 		c = getch();
 		now = host_ms();
@@ -201,6 +167,10 @@ static void loop(struct top *t)
 static int show(struct machine *m, struct top *t)
 {
 	t->m = m;
+	if (!top_back_init(t)) {
+		fputs("quire: no memory\n", stderr);
+		return 1;
+	}
 	t->end = machine_length(m);
 	if (!initscr()) {
 		fputs("quire: top needs a terminal\n", stderr);
@@ -221,44 +191,50 @@ static int show(struct machine *m, struct top *t)
 	return 0;
 }
 
+/* The machine of a spec at its first instant, or that of the save. */
+static struct machine *open_spec(const char *path, const unsigned long long *seed,
+				 struct scenario **loaded)
+{
+	if (machine_is_saved(path))
+		return machine_restore(path, stderr);
+	if (capture_is(path))
+		return machine_boot_capture(path, stderr);
+	*loaded = scenario_load(path, stderr);
+	if (*loaded && seed)
+		(*loaded)->seed = *seed;
+	return *loaded ? machine_boot(*loaded, stderr) : NULL;
+}
+
 static int top(const char *path, const char *at, const unsigned long long *seed, struct top *t)
 {
-	bool capture = capture_is(path);
-	struct scenario *s = capture ? NULL : scenario_load(path, stderr);
+	struct scenario *loaded = NULL;
+	int tenth = 0, status = 2;
 	struct machine *m;
-	int tenth = 0, status = 1;
 	u64 ns = 0;
 
-	if (!capture && !s)
+	if (!isatty(1) || !isatty(0)) {
+		fputs("quire: top needs a terminal; quire run tells the story without one\n",
+		      stderr);
 		return 2;
-	if (at && (capture || !scenario_instant(s, at, &ns))) {
+	}
+	m = open_spec(path, seed, &loaded);
+	if (m && at && (!machine_scenario(m) || !scenario_instant(machine_scenario(m), at, &ns))) {
 		fprintf(stderr,
 			"quire: --at %s: neither a time of the night, as 02:58, nor a time after "
 			"its start\n",
 			at);
-		scenario_free(s);
-		return 2;
-	}
-	if (seed && s)
-		s->seed = *seed;
-	if (!isatty(1) || !isatty(0)) {
-		fputs("quire: top needs a terminal; quire run tells the story without one\n",
-		      stderr);
-		scenario_free(s);
-		return 2;
-	}
-	m = capture ? machine_boot_capture(path, stderr) : machine_boot(s, stderr);
-	if (m) {
+	} else if (m) {
 		if (ns)
 			machine_run_until(m, ns, cli_progress, &tenth);
 		cli_progress_clear();
 		status = show(m, t);
 		/* A copy of a machine that waits is not taken down in order. */
-		if (t->saved)
+		if (t->waiting || !loaded)
 			_exit(status);
-		machine_destroy(m);
 	}
-	scenario_free(s);
+	if (loaded)
+		machine_destroy(m);
+	scenario_free(loaded);
 	return status;
 }
 

@@ -299,9 +299,11 @@ static void help(int y)
 		"",
 		"space  pause, go on          + -   faster, slower",
 		".      one second, then stop    >   one minute, then stop",
-		"k      to ten seconds before the next kill",
+		",      one second back          <   one minute back",
+		"k      to ten seconds before the next kill; K: before the last one",
 		"f      save: a copy of the machine waits here (fork)",
 		"b      back to the copy that was saved last",
+		"w      write the machine to a file, a SPEC for quire",
 		"q      quit",
 	};
 
@@ -335,8 +337,8 @@ void top_draw(const struct top *t)
 	attron(A_REVERSE);
 	mvprintw(LINES - 1, 0, "%-*.*s", COLS - 1, COLS - 1,
 		 *t->message ? t->message
-			     : "p proc z zones l lru s slab e events | space pause + - speed . "
-			       "step f save b back k kill q");
+			     : "p proc z zones l lru s slab e events | space pause + - . > , < "
+			       "k K kill f b w h");
 	attroff(A_REVERSE);
 	refresh();
 }

@@ -13,7 +13,8 @@
 
 static const char help[] =
 	"usage: quire whatif [OPTIONS] --set NAME=VALUE [--set NAME=VALUE ...] SPEC\n\n"
-	"Runs the machine of SPEC, a scenario or a capture, as it is, and once more for each\n"
+	"Runs the machine of SPEC, a scenario, a capture or a saved machine (quire run --save),\n"
+	"as it is, and once more for each "
 	"--set, under the same load and seed, and lays the futures side by side: who is killed\n"
 	"and when, stalls, faults, swap, latencies; and says of each change if it helps, and "
 	"why.\n\n"
@@ -128,7 +129,7 @@ static int whatif(struct whatif_options *o, const char *path)
 		return status;
 	if (o->c.scenario)
 		uncertain_find(o->c.scenario, &u);
-	range = !o->no_range && o->c.scenario && !o->c.at && uncertain_matters(&u);
+	range = !o->no_range && o->c.scenario && !o->c.f.has_at && uncertain_matters(&u);
 	if (!o->c.scenario) {
 		range = !o->grow;
 		o->c.f.until = 3600000000000ULL;

@@ -28,7 +28,7 @@ static const char who_help[] =
 	"  --adj WHO=N    the same as --set WHO.oom_score_adj=N\n"
 	"  --watch[=S]    look each S seconds (10), and say when; until interrupted, or\n"
 	"  --count N      ... N times\n"
-	"  --when         with one capture: as if all had grown evenly since they started\n"
+	"  --when         with one capture: as if half of all had come evenly since the start\n"
 	"  --at TIME      of a scenario: at a time of its night (02:58), or after a time (3h)\n"
 	"  --earlyoom[=MEM,SWAP]          what earlyoom would do: percents, 10,10\n"
 	"  --systemd-oomd[=SWAP,PRESSURE] what systemd-oomd would do: percents, 90,60\n"
@@ -190,11 +190,12 @@ static void remove_tree(const char *dir)
 /* The machine of a scenario, a minute before and at the instant. */
 static int who_scenario(const struct who_options *o, const char *path)
 {
-	struct scenario *s = scenario_load(path, stderr);
+	struct machine *m = machine_is_saved(path) ? machine_restore(path, stderr) : NULL;
+	struct scenario *loaded = m ? NULL : scenario_load(path, stderr);
+	const struct scenario *s = m ? machine_scenario(m) : loaded;
 	char dir[] = "/tmp/quire-who.XXXXXX";
 	struct who pictures[2];
-	struct machine *m = NULL;
-	u64 at = 0, step = 60 * NS_SEC;
+	u64 at = m ? machine_now(m) : 0, step = 60 * NS_SEC;
 	bool ok = s != NULL;
 	size_t n = 0;
 	int status;
@@ -203,18 +204,19 @@ static int who_scenario(const struct who_options *o, const char *path)
 		fprintf(stderr,
 			"quire: --at %s: neither a time of the night nor a time after its start\n",
 			o->at);
-		scenario_free(s);
+		scenario_free(loaded);
 		return 2;
 	}
 	ok = ok && mkdtemp(dir);
-	m = ok ? machine_boot(s, stderr) : NULL;
+	if (loaded)
+		m = ok ? machine_boot(loaded, stderr) : NULL;
 	ok = m != NULL;
 	for (int i = 0; ok && i < 2; i++) {
 		u64 to = i ? at : at > step ? at - step : 0;
 
-		if (!i && !at)
+		if (!i && (!at || to < machine_now(m)))
 			continue;
-		if (to)
+		if (to > machine_now(m))
 			machine_run_until(m, to, NULL, NULL);
 		ok = !machine_dump_tree(m, dir, stderr) && who_read(&pictures[n], dir, stderr);
 		n += ok;
@@ -222,10 +224,10 @@ static int who_scenario(const struct who_options *o, const char *path)
 		remove_tree(dir);
 	}
 	status = finish(o, pictures, n, ok);
-	if (m)
+	if (loaded) {
 		machine_destroy(m);
-	if (s)
-		scenario_free(s);
+		scenario_free(loaded);
+	}
 	return status;
 }
 

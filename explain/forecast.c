@@ -23,6 +23,11 @@
 #define LAG_PROCESS_KB 256.0 /* SPLIT_RSS_COUNTING: 64 faults */
 #define LAG_MACHINE_KB 1024.0
 #define PAGE_KB	       4
+/* Of one picture: the part of what a process holds that came, and comes, steadily,
+ * and the least age that counts, so that what just started is no avalanche. */
+#define STEADY	     0.5
+#define STEADY_LEAST 0.1
+#define YOUNG_S	     30.0
 
 /* ---- a line through points ----------------------------------------------------- */
 
@@ -151,6 +156,20 @@ static struct rate since_start(const struct who_process *p, double now, double s
 	return (struct rate){rate, 0, rate};
 }
 
+/*
+ * One picture: what it holds came since it started, but programs take a part of
+ * that at once, and how much can't be seen.  All that one picture has are totals
+ * since a start (faults, processor time, /proc/vmstat), no growth of now; averages of
+ * pressure say something only when it is too late.  So the part that comes steadily
+ * may be anything: half of it, and from a tenth to all of it as the interval.
+ */
+static struct rate assumed_rate(double kb, double age)
+{
+	double all = kb / fmax(age, YOUNG_S);
+
+	return (struct rate){all * STEADY, all * STEADY_LEAST, all};
+}
+
 static bool process_rates(struct forecast *f, const struct who *pictures, size_t n)
 {
 	struct line *lines = calloc(f->last->nr + 1, sizeof(*lines));
@@ -176,6 +195,8 @@ static bool process_rates(struct forecast *f, const struct who *pictures, size_t
 		fp->p = &f->last->processes[i];
 		if (lines[i].n >= 2)
 			fp->rate = line_rate(&lines[i], LAG_PROCESS_KB);
+		else if (n == 1)
+			fp->rate = assumed_rate(held_kb(fp->p), t0 - fmax(fp->p->started, 0));
 		else
 			fp->rate = since_start(fp->p, f->last->memory.seconds, f->span);
 	}
@@ -298,6 +319,29 @@ static int by_rate(const void *a, const void *b)
 	return x->p->pid < y->p->pid ? -1 : x->p->pid > y->p->pid;
 }
 
+static void add_rate(struct rate *sum, const struct rate *r)
+{
+	sum->kb_s += r->kb_s;
+	sum->low += r->low;
+	sum->high += r->high;
+}
+
+/* All processes, and what is in tmpfs or belongs to nobody, since the boot. */
+static void assume(struct forecast *f)
+{
+	double others = at_least_0(f->last->memory.anon);
+	struct rate r;
+
+	for (size_t i = 0; i < f->nr; i++) {
+		const struct who_process *p = f->processes[i].p;
+
+		add_rate(&f->taken, &f->processes[i].rate);
+		others -= (double)(p->rss - p->rss_file) * PAGE_KB;
+	}
+	r = assumed_rate(fmax(others, 0), f->last->memory.seconds);
+	add_rate(&f->taken, &r);
+}
+
 static void machine_rates(struct forecast *f, const struct who *pictures, size_t n)
 {
 	struct line left = {0}, free_pages = {0};
@@ -314,9 +358,7 @@ static void machine_rates(struct forecast *f, const struct who *pictures, size_t
 	if (n >= 2)
 		return;
 	f->assumed = true;
-	for (size_t i = 0; i < f->nr; i++)
-		f->taken.kb_s += f->processes[i].rate.kb_s;
-	f->taken.high = f->taken.kb_s;
+	assume(f);
 	f->free_taken = f->taken;
 }
 

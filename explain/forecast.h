@@ -11,8 +11,9 @@
  *	f.victim->name
  *	forecast_free(&f);
  *
- * With one picture there is no growth to be seen: each process is taken to have
- * grown evenly since it started, and f.assumed says so.
+ * With one picture there is no growth to be seen: half of what each process holds
+ * is taken to have come evenly since it started (the interval: a tenth to all),
+ * and f.assumed says so.
  */
 #ifndef QUIRE_EXPLAIN_FORECAST_H
 #define QUIRE_EXPLAIN_FORECAST_H

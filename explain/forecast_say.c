@@ -100,8 +100,9 @@ void forecast_say(const struct forecast *f, size_t rows, FILE *to)
 {
 	rows = rows ? rows : (size_t)-1;
 	if (f->assumed)
-		fprintf(to, "From one snapshot, as if each process had grown evenly since it "
-			    "started; several say more.\n");
+		fprintf(to, "From one snapshot, which shows no growth: as if half of what each "
+			    "process holds (a tenth to\nall) had come evenly since it started.  "
+			    "Several say more (quire capture --every 30).\n");
 	else
 		fprintf(to, "From %zu snapshots over ", f->nr_pictures);
 	if (!f->assumed) {

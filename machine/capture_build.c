@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "machine/capture_build.h"
+#include "port/model/keep.h"
 
 #define BUILD_TIME (2 * NS_SEC)
 
@@ -407,21 +408,21 @@ static void free_build(void *arg)
 		return;
 	for (unsigned int i = 0; b->zones && i < b->cm->nr_zones; i++)
 		plan_free(&b->zones[i].plan);
-	free(b->zones);
-	free(b->tasks);
-	free(b->memory);
-	free(b->reserved);
-	free(b->spans);
-	free(b->slabs);
-	free(b->cache);
+	keep_free(b->zones);
+	keep_free(b->tasks);
+	keep_free(b->memory);
+	keep_free(b->reserved);
+	keep_free(b->spans);
+	keep_free(b->slabs);
+	keep_free(b->cache);
 	cap_machine_free(b->cm);
 	capture_free(b->file);
-	free(b);
+	keep_free(b);
 }
 
 struct machine *machine_boot_capture(const char *path, FILE *err)
 {
-	struct build *b = calloc(1, sizeof(*b));
+	struct build *b = keep_calloc(1, sizeof(*b));
 	struct machine *m = machine_alloc(err);
 	bool ok = b && m;
 
@@ -435,13 +436,13 @@ struct machine *machine_boot_capture(const char *path, FILE *err)
 		ok = b->cm != NULL;
 	}
 	if (ok) {
-		b->zones = calloc(b->cm->nr_zones + 1, sizeof(*b->zones));
-		b->tasks = calloc(b->cm->nr_processes + 1, sizeof(*b->tasks));
+		b->zones = keep_calloc(b->cm->nr_zones + 1, sizeof(*b->zones));
+		b->tasks = keep_calloc(b->cm->nr_processes + 1, sizeof(*b->tasks));
 		ok = b->zones && b->tasks && configure(b) && boot(b) && build_machine(b);
 	}
 	if (!ok) {
 		if (!m)
-			free(b);
+			keep_free(b);
 		machine_destroy(m);
 		return NULL;
 	}

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "machine/capture_build.h"
+#include "port/model/keep.h"
 
 #define FILE_PAGES  16384
 #define DISK_BYTES  (1UL << 46)
@@ -170,7 +171,7 @@ void build_page_cache(struct build *b)
 	/* Pages that nobody locked and that can't be evicted: of ramfs. */
 	fixed = build_captured(b, NR_UNEVICTABLE);
 	fixed -= min(fixed, global_zone_page_state(q, NR_MLOCK));
-	b->cache = calloc(nr / FILE_PAGES + 3, sizeof(struct inode *));
+	b->cache = keep_calloc(nr / FILE_PAGES + 3, sizeof(struct inode *));
 	while (nr && b->cache) {
 		bool locked = fixed && !b->nr_cache;
 		unsigned long n = min(nr, locked ? fixed : (unsigned long)FILE_PAGES);

@@ -7,6 +7,7 @@
 #include "machine/internal.h"
 #include "machine/units.h"
 #include "port/model/content.h"
+#include "port/model/keep.h"
 
 #define WINDOW (1UL << 40) /* of address space: more than any machine has */
 
@@ -52,7 +53,7 @@ static void grow(void *arg)
 		done += (u64)t.nr_pages << PAGE_SHIFT;
 		model_sleep(m->model, NS_SEC);
 	}
-	free(g);
+	keep_free(g);
 	do_exit(m->q, task, fatal_signal_pending(task) ? SIGKILL : 0);
 }
 
@@ -85,7 +86,7 @@ bool growth_start(struct machine *m, char name[TASK_COMM_LEN], u64 bytes_a_secon
 		return false;
 	memcpy(name, leader->comm, TASK_COMM_LEN);
 	thread = copy_process(m->q, leader, CLONE_VM | CLONE_THREAD);
-	g = IS_ERR_OR_NULL(thread) ? NULL : calloc(1, sizeof(*g));
+	g = IS_ERR_OR_NULL(thread) ? NULL : keep_calloc(1, sizeof(*g));
 	if (!g)
 		return false;
 	*g = (struct growth){m, thread, bytes_a_second};

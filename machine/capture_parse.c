@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "machine/capture_parse.h"
+#include "port/model/keep.h"
 
 /* "name value" or "name: value unit" lines of a whole file. */
 static struct cap_value *parse_values(struct parser *ps, const char *path, unsigned int *nr)
@@ -27,7 +28,7 @@ static struct cap_value *parse_values(struct parser *ps, const char *path, unsig
 		return NULL;
 	for (size_t i = 0; i < ps->r->len; i++)
 		cap += ps->r->text[i] == '\n';
-	values = calloc(cap + 1, sizeof(*values));
+	values = keep_calloc(cap + 1, sizeof(*values));
 	while (values && cap_next_line(ps)) {
 		const char *p = ps->line;
 		u64 v;
@@ -178,7 +179,7 @@ static void parse_events(struct parser *ps)
 	static const char *const names[] = {VM_EVENT_ITEMS(EVENT_NAME)};
 	struct cap_machine *cm = ps->cm;
 
-	cm->events = calloc(NR_VM_EVENT_ITEMS, sizeof(*cm->events));
+	cm->events = keep_calloc(NR_VM_EVENT_ITEMS, sizeof(*cm->events));
 	for (size_t i = 0; cm->events && i < ARRAY_SIZE(names); i++)
 		if (!cap_vmstat(cm, names[i], &cm->events[i]))
 			cm->events[i] = ~0UL;
@@ -236,8 +237,8 @@ static void parse_slabs(struct parser *ps)
 			continue;
 		}
 		if (cm->nr_slabs == cap) {
-			struct cap_slab *more =
-				realloc(cm->slabs, (cap = cap ? 2 * cap : 256) * sizeof(*more));
+			struct cap_slab *more = keep_realloc(
+				cm->slabs, (cap = cap ? 2 * cap : 256) * sizeof(*more));
 
 			if (!more)
 				return;
@@ -266,7 +267,7 @@ static void parse_swaps(struct parser *ps)
 
 	if (!cap_open(ps, "/proc/swaps"))
 		return;
-	cm->swaps = calloc(MAX_SWAPFILES, sizeof(*cm->swaps));
+	cm->swaps = keep_calloc(MAX_SWAPFILES, sizeof(*cm->swaps));
 	while (cm->swaps && cap_next_line(ps)) {
 		struct cap_swap *s = &cm->swaps[cm->nr_swaps];
 		const char *p = ps->line, *type;
@@ -290,7 +291,7 @@ static void parse_swaps(struct parser *ps)
 		    used > size || size > MAX_PFN * 4 || prio < -32768 || prio > 32767) {
 			cap_fault(ps, "a swap area has a size, a part of it that is used, and a "
 				      "priority; " AGAIN);
-			free(s->name);
+			keep_free(s->name);
 			s->name = NULL;
 			continue;
 		}
@@ -465,8 +466,8 @@ static void parse_processes(struct parser *ps)
 			continue;
 		}
 		if (cm->nr_processes == cap) {
-			struct cap_process *more =
-				realloc(cm->processes, (cap = cap ? 2 * cap : 256) * sizeof(*more));
+			struct cap_process *more = keep_realloc(
+				cm->processes, (cap = cap ? 2 * cap : 256) * sizeof(*more));
 
 			if (!more)
 				return;
@@ -480,7 +481,7 @@ static void parse_processes(struct parser *ps)
 
 struct cap_machine *capture_parse(const struct capture *c, FILE *err)
 {
-	struct cap_machine *cm = calloc(1, sizeof(*cm));
+	struct cap_machine *cm = keep_calloc(1, sizeof(*cm));
 	struct parser ps = {.c = c, .cm = cm, .err = err};
 
 	if (!cm)
@@ -512,15 +513,15 @@ void cap_machine_free(struct cap_machine *cm)
 	if (!cm)
 		return;
 	for (unsigned int i = 0; i < cm->nr_slabs; i++)
-		free(cm->slabs[i].name);
+		keep_free(cm->slabs[i].name);
 	for (unsigned int i = 0; i < cm->nr_swaps; i++)
-		free(cm->swaps[i].name);
-	free(cm->zones);
-	free(cm->slabs);
-	free(cm->swaps);
-	free(cm->processes);
-	free(cm->meminfo);
-	free(cm->vmstat);
-	free(cm->events);
-	free(cm);
+		keep_free(cm->swaps[i].name);
+	keep_free(cm->zones);
+	keep_free(cm->slabs);
+	keep_free(cm->swaps);
+	keep_free(cm->processes);
+	keep_free(cm->meminfo);
+	keep_free(cm->vmstat);
+	keep_free(cm->events);
+	keep_free(cm);
 }

@@ -13,6 +13,7 @@
 
 #include "machine/capture_parse.h"
 #include "page/debug.h"
+#include "port/model/keep.h"
 
 static int zone_type_of(const char *p, const char *end)
 {
@@ -180,7 +181,7 @@ void cap_parse_zoneinfo(struct parser *ps)
 		ps->faults++;
 		return;
 	}
-	cm->zones = calloc(MAX_ZONES, sizeof(*cm->zones));
+	cm->zones = keep_calloc(MAX_ZONES, sizeof(*cm->zones));
 	while (cm->zones && cap_next_line(ps)) {
 		unsigned int nid;
 		const char *rest;

@@ -18,13 +18,14 @@
 #include <string.h>
 
 #include "machine/capture_plan.h"
+#include "port/model/keep.h"
 
 bool plan_init(struct plan *p, u64 start, u64 end)
 {
 	u64 blocks = (end >> pageblock_order) - (start >> pageblock_order) + 1;
 
 	*p = (struct plan){.start = start, .end = end};
-	p->pageblock = malloc(blocks);
+	p->pageblock = keep_malloc(blocks);
 	if (!p->pageblock)
 		return false;
 	memset(p->pageblock, PLAN_ANY, blocks);
@@ -33,9 +34,9 @@ bool plan_init(struct plan *p, u64 start, u64 end)
 
 void plan_free(struct plan *p)
 {
-	free(p->regions);
-	free(p->pageblock);
-	free(p->blocks);
+	keep_free(p->regions);
+	keep_free(p->pageblock);
+	keep_free(p->blocks);
 	*p = (struct plan){0};
 }
 
@@ -60,7 +61,7 @@ static void push(struct plan *p, u64 pfn, unsigned int order, bool not_whole)
 	} else {
 		if (p->nr_regions == p->cap_regions) {
 			u32 cap = p->cap_regions ? 2 * p->cap_regions : 1024;
-			struct plan_region *more = realloc(p->regions, cap * sizeof(*more));
+			struct plan_region *more = keep_realloc(p->regions, cap * sizeof(*more));
 
 			if (!more) {
 				p->failed = true;
@@ -127,7 +128,7 @@ static void add_block(struct plan *p, u64 pfn, unsigned int order, int mt)
 {
 	if (p->nr_blocks == p->cap_blocks) {
 		u32 cap = p->cap_blocks ? 2 * p->cap_blocks : 1024;
-		struct plan_block *more = realloc(p->blocks, cap * sizeof(*more));
+		struct plan_block *more = keep_realloc(p->blocks, cap * sizeof(*more));
 
 		if (!more) {
 			p->failed = true;
@@ -216,7 +217,7 @@ static int by_pfn(const void *a, const void *b)
 
 size_t plan_left(const struct plan *p, struct plan_run **runs)
 {
-	struct plan_run *r = calloc(p->nr_regions + 1, sizeof(*r));
+	struct plan_run *r = keep_calloc(p->nr_regions + 1, sizeof(*r));
 	size_t n = 0, out = 0;
 
 	*runs = r;

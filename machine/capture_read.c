@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "machine/capture.h"
+#include "port/model/keep.h"
 
 struct reader {
 	struct capture *c;
@@ -65,7 +66,7 @@ static bool read_bytes(struct reader *r)
 		close(fd);
 		return false;
 	}
-	c->bytes = malloc((size_t)st.st_size + 1);
+	c->bytes = keep_malloc((size_t)st.st_size + 1);
 	while (c->bytes && c->len < (size_t)st.st_size &&
 	       (n = read(fd, c->bytes + c->len, (size_t)st.st_size - c->len)) > 0)
 		c->len += (size_t)n;
@@ -96,7 +97,7 @@ static bool add_record(struct reader *r, const char *path, const char *text, siz
 		return bad(r, "there are too many records", "a capture has at most 4 million");
 	if (c->nr_records == r->cap) {
 		size_t cap = r->cap ? 2 * r->cap : 1024;
-		struct capture_record *more = realloc(c->records, cap * sizeof(*more));
+		struct capture_record *more = keep_realloc(c->records, cap * sizeof(*more));
 
 		if (!more)
 			return bad(r, "there is no memory for its records", "free some");
@@ -231,12 +232,12 @@ static bool read_records(struct reader *r)
 
 struct capture *capture_load(const char *path, FILE *err)
 {
-	struct capture *c = calloc(1, sizeof(*c));
+	struct capture *c = keep_calloc(1, sizeof(*c));
 	struct reader r = {.c = c, .err = err};
 
 	if (!c)
 		return NULL;
-	c->name = strdup(path);
+	c->name = keep_strdup(path);
 	if (c->name && read_bytes(&r) && read_records(&r))
 		return c;
 	capture_free(c);
@@ -247,10 +248,10 @@ void capture_free(struct capture *c)
 {
 	if (!c)
 		return;
-	free((char *)c->name);
-	free(c->bytes);
-	free(c->records);
-	free(c);
+	keep_free((char *)c->name);
+	keep_free(c->bytes);
+	keep_free(c->records);
+	keep_free(c);
 }
 
 /* The first record whose path is not below `path`. */

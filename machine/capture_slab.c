@@ -19,6 +19,7 @@
 #include "slab/slub.h"
 #include "swap/zsmalloc.h"
 #include "vmalloc/vmalloc.h"
+#include "port/model/keep.h"
 
 /* What an object must hold at least, in caches that Quire itself uses. */
 static const struct {
@@ -83,7 +84,7 @@ bool build_slab_layout(struct build *b)
 {
 	u32 n = 0;
 
-	b->slabs = calloc(b->cm->nr_slabs + 1, sizeof(*b->slabs));
+	b->slabs = keep_calloc(b->cm->nr_slabs + 1, sizeof(*b->slabs));
 	if (!b->slabs)
 		return false;
 	for (unsigned int i = 0; i < b->cm->nr_slabs; i++) {
@@ -144,7 +145,7 @@ static void fill_cache(struct build *b, const struct cap_slab *cap, struct kmem_
 	get_slabinfo(b->q, s, &info);
 	used = info.active_objs;
 	nr = want > used ? want - used : 0;
-	objs = nr ? malloc(nr * sizeof(*objs)) : NULL;
+	objs = nr ? keep_malloc(nr * sizeof(*objs)) : NULL;
 	if (!objs)
 		return;
 	while (n < nr) {
@@ -160,7 +161,7 @@ static void fill_cache(struct build *b, const struct cap_slab *cap, struct kmem_
 	}
 	thin_out(b, s, objs, n, cap->active_objs > used ? cap->active_objs - used : 0);
 	flush(b, s);
-	free(objs);
+	keep_free(objs);
 }
 
 static void fill_large(struct build *b)

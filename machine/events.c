@@ -13,12 +13,13 @@
 #include <string.h>
 
 #include "machine/events.h"
+#include "port/model/keep.h"
 
 #define QUIET_NS (600 * NS_SEC)
 
 struct event_log *event_log_create(struct machine *m)
 {
-	struct event_log *log = calloc(1, sizeof(*log));
+	struct event_log *log = keep_calloc(1, sizeof(*log));
 
 	(void)m;
 	return log;
@@ -29,14 +30,14 @@ void event_log_free(struct event_log *log)
 	if (!log)
 		return;
 	for (size_t i = 0; i < log->nr; i++)
-		free(log->events[i].text);
+		keep_free(log->events[i].text);
 	for (size_t i = 0; i < log->nr_kills; i++)
-		free(log->kills[i].runners_up);
-	free(log->events);
-	free(log->samples);
-	free(log->holders);
-	free(log->kills);
-	free(log);
+		keep_free(log->kills[i].runners_up);
+	keep_free(log->events);
+	keep_free(log->samples);
+	keep_free(log->holders);
+	keep_free(log->kills);
+	keep_free(log);
 }
 
 /* Room for one more; false when the host has no memory. */
@@ -47,7 +48,7 @@ static bool room(void **array, size_t *cap, size_t nr, size_t size)
 
 	if (nr < *cap)
 		return true;
-	p = realloc(*array, n * size);
+	p = keep_realloc(*array, n * size);
 	if (!p)
 		return false;
 	*array = p;
@@ -66,7 +67,7 @@ void event_add(struct machine *m, enum event_kind kind, const char *fmt, ...)
 	va_end(args);
 	if (!room((void **)&log->events, &log->cap, log->nr, sizeof(*log->events)))
 		return;
-	log->events[log->nr++] = (struct event){machine_now(m), kind, strdup(text)};
+	log->events[log->nr++] = (struct event){machine_now(m), kind, keep_strdup(text)};
 }
 
 /* True when something of this kind is news: never, or long ago. */
@@ -111,10 +112,11 @@ static void note_runners_up(struct machine *m, struct kill_note *k, const struct
 	struct task *p;
 	size_t n = 0, cap = m->q->space->nr_processes + 1;
 
-	k->runners_up = calloc(cap, sizeof(*k->runners_up));
+	k->runners_up = keep_calloc(cap, sizeof(*k->runners_up));
 	if (!k->runners_up)
 		return;
-	for_each_process (m->q, p) {
+	for_each_process(m->q, p)
+	{
 		struct runner_up r;
 
 		if (!p->mm || n >= cap)
@@ -161,7 +163,8 @@ static void on_kill(struct quire *q, struct task *victim, const struct oom_contr
 		k->swap = get_mm_counter(victim->mm, MM_SWAPENTS);
 	}
 	note_runners_up(m, k, oc);
-	event_add(m, EV_OOM_KILL, "the OOM killer takes %s (pid %d): %lu MB resident, score %ld, oom_score_adj %d",
+	event_add(m, EV_OOM_KILL,
+		  "the OOM killer takes %s (pid %d): %lu MB resident, score %ld, oom_score_adj %d",
 		  k->comm, k->pid, (k->anon + k->file + k->shmem) >> 8, k->points, k->adj);
 }
 
@@ -230,7 +233,8 @@ static void take(struct machine *m, struct sample *s)
 		s->psi[1][state] = q->group->psi.total[PSI_IO][state];
 	}
 	for_each_node (q, nid) {
-		for_each_populated_zone_of_node (NODE_DATA(q, nid), zone) {
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
+		{
 			s->mark_min += min_wmark_pages(zone);
 			s->mark_low += low_wmark_pages(zone);
 			s->mark_high += high_wmark_pages(zone);
@@ -247,7 +251,7 @@ static unsigned long mb(unsigned long pages)
 
 static void watch_nodes(struct machine *m)
 {
-	for_each_node(m->q, nid) {
+	for_each_node (m->q, nid) {
 		struct pglist_data *pgdat = NODE_DATA(m->q, nid);
 		struct zone *zone = &pgdat->node_zones[ZONE_NORMAL];
 		unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
@@ -259,9 +263,10 @@ static void watch_nodes(struct machine *m)
 				  "node %u is full: %lu MB free in zone Normal, below low (%lu MB)",
 				  nid, mb(free), mb(low_wmark_pages(zone)));
 		if (free < min_wmark_pages(zone) && is_news(m, TOPIC_MIN + nid))
-			event_add(m, EV_WATERMARK,
-				  "node %u: %lu MB free, below min (%lu MB): only reserves are left",
-				  nid, mb(free), mb(min_wmark_pages(zone)));
+			event_add(
+				m, EV_WATERMARK,
+				"node %u: %lu MB free, below min (%lu MB): only reserves are left",
+				nid, mb(free), mb(min_wmark_pages(zone)));
 	}
 }
 
@@ -270,22 +275,27 @@ static void watch_counters(struct machine *m, const struct sample *s, const stru
 	struct event_log *log = m->log;
 
 	if (s->pgscan_kswapd > was->pgscan_kswapd && is_news(m, TOPIC_KSWAPD))
-		event_add(m, EV_KSWAPD_WAKE, "kswapd begins to reclaim: %lu MB free, page cache %lu MB",
-			  mb(s->free), mb(s->file));
+		event_add(m, EV_KSWAPD_WAKE,
+			  "kswapd begins to reclaim: %lu MB free, page cache %lu MB", mb(s->free),
+			  mb(s->file));
 	log->peak_file = max(log->peak_file, s->file);
 	if (log->peak_file > s->file * 4 && log->peak_file > 65536 && is_news(m, TOPIC_CACHE))
-		event_add(m, EV_CACHE_LOW, "the page cache is down to %lu MB from %lu MB: clean pages went first",
+		event_add(m, EV_CACHE_LOW,
+			  "the page cache is down to %lu MB from %lu MB: clean pages went first",
 			  mb(s->file), mb(log->peak_file));
 	if (s->zswpout > was->zswpout && is_news(m, TOPIC_ZSWAP))
 		event_add(m, EV_ZSWAP_FIRST, "cold anonymous pages go to zswap, compressed");
 	if (s->pswpout > was->pswpout && is_news(m, TOPIC_SWAP))
-		event_add(m, EV_SWAP_FIRST, "pages are written to the swap device (%lu MB of swap in use)",
+		event_add(m, EV_SWAP_FIRST,
+			  "pages are written to the swap device (%lu MB of swap in use)",
 			  mb(s->swap_used));
-	if (m->q->swap->total_swap_pages && m->q->swap->nr_swap_pages < 1024 && is_news(m, TOPIC_SWAP_FULL))
+	if (m->q->swap->total_swap_pages && m->q->swap->nr_swap_pages < 1024 &&
+	    is_news(m, TOPIC_SWAP_FULL))
 		event_add(m, EV_SWAP_FULL, "swap is full: %lu MB used", mb(s->swap_used));
 	if (s->allocstall > was->allocstall && is_news(m, TOPIC_DIRECT))
 		event_add(m, EV_DIRECT_RECLAIM,
-			  "direct reclaim: tasks must free memory themselves and wait (%lu stalls in this second)",
+			  "direct reclaim: tasks must free memory themselves and wait (%lu stalls "
+			  "in this second)",
 			  s->allocstall - was->allocstall);
 }
 
@@ -325,9 +335,7 @@ static void keep(struct machine *m, const struct sample *s)
 	    !room((void **)&log->holders, &log->cap_holders, log->nr_samples,
 		  sizeof(*log->holders)))
 		return;
-	for_each_process (m->q, p)
-		if (p->mm)
-			add_holder(all, &nr, ARRAY_SIZE(all), p);
+	for_each_process(m->q, p) if (p->mm) add_holder(all, &nr, ARRAY_SIZE(all), p);
 	qsort(all, nr, sizeof(all[0]), by_size);
 	memcpy(log->holders[log->nr_samples], all, sizeof(*log->holders));
 	log->samples[log->nr_samples++] = *s;
@@ -381,6 +389,8 @@ size_t machine_events(struct machine *m, const struct event **events)
 void machine_write_events(struct machine *m, FILE *f)
 {
 	for (size_t i = 0; i < m->log->nr; i++)
-		fprintf(f, "%12llu.%09llu %s\n", (unsigned long long)(m->log->events[i].ns / NS_SEC),
-			(unsigned long long)(m->log->events[i].ns % NS_SEC), m->log->events[i].text);
+		fprintf(f, "%12llu.%09llu %s\n",
+			(unsigned long long)(m->log->events[i].ns / NS_SEC),
+			(unsigned long long)(m->log->events[i].ns % NS_SEC),
+			m->log->events[i].text);
 }

@@ -137,6 +137,14 @@ static bool check_variant(struct futures *f, const struct variant *v, FILE *err)
 
 static bool check_input(struct futures *f, FILE *err)
 {
+	if (f->saved) {
+		f->length = f->until ? f->until : machine_length(f->saved);
+		if (machine_now(f->saved) <= f->at && f->at < f->length)
+			return true;
+		fprintf(err, "quire: %s: the instant is not between its own and the end\n",
+			f->path);
+		return false;
+	}
 	if (capture_is(f->path)) {
 		f->length = f->until ? f->until : 3600000000000ULL;
 		return true;

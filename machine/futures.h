@@ -29,7 +29,9 @@ struct variant {
 };
 
 struct futures {
-	const char *path; /* a scenario or a capture */
+	const char *path; /* a scenario, a capture or a saved machine */
+	/* That machine, restored in this process; with has_at.  NULL: none. */
+	struct machine *saved;
 	u64 at;		  /* with has_at: when settings are made; ns since the start */
 	u64 until;	  /* the end; 0: the scenario's */
 	unsigned long long seed;

@@ -272,7 +272,7 @@ static bool load(struct trunk *t)
 {
 	const struct setting_list *set = &t->f->v[t->v[0]].set;
 
-	if (capture_is(t->f->path))
+	if (t->f->saved || capture_is(t->f->path))
 		return true;
 	t->scenario = scenario_load(t->f->path, stderr);
 	if (!t->scenario)
@@ -332,13 +332,17 @@ void future_trunk(struct futures *f, const size_t *variants, size_t nr,
 	take_token(&t);
 	if (!load(&t))
 		leave(&t, false);
-	t.m = t.scenario ? machine_boot(t.scenario, stderr) : machine_boot_capture(f->path, stderr);
+	if (f->saved)
+		model_forked(f->saved->model);
+	t.m = f->saved	   ? f->saved
+	      : t.scenario ? machine_boot(t.scenario, stderr)
+			   : machine_boot_capture(f->path, stderr);
 	if (!t.m)
 		leave(&t, false);
 	if (f->nights && !machine_record(t.m))
 		leave(&t, false);
 	if (f->has_at) {
-		if (f->at)
+		if (f->at > machine_now(t.m))
 			machine_run_until(t.m, f->at, tell, &t);
 		divide_at(&t);
 	} else {

@@ -36,8 +36,8 @@ struct region {
 
 /* What one work item remembers between its turns. */
 struct work_state {
-	u64 due;	   /* model time of the next turn */
-	u32 file;	   /* read, write, walk: where it is */
+	u64 due;  /* model time of the next turn */
+	u32 file; /* read, write, walk: where it is */
 	u64 pos;
 	struct socket *sockets; /* kept open, newest first */
 	u32 nr_sockets;
@@ -54,9 +54,9 @@ struct process {
 	struct process *leader; /* threads: whose regions they use */
 	u32 turn, turns;	/* threads take the work in turns */
 	struct work_state *work;
-	u64 starts;	/* model time */
-	u64 dies;	/* forked children: model time of their end; 0: never */
-	u64 touch;	/* forked children: bytes to touch first */
+	u64 starts; /* model time */
+	u64 dies;   /* forked children: model time of their end; 0: never */
+	u64 touch;  /* forked children: bytes to touch first */
 	bool started;
 	struct list_head list;
 };
@@ -66,11 +66,11 @@ struct machine {
 	struct quire_config cfg;
 	struct model *model;
 	struct quire *q;
-	u64 start_ns; /* model time of the scenario's first instant */
+	u64 start_ns;		  /* model time of the scenario's first instant */
 	struct backing_dev **bdi; /* [disks_count] */
 	struct super_block **sb;
 	struct super_block *program_sb; /* programs lie on the first disk; NULL: none */
-	u64 *disk_used, *disk_end; /* pages laid out on each disk, and where its swap begins */
+	u64 *disk_used, *disk_end;	/* pages laid out on each disk, and where its swap begins */
 	struct fileset *filesets;
 	struct segment *segments;
 	u32 nr_segments;
@@ -80,7 +80,7 @@ struct machine {
 	bool failed, panicked;
 	struct event_log *log;
 	struct record *record; /* record.c; NULL: not asked for */
-	void *capture; /* of a machine that was built from one: its own */
+	void *capture;	       /* of a machine that was built from one: its own */
 	void (*capture_free)(void *capture);
 };
 

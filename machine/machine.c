@@ -13,6 +13,7 @@
 
 #include "machine/internal.h"
 #include "machine/units.h"
+#include "port/model/keep.h"
 
 static void configure(struct machine *m)
 {
@@ -178,8 +179,8 @@ static void setup_groups(struct machine *m)
 			if (!child)
 				child = mem_cgroup_create(m->q, memcg, name);
 			memcg = IS_ERR(child) ? NULL : child;
-			free(prefix);
-			free(name);
+			keep_free(prefix);
+			keep_free(name);
 			p += n + (p[n] != 0);
 		}
 		if (!memcg) {
@@ -241,17 +242,17 @@ static bool allocate(struct machine *m)
 {
 	const struct scenario *s = m->scenario;
 
-	m->bdi = calloc(s->disks_count + 1, sizeof(*m->bdi));
-	m->sb = calloc(s->disks_count + 1, sizeof(struct super_block *));
-	m->disk_used = calloc(s->disks_count + 1, sizeof(u64));
-	m->disk_end = calloc(s->disks_count + 1, sizeof(u64));
-	m->filesets = calloc(s->files_count + 1, sizeof(*m->filesets));
+	m->bdi = keep_calloc(s->disks_count + 1, sizeof(*m->bdi));
+	m->sb = keep_calloc(s->disks_count + 1, sizeof(struct super_block *));
+	m->disk_used = keep_calloc(s->disks_count + 1, sizeof(u64));
+	m->disk_end = keep_calloc(s->disks_count + 1, sizeof(u64));
+	m->filesets = keep_calloc(s->files_count + 1, sizeof(*m->filesets));
 	return m->bdi && m->sb && m->disk_used && m->disk_end && m->filesets;
 }
 
 struct machine *machine_alloc(FILE *err)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct machine *m = keep_calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
@@ -260,7 +261,7 @@ struct machine *machine_alloc(FILE *err)
 	m->log = event_log_create(m);
 	if (m->log)
 		return m;
-	free(m);
+	keep_free(m);
 	return NULL;
 }
 
@@ -312,13 +313,13 @@ void machine_destroy(struct machine *m)
 	record_free(m->record);
 	if (m->capture_free)
 		m->capture_free(m->capture);
-	free(m->bdi);
-	free(m->sb);
-	free(m->disk_used);
-	free(m->disk_end);
-	free(m->filesets);
-	free(m->segments);
-	free(m);
+	keep_free(m->bdi);
+	keep_free(m->sb);
+	keep_free(m->disk_used);
+	keep_free(m->disk_end);
+	keep_free(m->filesets);
+	keep_free(m->segments);
+	keep_free(m);
 }
 
 struct quire *machine_quire(struct machine *m)

@@ -22,6 +22,15 @@ struct machine;
  * must live as long as the machine. */
 struct machine *machine_boot(const struct scenario *s, FILE *err);
 void machine_destroy(struct machine *m);
+/*
+ * To a file at this instant, and back: what goes on from there is what would have
+ * gone on here, to the byte.  Not from inside a fiber; only machine_restore() in
+ * a process without a machine, of the same build.  False, NULL: after a message
+ * on err.  The machine brings its scenario, and both are the process's to its end.
+ */
+bool machine_save(struct machine *m, const char *path, FILE *err);
+bool machine_is_saved(const char *path);
+struct machine *machine_restore(const char *path, FILE *err);
 struct quire *machine_quire(struct machine *m);
 struct model *machine_model(struct machine *m);
 const struct scenario *machine_scenario(struct machine *m); /* NULL: from a capture */
@@ -41,8 +50,8 @@ bool machine_run_until(struct machine *m, u64 ns,
  */
 bool machine_run_before_kill(struct machine *m, u64 back, u64 until, u64 *kill,
 			     void (*progress)(struct machine *m, u64 ns, void *ctx), void *ctx);
-u64 machine_now(struct machine *m);	/* ns since the scenario's start */
-u64 machine_length(struct machine *m);	/* ns */
+u64 machine_now(struct machine *m);    /* ns since the scenario's start */
+u64 machine_length(struct machine *m); /* ns */
 /* "02:58:13" of an instant. */
 void machine_clock_text(struct machine *m, u64 ns, char buf[16]);
 
@@ -50,22 +59,22 @@ void machine_clock_text(struct machine *m, u64 ns, char buf[16]);
  * seed. */
 enum event_kind {
 	EV_BOOT,
-	EV_KSWAPD_WAKE,	  /* first wake of a node's kswapd in a while */
-	EV_WATERMARK,	  /* free memory of a node fell below low, or min */
-	EV_CACHE_LOW,	  /* page cache fell below a quarter of its peak */
-	EV_ZSWAP_FIRST,	  /* first page to zswap, to the device */
+	EV_KSWAPD_WAKE, /* first wake of a node's kswapd in a while */
+	EV_WATERMARK,	/* free memory of a node fell below low, or min */
+	EV_CACHE_LOW,	/* page cache fell below a quarter of its peak */
+	EV_ZSWAP_FIRST, /* first page to zswap, to the device */
 	EV_SWAP_FIRST,
 	EV_SWAP_FULL,
 	EV_DIRECT_RECLAIM, /* a task stalled */
 	EV_OOM_KILL,
 	EV_EXIT,
 	EV_PANIC,
-	EV_SAMPLE,	  /* the state once a minute */
+	EV_SAMPLE, /* the state once a minute */
 };
 struct event {
-	u64 ns;		/* since the scenario's start */
+	u64 ns; /* since the scenario's start */
 	enum event_kind kind;
-	char *text;	/* one line */
+	char *text; /* one line */
 };
 size_t machine_events(struct machine *m, const struct event **events);
 /* Writes the log as text, one line an event. */

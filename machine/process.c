@@ -18,6 +18,7 @@
 #include "machine/internal.h"
 #include "machine/units.h"
 #include "port/model/content.h"
+#include "port/model/keep.h"
 
 #define STACK_BYTES (8UL << 20)
 
@@ -37,21 +38,21 @@ void process_free(struct process *p)
 {
 	list_del(&p->list);
 	if (!p->leader)
-		free(p->regions);
+		keep_free(p->regions);
 	work_forget(p);
-	free(p->work);
-	free(p);
+	keep_free(p->work);
+	keep_free(p);
 }
 
 static struct process *process_new(struct machine *m, const struct scn_process *spec)
 {
-	struct process *p = calloc(1, sizeof(*p));
+	struct process *p = keep_calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
 	p->m = m;
 	p->spec = spec;
-	p->work = calloc(spec->work_count + 1, sizeof(*p->work));
+	p->work = keep_calloc(spec->work_count + 1, sizeof(*p->work));
 	prng_seed(&p->rng, prng_u64(&m->q->prng));
 	list_add_tail(&p->list, &m->processes);
 	return p;
@@ -66,13 +67,15 @@ static unsigned int content_kind(const char *name)
 
 static struct region *add_region(struct process *p, const char *name, u64 addr, u64 size)
 {
-	struct region *r = realloc(p->regions, (p->nr_regions + 1) * sizeof(*r));
+	struct region *r = keep_realloc(p->regions, (p->nr_regions + 1) * sizeof(*r));
 
 	if (!r)
 		return NULL;
 	p->regions = r;
 	r = &p->regions[p->nr_regions++];
-	*r = (struct region){.name = name, .addr = addr, .nr_pages = size >> PAGE_SHIFT,
+	*r = (struct region){.name = name,
+			     .addr = addr,
+			     .nr_pages = size >> PAGE_SHIFT,
 			     .content = content_kind("heap")};
 	return r;
 }
@@ -88,7 +91,7 @@ static struct segment *segment_get(struct machine *m, const struct scn_memory *m
 	file = shmem_file_setup(m->q, mem->share, mem->size.v);
 	if (IS_ERR_OR_NULL(file))
 		return NULL;
-	seg = realloc(m->segments, (m->nr_segments + 1) * sizeof(*seg));
+	seg = keep_realloc(m->segments, (m->nr_segments + 1) * sizeof(*seg));
 	if (!seg)
 		return NULL;
 	m->segments = seg;
@@ -410,7 +413,7 @@ bool process_fork(struct process *p, const struct scn_work *w)
 	child->started = true;
 	child->dies = model_now(m->model) + w->lives.v;
 	child->touch = w->amount.v;
-	child->regions = malloc((p->nr_regions + 1) * sizeof(*p->regions));
+	child->regions = keep_malloc((p->nr_regions + 1) * sizeof(*p->regions));
 	if (child->regions) {
 		memcpy(child->regions, p->regions, p->nr_regions * sizeof(*p->regions));
 		child->nr_regions = p->nr_regions;
@@ -433,7 +436,7 @@ static struct process *find_process(struct machine *m, const char *name)
 
 static void inherit_regions(struct process *p, const struct process *parent)
 {
-	p->regions = calloc(parent->nr_regions + 1, sizeof(*p->regions));
+	p->regions = keep_calloc(parent->nr_regions + 1, sizeof(*p->regions));
 	if (!p->regions)
 		return;
 	memcpy(p->regions, parent->regions, parent->nr_regions * sizeof(*p->regions));

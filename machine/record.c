@@ -15,6 +15,7 @@
 #include "machine/events.h"
 #include "machine/json.h"
 #include "slab/slub.h"
+#include "port/model/keep.h"
 
 #define MAP_EVERY  10 /* samples */
 #define MAX_SLABS  64
@@ -67,7 +68,7 @@ bool machine_record(struct machine *m)
 {
 	if (m->record)
 		return true;
-	m->record = calloc(1, sizeof(*m->record));
+	m->record = keep_calloc(1, sizeof(*m->record));
 	if (!m->record)
 		return false;
 	m->record->nr_blocks = (m->q->max_pfn + pageblock_nr_pages - 1) >> pageblock_order;
@@ -80,13 +81,13 @@ void record_free(struct record *r)
 	if (!r)
 		return;
 	for (unsigned int i = 0; i < r->nr_slabs; i++)
-		free(r->slab[i].pages);
+		keep_free(r->slab[i].pages);
 	for (size_t i = 0; i < r->nr_maps; i++)
-		free(r->maps[i].packed);
-	free(r->maps);
-	free(r->nodes);
-	free(r->ns);
-	free(r);
+		keep_free(r->maps[i].packed);
+	keep_free(r->maps);
+	keep_free(r->nodes);
+	keep_free(r->ns);
+	keep_free(r);
 }
 
 /* ---- the map --------------------------------------------------------------------------- */
@@ -134,8 +135,8 @@ static u8 look_at_block(const struct quire *q, const struct zone *zone, u64 pfn)
 
 static void take_map(struct machine *m, struct record *r, u64 ns)
 {
-	struct map *maps = realloc(r->maps, (r->nr_maps + 1) * sizeof(*maps));
-	u8 *cells = calloc(r->nr_blocks, 1);
+	struct map *maps = keep_realloc(r->maps, (r->nr_maps + 1) * sizeof(*maps));
+	u8 *cells = keep_calloc(r->nr_blocks, 1);
 	uLongf len = compressBound(r->nr_blocks);
 
 	if (maps)
@@ -153,15 +154,15 @@ static void take_map(struct machine *m, struct record *r, u64 ns)
 		}
 	}
 	maps += r->nr_maps;
-	*maps = (struct map){.ns = ns, .packed = malloc(len)};
+	*maps = (struct map){.ns = ns, .packed = keep_malloc(len)};
 	if (maps->packed && compress2(maps->packed, &len, cells, r->nr_blocks, 9) == Z_OK) {
 		maps->len = len;
 		r->nr_maps++;
 	} else {
-		free(maps->packed);
+		keep_free(maps->packed);
 	}
 out:
-	free(cells);
+	keep_free(cells);
 }
 
 /* ---- samples ------------------------------------------------------------------------------ */
@@ -173,14 +174,14 @@ static bool more_room(struct record *r, unsigned int nr_nodes)
 
 	if (r->nr < r->cap)
 		return true;
-	p = realloc(r->ns, cap * sizeof(*r->ns));
+	p = keep_realloc(r->ns, cap * sizeof(*r->ns));
 	if (p)
 		r->ns = p;
-	if (!p || !(p = realloc(r->nodes, cap * nr_nodes * sizeof(*r->nodes))))
+	if (!p || !(p = keep_realloc(r->nodes, cap * nr_nodes * sizeof(*r->nodes))))
 		return false;
 	r->nodes = p;
 	for (unsigned int i = 0; i < r->nr_slabs; i++) {
-		p = realloc(r->slab[i].pages, cap * sizeof(*r->slab[i].pages));
+		p = keep_realloc(r->slab[i].pages, cap * sizeof(*r->slab[i].pages));
 		if (!p)
 			return false;
 		r->slab[i].pages = p;
@@ -202,7 +203,7 @@ static void take_slab(struct quire *q, struct kmem_cache *s, void *ctx)
 		return;
 	if (i == r->nr_slabs) {
 		snprintf(r->slab[i].name, sizeof(r->slab[i].name), "%s", info.name);
-		r->slab[i].pages = calloc(r->cap, sizeof(*r->slab[i].pages));
+		r->slab[i].pages = keep_calloc(r->cap, sizeof(*r->slab[i].pages));
 		if (!r->slab[i].pages)
 			return;
 		r->nr_slabs++;

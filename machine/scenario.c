@@ -12,6 +12,7 @@
 #include "machine/scenario_schema.h"
 #include "machine/units.h"
 #include "oom/rules.h"
+#include "port/model/keep.h"
 
 #define NS_SEC 1000000000ULL
 #define NS_DAY (86400 * NS_SEC)
@@ -354,14 +355,16 @@ static void check_process(struct lint *l, struct scenario *s, uint32_t i)
 static void check_kernel(struct lint *l, struct scenario *s)
 {
 	unsigned int version = s->kernel ? oom_rules_version(s->kernel) : 0;
+	char release[32];
 
 	if (!s->kernel)
 		return;
 	must(l, version >= OOM_RULES_FIRST && version < 700, "kernel",
 	     "\"%s\" is not a kernel from 2.6.32 to 6.x; write its number in quotes, as \"3.10\"",
 	     s->kernel);
-	if (asprintf(&s->release, version < 300 ? "%.20s-quire" : "%.20s.0-quire", s->kernel) < 0)
-		s->release = NULL;
+	snprintf(release, sizeof(release), version < 300 ? "%.20s-quire" : "%.20s.0-quire",
+		 s->kernel);
+	s->release = keep_strdup(release);
 }
 
 static void check(struct lint *l, struct scenario *s)
@@ -369,9 +372,9 @@ static void check(struct lint *l, struct scenario *s)
 	int64_t seconds;
 
 	if (!s->hostname)
-		s->hostname = strdup("quire");
+		s->hostname = keep_strdup("quire");
 	if (!s->date)
-		s->date = strdup("2026-01-01");
+		s->date = keep_strdup("2026-01-01");
 	must(l, s->hostname && strlen(s->hostname) < 64, "hostname", "has at most 63 letters");
 	must(l, s->date && parse_date(s->date, &seconds), "date",
 	     "\"%s\" is not a day; write it as 2026-03-14", s->date ? s->date : "");
@@ -387,9 +390,19 @@ static void check(struct lint *l, struct scenario *s)
 		check_process(l, s, i);
 }
 
+/* A scenario lies with its machine. */
+static void *scenario_mem(void *ctx, void *p, size_t bytes)
+{
+	(void)ctx;
+	if (bytes)
+		return keep_realloc(p, bytes);
+	keep_free(p);
+	return NULL;
+}
+
 static const cyaml_config_t cyaml = {
 	.log_level = CYAML_LOG_ERROR,
-	.mem_fn = cyaml_mem,
+	.mem_fn = scenario_mem,
 	.flags = CYAML_CFG_NO_ALIAS,
 };
 
@@ -408,7 +421,7 @@ struct scenario *scenario_load(const char *path, FILE *err)
 			fprintf(err, "%s:1: cannot be read: %s\n", path, cyaml_strerror(rc));
 			l.faults++;
 		} else {
-			s->path = strdup(path);
+			s->path = keep_strdup(path);
 			check(&l, s);
 		}
 	}
@@ -427,9 +440,9 @@ void scenario_free(struct scenario *s)
 {
 	if (!s)
 		return;
-	free(s->path);
+	keep_free(s->path);
 	s->path = NULL;
-	free(s->release);
+	keep_free(s->release);
 	s->release = NULL;
 	cyaml_free(&cyaml, &scenario_schema, s, 0);
 }

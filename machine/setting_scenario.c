@@ -10,6 +10,7 @@
 #include "machine/internal.h"
 #include "machine/setting.h"
 #include "machine/units.h"
+#include "port/model/keep.h"
 
 static bool bad(const struct setting *set, FILE *err, const char *wanted)
 {
@@ -19,11 +20,11 @@ static bool bad(const struct setting *set, FILE *err, const char *wanted)
 
 static bool put_text(char **text, const char *value)
 {
-	char *copy = strdup(value);
+	char *copy = keep_strdup(value);
 
 	if (!copy)
 		return false;
-	free(*text);
+	keep_free(*text);
 	*text = copy;
 	return true;
 }
@@ -68,11 +69,11 @@ static bool have_swap(const struct setting *set, struct scenario *s, FILE *err)
 		fprintf(err, "quire: %s: the machine has no disk to swap to\n", set->text);
 		return false;
 	}
-	swap = realloc(s->swap, sizeof(*swap));
+	swap = keep_realloc(s->swap, sizeof(*swap));
 	if (!swap)
 		return false;
-	*swap = (struct scn_swap){.device = strdup(s->disks[0].name)};
-	swap->size = (struct scn_value){strdup("1G"), 1UL << 30};
+	*swap = (struct scn_swap){.device = keep_strdup(s->disks[0].name)};
+	swap->size = (struct scn_value){keep_strdup("1G"), 1UL << 30};
 	s->swap = swap;
 	s->swap_count = 1;
 	return swap->device != NULL;
@@ -81,8 +82,8 @@ static bool have_swap(const struct setting *set, struct scenario *s, FILE *err)
 static void drop_swap(struct scenario *s)
 {
 	for (u32 i = 0; i < s->swap_count; i++) {
-		free(s->swap[i].device);
-		free(s->swap[i].size.text);
+		keep_free(s->swap[i].device);
+		keep_free(s->swap[i].size.text);
 	}
 	s->swap_count = 0;
 }
@@ -117,7 +118,7 @@ static bool apply_zswap(const struct setting *set, struct scenario *s, FILE *err
 	u32 percent = 0;
 
 	if (!z) {
-		z = s->zswap = calloc(1, sizeof(*z));
+		z = s->zswap = keep_calloc(1, sizeof(*z));
 		if (!z)
 			return false;
 		z->max_pool_percent = 20;
@@ -162,8 +163,8 @@ static bool apply_nodes(const struct setting *set, struct scenario *s, FILE *err
 		return false;
 	}
 	for (u32 i = nr; i < s->nodes_count; i++) {
-		free(s->nodes[i].memory.text);
-		free(s->nodes[i].reserved.text);
+		keep_free(s->nodes[i].memory.text);
+		keep_free(s->nodes[i].reserved.text);
 	}
 	s->nodes_count = nr;
 	return true;
@@ -188,11 +189,11 @@ static bool apply_sysctl(const struct setting *set, struct scenario *s)
 	for (u32 i = 0; i < s->sysctl_count; i++)
 		if (!strcmp(s->sysctl[i].name, set->name))
 			return put_text(&s->sysctl[i].value, set->value);
-	v = realloc(s->sysctl, (s->sysctl_count + 1) * sizeof(*v));
+	v = keep_realloc(s->sysctl, (s->sysctl_count + 1) * sizeof(*v));
 	if (!v)
 		return false;
 	s->sysctl = v;
-	v[s->sysctl_count] = (struct scn_sysctl){strdup(set->name), strdup(set->value)};
+	v[s->sysctl_count] = (struct scn_sysctl){keep_strdup(set->name), keep_strdup(set->value)};
 	return v[s->sysctl_count].name && v[s->sysctl_count++].value;
 }
 
@@ -347,7 +348,7 @@ static bool apply_limit(const struct setting *set, struct scn_value *v, FILE *er
 {
 	if (strcmp(set->value, "max"))
 		return put_size(v, set, err);
-	free(v->text);
+	keep_free(v->text);
 	*v = (struct scn_value){0};
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "machine/internal.h"
 #include "machine/units.h"
 #include "port/model/content.h"
+#include "port/model/keep.h"
 
 /* Programs use memory in runs, not in single pages. */
 #define RUN_PAGES 16
@@ -156,13 +157,13 @@ static void socket_close(struct process *p, struct work_state *state)
 		kmem_cache_free(q, cache_called(p, "sock_inode_cache"), s->inode);
 	if (s->file)
 		kmem_cache_free(q, q->cache->filp_cachep, s->file);
-	free(s);
+	keep_free(s);
 }
 
 static bool socket_open(struct process *p, struct work_state *state)
 {
 	struct quire *q = p->m->q;
-	struct socket *s = calloc(1, sizeof(*s));
+	struct socket *s = keep_calloc(1, sizeof(*s));
 
 	if (!s)
 		return false;
@@ -204,7 +205,7 @@ void work_forget(struct process *p)
 
 		for (; s; s = next) {
 			next = s->next;
-			free(s);
+			keep_free(s);
 		}
 	}
 }

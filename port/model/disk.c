@@ -16,6 +16,7 @@
  */
 #include "port/model/internal.h"
 #include "base/string.h"
+#include "port/model/keep.h"
 
 #include <stdlib.h>
 
@@ -27,7 +28,7 @@ unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg
 
 	if (m->nr_disks == MODEL_MAX_DISKS)
 		model_panic(m, "too many disks");
-	d = calloc(1, sizeof(*d));
+	d = keep_calloc(1, sizeof(*d));
 	if (!d)
 		model_panic(m, "the host has no memory for a disk");
 	d->cfg = *cfg;
@@ -37,7 +38,7 @@ unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg
 		d->cfg.queue_depth = 1;
 	d->nr_pages = cfg->size_bytes >> PAGE_SHIFT;
 	d->content = model_reserve(d->nr_pages * sizeof(u64));
-	d->slots = calloc(d->cfg.queue_depth, sizeof(u64));
+	d->slots = keep_calloc(d->cfg.queue_depth, sizeof(u64));
 	if (!d->content || !d->slots)
 		model_panic(m, "the host has no memory for a disk");
 	m->disk[m->nr_disks] = d;
@@ -67,8 +68,8 @@ void model_free_disks(struct model *m)
 		struct disk *d = m->disk[i];
 
 		model_release(d->content, d->nr_pages * sizeof(u64));
-		free(d->slots);
-		free(d);
+		keep_free(d->slots);
+		keep_free(d);
 	}
 	m->nr_disks = 0;
 }

@@ -12,18 +12,11 @@
  * Under the address sanitizer stacks are larger and each switch is announced.
  */
 #include "port/model/internal.h"
+#include "port/model/keep.h"
 
 #include <sys/mman.h>
 
-#ifdef __SANITIZE_ADDRESS__
-#define FIBER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBER_ASAN 1
-#endif
-#endif
-
-#ifdef FIBER_ASAN
+#ifdef KEEP_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #define STACK_BYTES (512UL << 10)
@@ -43,20 +36,20 @@ static void *stack_alloc(struct stack_cache *cache)
 		cache->nr_free--;
 		return stack;
 	}
-	map = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED)
+	map = keep_map(GUARD_BYTES + STACK_BYTES, GUARD_BYTES);
+	if (!map)
 		return NULL;
 	if (mprotect(map, GUARD_BYTES, PROT_NONE)) {
-		munmap(map, GUARD_BYTES + STACK_BYTES);
+		keep_unmap(map, GUARD_BYTES + STACK_BYTES);
 		return NULL;
 	}
+	keep_mark(map, GUARD_BYTES, false);
 	return map + GUARD_BYTES;
 }
 
 static void stack_free(struct stack_cache *cache, void *stack)
 {
-#ifdef FIBER_ASAN
+#ifdef KEEP_ASAN
 	/* Frames that were never left would stay poisoned for the next user. */
 	__asan_unpoison_memory_region(stack, STACK_BYTES);
 #endif
@@ -65,7 +58,7 @@ static void stack_free(struct stack_cache *cache, void *stack)
 		cache->free = stack;
 		cache->nr_free++;
 	} else {
-		munmap((char *)stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
+		keep_unmap((char *)stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
 	}
 }
 
@@ -75,7 +68,7 @@ void stack_cache_drain(struct stack_cache *cache)
 		void *stack = cache->free;
 
 		cache->free = *(void **)stack;
-		munmap((char *)stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
+		keep_unmap((char *)stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
 	}
 	cache->nr_free = 0;
 }
@@ -192,7 +185,7 @@ static void swap_stacks(struct coro *from, struct coro *to)
 
 void coro_switch(struct coro *from, struct coro *to, bool ends)
 {
-#ifdef FIBER_ASAN
+#ifdef KEEP_ASAN
 	const void *old_stack;
 	size_t old_bytes;
 
@@ -211,7 +204,7 @@ void coro_switch(struct coro *from, struct coro *to, bool ends)
 
 void coro_entered(struct coro *came_from)
 {
-#ifdef FIBER_ASAN
+#ifdef KEEP_ASAN
 	const void *stack;
 
 	__sanitizer_finish_switch_fiber(NULL, &stack, &came_from->stack_bytes);

@@ -18,6 +18,7 @@
  * caches; a huge page takes an entry of the TLB for each of its pages.
  */
 #include "port/model/internal.h"
+#include "port/model/keep.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,9 +78,10 @@ struct mmu *mmu_create(struct model *m)
 	if (!mmu)
 		return NULL;
 	(void)madvise(mmu, bytes, MADV_HUGEPAGE);
+	keep_mark(mmu, 0, true);
 	mmu->bytes = bytes;
 	mmu->nr_frame_node = (q->max_pfn >> FRAME_NODE_SHIFT) + 1;
-	mmu->frame_node = calloc(mmu->nr_frame_node, 1);
+	mmu->frame_node = keep_calloc(mmu->nr_frame_node, 1);
 	if (!mmu->frame_node) {
 		model_release(mmu, bytes);
 		return NULL;
@@ -99,7 +101,7 @@ void mmu_destroy(struct mmu *mmu)
 {
 	if (!mmu)
 		return;
-	free(mmu->frame_node);
+	keep_free(mmu->frame_node);
 	model_release(mmu, mmu->bytes);
 }
 

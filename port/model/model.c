@@ -9,6 +9,7 @@
  */
 #include "port/model/internal.h"
 #include "base/string.h"
+#include "port/model/keep.h"
 
 #include <lz4.h>
 #include <stdio.h>
@@ -28,34 +29,25 @@
 static void prefer_huge_pages(void *p, size_t bytes)
 {
 	(void)madvise(p, bytes, MADV_HUGEPAGE);
+	keep_mark(p, 0, true);
 }
 
 void *model_reserve(size_t bytes)
 {
-	size_t len = ALIGN(bytes ? bytes : PAGE_SIZE, PAGE_SIZE),
-	       spare = len >= HUGE_BYTES ? HUGE_BYTES : 0, head;
-	char *p = mmap(NULL, len + spare, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
+	size_t len = ALIGN(bytes ? bytes : PAGE_SIZE, PAGE_SIZE);
 	/* A pageblock of the machine is to be a huge page of the host. */
-	head = (size_t) - (uintptr_t)p % HUGE_BYTES;
-	if (spare) {
-		if (head)
-			munmap(p, head);
-		p += head;
-		munmap(p + len, spare - head);
-	}
+	void *p = keep_map(len, len >= HUGE_BYTES ? HUGE_BYTES : PAGE_SIZE);
+
 	/* Touched sparsely: a huge page would be 2 MB for one descriptor. */
-	(void)madvise(p, len, MADV_NOHUGEPAGE);
+	if (p)
+		(void)madvise(p, len, MADV_NOHUGEPAGE);
 	return p;
 }
 
 void model_release(void *p, size_t bytes)
 {
 	if (p)
-		munmap(p, bytes ? bytes : PAGE_SIZE);
+		keep_unmap(p, bytes ? bytes : PAGE_SIZE);
 }
 
 /* What can't be seen from quire_init()'s error, in words. */
@@ -117,9 +109,9 @@ static void free_model(struct model *m)
 	model_release(m->physmap, m->physmap_bytes);
 	model_release(m->vmemmap, m->vmemmap_bytes);
 	model_release(m->hot.content, m->content_bytes);
-	free(m->lengths.lz4_state);
-	free(m->q);
-	free(m);
+	keep_free(m->lengths.lz4_state);
+	keep_free(m->q);
+	keep_free(m);
 }
 
 struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
@@ -129,9 +121,9 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
 
 	if (!check_config(cfg, err, cap))
 		return NULL;
-	m = calloc(1, sizeof(*m));
-	if (!m || !sched_init(m, cfg) || !(m->q = calloc(1, quire_sizeof())) ||
-	    !(m->lengths.lz4_state = malloc((size_t)LZ4_sizeofState()))) {
+	m = keep_calloc(1, sizeof(*m));
+	if (!m || !sched_init(m, cfg) || !(m->q = keep_calloc(1, quire_sizeof())) ||
+	    !(m->lengths.lz4_state = keep_malloc((size_t)LZ4_sizeofState()))) {
 		snprintf(err, cap, "the host has no memory for the model");
 		goto fail;
 	}

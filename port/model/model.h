@@ -179,6 +179,8 @@ void model_on_oom(struct model *m, void (*fn)(void *ctx, const struct oom_contro
  * anything else; may be called inside a fiber.
  */
 void model_forked(struct model *m);
+/* The same where the model's memory was mapped from a file (save.h). */
+void model_restored(struct model *m);
 
 /* ---- contents (port/model/content.h has the kinds) ------------------------- */
 

@@ -20,6 +20,7 @@
  */
 #include "port/model/internal.h"
 #include "base/string.h"
+#include "port/model/keep.h"
 
 #include <stdlib.h>
 
@@ -72,7 +73,7 @@ void sched_push(struct model *m, u64 time, enum model_event_kind kind, u32 cpu, 
 {
 	if (m->heap_len == m->heap_cap) {
 		size_t cap = m->heap_cap ? 2 * m->heap_cap : 1024;
-		struct model_event *heap = realloc(m->heap, cap * sizeof(*heap));
+		struct model_event *heap = keep_realloc(m->heap, cap * sizeof(*heap));
 
 		if (!heap)
 			model_panic(m, "the host has no memory for the model's events");
@@ -344,7 +345,7 @@ static void free_fiber(struct model *m, struct fiber *f)
 {
 	list_del(&f->all);
 	coro_free(&m->stacks, &f->coro);
-	free(f);
+	keep_free(f);
 }
 
 /* Runs f on an idle CPU until it stops; then the CPU is busy, or idle again. */
@@ -679,13 +680,13 @@ static void fiber_main(void *arg)
 struct fiber *sched_spawn(struct model *m, const char *name, void (*fn)(void *), void *arg,
 			  struct task *task, int node, bool kthread)
 {
-	struct fiber *f = calloc(1, sizeof(*f));
+	struct fiber *f = keep_calloc(1, sizeof(*f));
 	unsigned int home;
 
 	if (!f)
 		return NULL;
 	if (!coro_init(&m->stacks, &f->coro, fiber_main, f)) {
-		free(f);
+		keep_free(f);
 		return NULL;
 	}
 	f->m = m;
@@ -784,8 +785,8 @@ bool sched_init(struct model *m, const struct quire_config *cfg)
 	m->nr_nodes = cfg->nr_nodes;
 	for (unsigned int n = 0; n < m->nr_nodes; n++)
 		m->nr_cpus += cfg->node[n].nr_cpus;
-	m->cpu = calloc(m->nr_cpus, sizeof(*m->cpu));
-	m->rq = calloc(m->nr_nodes, sizeof(*m->rq));
+	m->cpu = keep_calloc(m->nr_cpus, sizeof(*m->cpu));
+	m->rq = keep_calloc(m->nr_nodes, sizeof(*m->rq));
 	if (!m->cpu || !m->rq)
 		return false;
 	for (unsigned int n = 0; n < m->nr_nodes; n++) {
@@ -811,7 +812,7 @@ void sched_destroy(struct model *m)
 		list_for_each_entry_safe (f, next, &m->fibers, all)
 			free_fiber(m, f);
 	stack_cache_drain(&m->stacks);
-	free(m->heap);
-	free(m->cpu);
-	free(m->rq);
+	keep_free(m->heap);
+	keep_free(m->cpu);
+	keep_free(m->rq);
 }

@@ -11,6 +11,7 @@
  */
 #include "port/model/internal.h"
 #include "oom/oom.h"
+#include "port/model/keep.h"
 
 #include <stdlib.h>
 
@@ -164,7 +165,7 @@ bool watch_attach(struct model *m)
 	struct page_pressure_ops *page = &m->q->page->ops;
 	struct group_pressure_ops *group = &m->q->group->ops;
 
-	m->watch = calloc(1, sizeof(*m->watch));
+	m->watch = keep_calloc(1, sizeof(*m->watch));
 	if (!m->watch)
 		return false;
 	m->watch->page = *page;
@@ -187,7 +188,7 @@ bool watch_attach(struct model *m)
 /* The instance is gone, or goes with its memory. */
 void watch_detach(struct model *m)
 {
-	free(m->watch);
+	keep_free(m->watch);
 	m->watch = NULL;
 }
 
@@ -206,4 +207,11 @@ void model_on_oom(struct model *m, void (*fn)(void *ctx, const struct oom_contro
 void model_forked(struct model *m)
 {
 	prefault_forked(m);
+}
+
+void model_restored(struct model *m)
+{
+	/* What it points to was the other process's. */
+	m->prefault = NULL;
+	prefault_start(m);
 }

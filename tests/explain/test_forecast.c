@@ -113,7 +113,7 @@ static void test_never(void **unused)
 		who_free(&w[k]);
 }
 
-/* One picture: each has grown evenly since it started. */
+/* One picture: half came evenly, of the process and of what is nobody's. */
 static void test_one_picture(void **unused)
 {
 	struct forecast f;
@@ -121,11 +121,21 @@ static void test_one_picture(void **unused)
 
 	(void)unused;
 	picture(&w, 100, 51 * 1024);
+	w.memory.anon = 60 * 1024;
 	process(&w, 5, "a", 50 * 1024, 0);
 	w.processes[0].started = 50;
 	assert_true(forecast(&f, &w, 1));
 	assert_true(f.assumed);
-	close_to("end", f.end.seconds, 50, 0.001);
+	close_to("rate", f.taken.kb_s, 512 + 51.2, 0.001);
+	close_to("end", f.end.seconds, 50 * 1024 / 563.2, 0.001);
+	close_to("low", f.end.low, f.end.seconds / 2, 0.001);
+	close_to("high", f.end.high, f.end.seconds * 5, 0.001);
+	forecast_free(&f);
+	/* What has just started is no avalanche. */
+	w.processes[0].started = 99.99;
+	w.memory.anon = 0;
+	assert_true(forecast(&f, &w, 1));
+	close_to("young", f.taken.kb_s, 50 * 1024 / 60.0, 0.001);
 	forecast_free(&f);
 	who_free(&w);
 }

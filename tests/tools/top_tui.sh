@@ -7,4 +7,5 @@ python=/usr/bin/python3
 [ -x $python ] || python=python3
 need $python
 $python -c 'import pyte' 2>/dev/null || skip "there is no python3-pyte here"
+cd "$dir" || fail "no folder"
 timeout 200 $python "$here/top_tui.py" "$quire" "$spec" || fail "the terminal view"
