@@ -85,6 +85,10 @@ struct page_pressure_ops {
 	enum compact_result (*try_to_compact_pages)(struct quire *q, struct alloc_context *ac,
 						    enum compact_priority prio,
 						    struct page **capture);
+	/* Takes [start, end) of a zone for the caller: what is in use there is moved
+	 * away (reclaim/contig.c); may sleep.  NULL: nobody can. */
+	int (*alloc_contig_range)(struct quire *q, struct zone *zone, u64 start, u64 end,
+				  int migratetype);
 	/* A page table's page is charged to the running task's group (0 or
 	 * -ENOMEM), and its charge taken back.  NULL: no groups. */
 	int (*charge_table)(struct quire *q, struct page *page, gfp_t gfp, bool counted);

@@ -15,13 +15,14 @@
  * Locks: resize_lock (sleeping) around a change of size; the floor's lock over
  * counts and lists; it is dropped for every call of the buddy.
  *
- * Differs from Linux: gigantic pages are had where memory is free as it lies,
- * nothing is moved for them; no subpools, no hugetlb control groups, no vmemmap
+ * Pages of pools that are moved, dissolved or demoted are in hugetlb_move.c.
+ *
+ * Differs from Linux: no subpools, no hugetlb control groups, no vmemmap
  * optimisation (off by default in Debian); pages go back to the buddy at once,
  * not by a work queue.
  */
 #include "node/memblock.h"
-#include "page/hugetlb.h"
+#include "page/hugetlb_pool.h"
 #include "page/internal.h"
 #include "base/printk.h"
 
@@ -89,6 +90,21 @@ static unsigned long persistent_huge_pages(const struct hstate *h)
 
 /* ---- to and from the buddy -------------------------------------------------- */
 
+/* All of a range of one zone: what is in use there is moved away, if somebody can
+ * do that.  Pages of pools are not worth it.  Linux: pfn_range_valid_contig(). */
+static bool take_contig_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr)
+{
+	if (take_free_range(q, pfn, nr))
+		return true;
+	if (!q->page->ops.alloc_contig_range || zone_run_end(q, zone, pfn, pfn + nr) != pfn + nr ||
+	    pfn + nr > zone->first_deferred_pfn)
+		return false;
+	for (u64 at = pfn; at < pfn + nr; at += pageblock_nr_pages)
+		if (PageHuge(pfn_to_page(q, at)))
+			return false;
+	return !q->page->ops.alloc_contig_range(q, zone, pfn, pfn + nr, MIGRATE_MOVABLE);
+}
+
 struct page *alloc_contig_pages(struct quire *q, unsigned long nr_pages, unsigned int nid,
 				const nodemask_t *nodes)
 {
@@ -100,7 +116,7 @@ struct page *alloc_contig_pages(struct quire *q, unsigned long nr_pages, unsigne
 		u64 pfn = ALIGN(zone->zone_start_pfn, nr_pages);
 
 		for (; pfn + nr_pages <= zone_end_pfn(zone); pfn += nr_pages)
-			if (take_free_range(q, pfn, nr_pages))
+			if (take_contig_range(q, zone, pfn, nr_pages))
 				return pfn_to_page(q, pfn);
 	}
 	return NULL;
@@ -124,8 +140,8 @@ static struct page *alloc_gigantic(struct quire *q, const struct hstate *h, unsi
 
 /* A new page that no list has yet, without references; *noretry: the nodes where
  * trying hard was in vain. */
-static struct page *alloc_fresh(struct quire *q, struct hstate *h, unsigned int nid, bool thisnode,
-				const nodemask_t *nodes, nodemask_t *noretry)
+struct page *hugetlb_alloc_fresh(struct quire *q, struct hstate *h, unsigned int nid, bool thisnode,
+				 const nodemask_t *nodes, nodemask_t *noretry)
 {
 	gfp_t gfp =
 		GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOWARN | (thisnode ? __GFP_THISNODE : 0);
@@ -153,14 +169,14 @@ static struct page *alloc_fresh(struct quire *q, struct hstate *h, unsigned int 
 }
 
 /* Under the lock: the page is one of the pool's, in use. */
-static void add_to_pool(struct hstate *h, struct page *page)
+void hugetlb_add_to_pool(struct hstate *h, struct page *page)
 {
 	h->nr_huge_pages++;
 	h->nr_huge_pages_node[page_to_nid(page)]++;
 	list_add(&page->lru, &h->hugepage_activelist);
 }
 
-static void enqueue(struct hstate *h, struct page *page)
+void hugetlb_enqueue(struct hstate *h, struct page *page)
 {
 	list_move(&page->lru, &h->hugepage_freelists[page_to_nid(page)]);
 	h->free_huge_pages++;
@@ -168,7 +184,7 @@ static void enqueue(struct hstate *h, struct page *page)
 }
 
 /* Under the lock: the page is no more of the pool's. */
-static void remove_from_pool(struct hstate *h, struct page *page, bool is_free, bool surplus)
+void hugetlb_remove_from_pool(struct hstate *h, struct page *page, bool is_free, bool surplus)
 {
 	unsigned int nid = page_to_nid(page);
 
@@ -186,7 +202,7 @@ static void remove_from_pool(struct hstate *h, struct page *page, bool is_free, 
 }
 
 /* Back to the buddy. */
-static void update_and_free_page(struct quire *q, const struct hstate *h, struct page *page)
+void hugetlb_free_to_buddy(struct quire *q, const struct hstate *h, struct page *page)
 {
 	unsigned long nr = pages_per_huge_page(h);
 
@@ -210,23 +226,24 @@ static bool free_huge_page(struct quire *q, struct page *page)
 {
 	struct hstate *h = page_hstate(q, page);
 	unsigned int nid = page_to_nid(page);
-	bool surplus;
+	bool surplus, temporary;
 
 	spin_lock(q, &q->page->hugetlb->lock);
+	temporary = page->private & BIT(HPG_temporary);
 	if (page->private & BIT(HPG_restore_reserve))
 		h->resv_huge_pages++;
 	page->private = 0;
 	page->mapping = NULL;
 	page->index = 0;
 	page->flags &= PAGE_PLACE_MASK | BIT(PG_head);
-	surplus = h->surplus_huge_pages_node[nid] != 0;
-	if (surplus)
-		remove_from_pool(h, page, false, true);
+	surplus = !temporary && h->surplus_huge_pages_node[nid];
+	if (surplus || temporary)
+		hugetlb_remove_from_pool(h, page, false, surplus);
 	else
-		enqueue(h, page);
+		hugetlb_enqueue(h, page);
 	spin_unlock(q, &q->page->hugetlb->lock);
-	if (surplus)
-		update_and_free_page(q, h, page);
+	if (surplus || temporary)
+		hugetlb_free_to_buddy(q, h, page);
 	return true;
 }
 
@@ -238,12 +255,12 @@ static bool alloc_pool_huge_page(struct quire *q, struct hstate *h, const nodema
 	struct page *page = NULL;
 
 	for (unsigned int n = nodes_weight(q, allowed); n && !page; n--)
-		page = alloc_fresh(q, h, take_turn(q, &h->next_nid_to_alloc, allowed), true,
-				   allowed, noretry);
+		page = hugetlb_alloc_fresh(q, h, take_turn(q, &h->next_nid_to_alloc, allowed), true,
+					   allowed, noretry);
 	if (!page)
 		return false;
 	spin_lock(q, &q->page->hugetlb->lock);
-	add_to_pool(h, page);
+	hugetlb_add_to_pool(h, page);
 	spin_unlock(q, &q->page->hugetlb->lock);
 	(void)free_huge_page(q, page);
 	return true;
@@ -262,7 +279,7 @@ static struct page *remove_pool_huge_page(struct quire *q, struct hstate *h,
 		    list_empty(&h->hugepage_freelists[nid]))
 			continue;
 		page = list_first_entry(&h->hugepage_freelists[nid], struct page, lru);
-		remove_from_pool(h, page, true, surplus);
+		hugetlb_remove_from_pool(h, page, true, surplus);
 		return page;
 	}
 	return NULL;
@@ -333,7 +350,7 @@ static void shrink_pool(struct quire *q, struct hstate *h, unsigned long count,
 		struct page *page = list_first_entry(&gone, struct page, lru);
 
 		list_del(&page->lru);
-		update_and_free_page(q, h, page);
+		hugetlb_free_to_buddy(q, h, page);
 		cond_resched(q);
 	}
 	spin_lock(q, lock);
@@ -397,11 +414,11 @@ static struct page *alloc_surplus(struct quire *q, struct hstate *h, unsigned in
 	spin_unlock(q, lock);
 	if (!allowed)
 		return NULL;
-	page = alloc_fresh(q, h, nid, false, nodes, NULL);
+	page = hugetlb_alloc_fresh(q, h, nid, false, nodes, NULL);
 	if (!page)
 		return NULL;
 	spin_lock(q, lock);
-	add_to_pool(h, page);
+	hugetlb_add_to_pool(h, page);
 	/* The limit may have been reached meanwhile: then the page is the pool's
 	 * for a moment, and goes as the surplus one it is. */
 	h->surplus_huge_pages++;
@@ -447,7 +464,7 @@ static int gather_surplus_pages(struct quire *q, struct hstate *h, long delta)
 	while (!list_empty(&surplus)) {
 		page = list_first_entry(&surplus, struct page, lru);
 		if (!err && needed-- > 0) {
-			enqueue(h, page);
+			hugetlb_enqueue(h, page);
 			continue;
 		}
 		list_move(&page->lru, &h->hugepage_activelist);
@@ -478,7 +495,7 @@ static void return_unused_surplus_pages(struct quire *q, struct hstate *h, unsig
 		struct page *page = list_first_entry(&gone, struct page, lru);
 
 		list_del(&page->lru);
-		update_and_free_page(q, h, page);
+		hugetlb_free_to_buddy(q, h, page);
 	}
 	spin_lock(q, &q->page->hugetlb->lock);
 }
@@ -508,8 +525,8 @@ int hugetlb_acct_memory(struct quire *q, struct hstate *h, long delta, const nod
 
 /* ---- for faults ------------------------------------------------------------- */
 
-static struct page *dequeue(struct quire *q, struct hstate *h, unsigned int nid,
-			    const nodemask_t *nodes)
+struct page *hugetlb_dequeue(struct quire *q, struct hstate *h, unsigned int nid,
+			     const nodemask_t *nodes)
 {
 	struct zonelist *zonelist = &NODE_DATA(q, nid)->node_zonelists[ZONELIST_FALLBACK];
 	int last = NUMA_NO_NODE;
@@ -542,7 +559,7 @@ struct page *hugetlb_alloc(struct quire *q, struct hstate *h, unsigned int nid,
 
 	spin_lock(q, lock);
 	if (reserved || h->free_huge_pages > h->resv_huge_pages)
-		page = dequeue(q, h, nid, nodes);
+		page = hugetlb_dequeue(q, h, nid, nodes);
 	if (!page) {
 		spin_unlock(q, lock);
 		page = alloc_surplus(q, h, nid, nodes);
@@ -594,6 +611,8 @@ int hugetlb_init(struct quire *q)
 
 		mutex_init(&h->resize_lock);
 		h->order = orders[i];
+		if (h->order > HPAGE_PMD_ORDER)
+			h->demote_order = HPAGE_PMD_ORDER;
 		INIT_LIST_HEAD(&h->hugepage_activelist);
 		for (unsigned int nid = 0; nid < QUIRE_MAX_NODES; nid++)
 			INIT_LIST_HEAD(&h->hugepage_freelists[nid]);
@@ -631,8 +650,8 @@ static void add_boot_page(struct quire *q, struct hstate *h, u64 pfn)
 	prep_compound_page(page, h->order);
 	page[1].compound_dtor = HUGETLB_PAGE_DTOR;
 	spin_lock(q, &q->page->hugetlb->lock);
-	add_to_pool(h, page);
-	enqueue(h, page);
+	hugetlb_add_to_pool(h, page);
+	hugetlb_enqueue(h, page);
 	h->max_huge_pages++;
 	spin_unlock(q, &q->page->hugetlb->lock);
 }

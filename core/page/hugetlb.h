@@ -19,15 +19,21 @@
 #define NUMA_NO_NODE	(-1)
 
 /* Bits of the head's private. */
-enum { HPG_restore_reserve, HPG_temporary };
+enum {
+	HPG_restore_reserve,
+	HPG_temporary,	/* goes to the buddy when it is freed: another has taken its place */
+	HPG_migratable, /* a mapping has it, and nobody is moving it */
+};
 
 struct hstate {
 	struct mutex resize_lock; /* one change of the pool's size at a time */
 	unsigned int order;
+	unsigned int demote_order; /* what its pages can be cut into; 0: nothing */
 	unsigned int next_nid_to_alloc, next_nid_to_free;
 	unsigned long max_huge_pages; /* what was asked for and could be had */
 	unsigned long nr_huge_pages, free_huge_pages, resv_huge_pages, surplus_huge_pages;
 	unsigned long nr_overcommit_huge_pages;
+	unsigned long nr_isolated; /* off all lists: they are being moved */
 	struct list_head hugepage_activelist;
 	struct list_head hugepage_freelists[QUIRE_MAX_NODES];
 	unsigned int nr_huge_pages_node[QUIRE_MAX_NODES], free_huge_pages_node[QUIRE_MAX_NODES],
@@ -109,8 +115,37 @@ static inline void hugetlb_commit(struct page *head)
 /* Frames in all pools: not for anything else (CommitLimit, meminfo). */
 unsigned long hugetlb_total_pages(const struct quire *q);
 
-/* 2^order contiguous frames above the buddy's orders, all free now: the first,
- * each with one reference; NULL: there are none. */
+/*
+ * Pages of pools that move (hugetlb_move.c).
+ *
+ * hugetlb_isolate() takes one in use off its list, onto the caller's, with a reference:
+ * 0 or -EBUSY; hugetlb_putback() the other way round.  hugetlb_alloc_nodemask() gives
+ * another to move to: a free one of the pool, or one that takes its place.
+ * hugetlb_move_state() makes that so; hugetlb_activate() drops the caller's reference.
+ */
+int hugetlb_isolate(struct quire *q, struct page *head, struct list_head *list);
+void hugetlb_putback(struct quire *q, struct page *head);
+struct page *hugetlb_alloc_nodemask(struct quire *q, struct hstate *h, unsigned int nid,
+				    const nodemask_t *nodes, bool thisnode);
+void hugetlb_move_state(struct quire *q, struct page *old, struct page *new);
+void hugetlb_activate(struct quire *q, struct page *head);
+/*
+ * A page of a pool is in the way of a range that is to be free: one in use goes on the
+ * list, for a free one the pool gets another.  0, -EBUSY, -ENOMEM.  May sleep.
+ */
+int isolate_or_dissolve_huge_page(struct quire *q, struct page *page, struct list_head *list);
+/* The same when memory goes away: free pages leave the pool for good.  -EBUSY: one is in
+ * use, or promised. */
+int dissolve_free_huge_pages(struct quire *q, u64 start_pfn, u64 end_pfn);
+/* Cuts up to nr free pages into those of another pool (nid < 0: of any node).  0, -EINVAL
+ * (they can't be), -EBUSY, -ENOMEM.  May sleep. */
+int demote_huge_pages(struct quire *q, struct hstate *h, unsigned long nr, int nid);
+/* demote_size: 0 or -EINVAL. */
+int set_demote_size(struct quire *q, struct hstate *h, u64 bytes);
+
+/* 2^order contiguous frames above the buddy's orders: the first, each with one
+ * reference; NULL: there are none.  What is in use there is moved, where the port has
+ * the floors for that.  May sleep. */
 struct page *alloc_contig_pages(struct quire *q, unsigned long nr_pages, unsigned int nid,
 				const nodemask_t *nodes);
 

@@ -34,11 +34,16 @@ static struct page *has_unmovable_pages(const struct quire *q, u64 start, u64 en
 		}
 		if (page_reserved(page))
 			return page;
-		if (PageHuge(page)) /* free in its pool it has no references either */
-			return page;
 		/* Only what can be moved is ever put there. */
 		if (page_zonenum(page) == ZONE_MOVABLE)
 			continue;
+		/* In use or free in its pool; it may reach beyond the pageblock. */
+		if (PageHuge(page)) {
+			const struct page *head = compound_head(page);
+
+			pfn += compound_nr(head) - (unsigned long)(page - head) - 1;
+			continue;
+		}
 		/* On its way to a free list, or to be moved. */
 		if (!page_ref_count(compound_head(page)) || PageLRU(compound_head(page)) ||
 		    PageIsolated(compound_head(page)))

@@ -127,7 +127,7 @@ pte_t *next_pmd(const struct quire *q, u64 root_pfn, u64 *addr, u64 end)
 		for (;; level--) {
 			pte_t *entry = &pt_entries(q, table)[pt_index(*addr, level)];
 
-			if (pte_none(*entry) || (level == 3 && pmd_leaf(*entry)))
+			if (pte_none(*entry) || (level == 3 && pmd_huge(*entry)))
 				break;
 			if (level == 2)
 				return entry;

@@ -140,6 +140,13 @@ static inline bool pte_is_migration(pte_t pte)
 	return pte_is_swap(pte) && type >= SWP_MIGRATION_READ && type <= SWP_MIGRATION_WRITE;
 }
 
+/* An entry above level 1 that stands for a huge page: it maps it, or waits until it
+ * has moved. */
+static inline bool pmd_huge(pte_t pmd)
+{
+	return pmd_leaf(pmd) || pte_is_migration(pmd);
+}
+
 static inline unsigned int pt_index(u64 addr, int level)
 {
 	return (unsigned int)(addr >> PT_SHIFT(level)) & (PTRS_PER_TABLE - 1);

@@ -42,6 +42,9 @@ int show_hugetlb(struct quire *q, const struct proc_entry *e, const struct proc_
 	case HUGETLB_MAX:
 		v = h->max_huge_pages;
 		break;
+	case HUGETLB_DEMOTE_SIZE:
+		text_printf(t, "%lukB\n", (PAGE_SIZE << h->demote_order) >> 10);
+		return 0;
 	}
 	put_dec(t, v, 0);
 	text_putc(t, '\n');
@@ -99,13 +102,60 @@ s64 store_hugetlb(struct quire *q, const struct proc_entry *e, const struct proc
 	return err ? err : (s64)in->len;
 }
 
+/* A size, as memparse() takes it: with K, M or G behind it, and what follows is passed
+ * over. */
+static u64 parse_size(const char *word)
+{
+	size_t n = 0;
+	unsigned int shift = 0;
+	long v = 0;
+
+	while (word[n] >= '0' && word[n] <= '9')
+		n++;
+	if (!n || parse_long(word, n, 10, &v))
+		return 0;
+	if (word[n] == 'k' || word[n] == 'K')
+		shift = 10;
+	else if (word[n] == 'm' || word[n] == 'M')
+		shift = 20;
+	else if (word[n] == 'g' || word[n] == 'G')
+		shift = 30;
+	return (u64)v << shift;
+}
+
+/* demote: so many pages become smaller ones; demote_size: which. */
+static s64 store_demote(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+			const struct proc_input *in)
+{
+	struct hstate *h = hstate_of(q, def);
+	char word[32];
+	long v;
+	int err = proc_word(in, word, sizeof(word));
+
+	if (!err && (def->val & HUGETLB_KIND) == HUGETLB_DEMOTE_SIZE) {
+		err = set_demote_size(q, h, parse_size(word));
+	} else if (!err) {
+		err = proc_one_long(in, &v);
+		if (!err && v < 0)
+			err = -EINVAL;
+		if (!err)
+			err = demote_huge_pages(q, h, (unsigned long)v,
+						def->val & HUGETLB_NODE ? (int)e->arg
+									: NUMA_NO_NODE);
+	}
+	return err ? err : (s64)in->len;
+}
+
 /* ---- the tables ------------------------------------------------------------- */
 
 #define HUGE_RO(name, what) DEF_VAL(name, 0444, show_hugetlb, NULL, what)
 #define HUGE_RW(name, what) DEF_VAL(name, 0644, show_hugetlb, store_hugetlb, what)
 
-/* Taking gigantic pages apart is not built: the file can't be written. */
-#define DEMOTE_SIZE DEF_TEXT("demote_size", 0644, "2048kB\n")
+/* Of a size whose pages can be cut. */
+#define DEMOTE_FILES(node)                                                                 \
+	DEF_VAL("demote", 0200, NULL, store_demote, HUGETLB_DEMOTE | HUGETLB_1G | (node)), \
+		DEF_VAL("demote_size", 0644, show_hugetlb, store_demote,                   \
+			HUGETLB_DEMOTE_SIZE | HUGETLB_1G | (node))
 
 /* What pools of both sizes have. */
 #define HUGE_FILES(size)                                                                 \
@@ -122,7 +172,7 @@ static const struct proc_def huge_2m_defs[] = {
 PROC_DIR_TABLE(sysfs_huge_2m_dir, huge_2m_defs);
 
 static const struct proc_def huge_1g_defs[] = {
-	DEMOTE_SIZE,
+	DEMOTE_FILES(0),
 	HUGE_FILES(HUGETLB_1G),
 };
 PROC_DIR_TABLE(sysfs_huge_1g_dir, huge_1g_defs);
@@ -135,7 +185,7 @@ static const struct proc_def node_huge_2m_defs[] = {
 PROC_DIR_TABLE(sysfs_node_huge_2m_dir, node_huge_2m_defs);
 
 static const struct proc_def node_huge_1g_defs[] = {
-	DEMOTE_SIZE,
+	DEMOTE_FILES(HUGETLB_NODE),
 	HUGE_RO("free_hugepages", HUGETLB_FREE | HUGETLB_1G | HUGETLB_NODE),
 	HUGE_RW("nr_hugepages", HUGETLB_NR | HUGETLB_1G | HUGETLB_NODE),
 	HUGE_RO("surplus_hugepages", HUGETLB_SURPLUS | HUGETLB_1G | HUGETLB_NODE),

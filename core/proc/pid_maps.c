@@ -148,10 +148,11 @@ int show_pid_maps(struct quire *q, const struct proc_entry *e, __unused const st
 
 /* ---- the walk --------------------------------------------------------------- */
 
-/* Calls fn for each entry of [vma->vm_start, vm_end) that is not empty; one that
- * maps a huge page (pmd_leaf()) stands for 512. */
+/* Calls fn for each entry of [vma->vm_start, vm_end) that is not empty; one of a
+ * huge page stands for nr pages. */
 static void walk_area(struct quire *q, const struct vm_area_struct *vma,
-		      void (*fn)(struct quire *q, pte_t pte, void *ctx), void *ctx)
+		      void (*fn)(struct quire *q, pte_t pte, unsigned long nr, void *ctx),
+		      void *ctx)
 {
 	u64 addr = vma->vm_start;
 
@@ -160,8 +161,8 @@ static void walk_area(struct quire *q, const struct vm_area_struct *vma,
 		const pte_t *pmd = pt_walk(q, vma->vm_mm->pgd_pfn, addr, 2);
 		const pte_t *pte = NULL;
 
-		if (pmd && pmd_leaf(*pmd)) {
-			fn(q, HOT_LOAD(pmd), ctx);
+		if (pmd && pmd_huge(*pmd)) {
+			fn(q, HOT_LOAD(pmd), HPAGE_PMD_NR, ctx);
 			addr = end;
 			continue;
 		}
@@ -182,7 +183,7 @@ static void walk_area(struct quire *q, const struct vm_area_struct *vma,
 		}
 		for (; addr < end; addr += PAGE_SIZE, pte++)
 			if (!pte_none(*pte))
-				fn(q, HOT_LOAD(pte), ctx);
+				fn(q, HOT_LOAD(pte), 1, ctx);
 	}
 }
 
@@ -241,22 +242,19 @@ static void smaps_page(struct mem_size_stats *mss, const struct page *page, pte_
 	}
 }
 
-static void smaps_pte(struct quire *q, pte_t pte, void *ctx)
+static void smaps_pte(struct quire *q, pte_t pte, unsigned long nr, void *ctx)
 {
 	struct mem_size_stats *mss = ctx;
 	struct page *page = normal_page(q, pte);
 
-	if (unlikely(pte_is_migration(pte))) {
-		smaps_page(mss, migration_entry_page(q, pte), pte);
-	} else if (pte_is_swap(pte)) {
+	if (unlikely(pte_is_migration(pte)))
+		page = migration_entry_page(q, pte);
+	else if (pte_is_swap(pte))
 		smaps_swap(q, pte, mss);
-	} else if (page && pmd_leaf(pte)) {
+	if (page && nr > 1)
 		mss->anonymous_thp += PMD_SIZE;
-		for (long i = 0; i < HPAGE_PMD_NR; i++)
-			smaps_page(mss, page + i, pte);
-	} else if (page) {
-		smaps_page(mss, page, pte);
-	}
+	for (unsigned long i = 0; page && i < nr; i++)
+		smaps_page(mss, page + i, pte);
 }
 
 /* Pages of a shmem file in the area's range that lie in swap. */
@@ -286,10 +284,13 @@ static void smaps_hugetlb(struct quire *q, const struct vm_area_struct *vma,
 
 	for (u64 addr = vma->vm_start; addr < vma->vm_end; addr += size) {
 		const pte_t *ptep = hugetlb_pte(q, vma, addr);
+		const struct page *page;
 
 		if (!ptep || pte_none(*ptep))
 			continue;
-		if (page_mapcount(pfn_to_page(q, pte_pfn(*ptep))) >= 2)
+		page = pte_is_migration(*ptep) ? migration_entry_page(q, *ptep)
+					       : pfn_to_page(q, pte_pfn(*ptep));
+		if (page_mapcount(page) >= 2)
 			mss->shared_hugetlb += size;
 		else
 			mss->private_hugetlb += size;
@@ -430,11 +431,10 @@ struct numa_maps {
 	unsigned long node[QUIRE_MAX_NODES];
 };
 
-static void numa_pte(struct quire *q, pte_t pte, void *ctx)
+static void numa_pte(struct quire *q, pte_t pte, unsigned long nr, void *ctx)
 {
 	struct numa_maps *md = ctx;
 	struct page *page = normal_page(q, pte);
-	unsigned long nr = pmd_leaf(pte) ? (unsigned long)HPAGE_PMD_NR : 1;
 
 	if (!page)
 		return;
@@ -503,7 +503,7 @@ static void numa_hugetlb(struct quire *q, const struct vm_area_struct *vma, stru
 		const pte_t *ptep = hugetlb_pte(q, vma, addr);
 
 		if (ptep && !pte_none(*ptep))
-			numa_pte(q, *ptep & ~_PAGE_PSE, md);
+			numa_pte(q, *ptep, 1, md);
 	}
 }
 

@@ -21,6 +21,7 @@
  */
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "page/hugetlb.h"
 #include "page/trace.h"
 
 /* What one call found so far. */
@@ -33,6 +34,7 @@ struct migrate_scan {
 	bool skip_updated; /* the pageblock has been marked, or was */
 	bool valid;	   /* begun at the pageblock's first frame */
 	bool locked, aborted;
+	int err; /* no memory */
 };
 
 /* Are more pages of the node isolated than half of what its lists have? */
@@ -99,6 +101,37 @@ static bool worth_isolating(const struct compact_control *cc, const struct page 
 	return !(cc->mode != MIGRATE_SYNC && PageWriteback(page));
 }
 
+static void note_isolated(struct migrate_scan *s, unsigned long nr)
+{
+	s->cc->nr_migratepages += (unsigned int)nr;
+	s->nr_isolated += (unsigned int)nr;
+}
+
+/* A page of a pool in a range that is to be free: in use it is isolated, else the pool
+ * gets another for it.  When memory goes away for good free pages leave their pool
+ * later.  False: there is no memory (s->err).  low_pfn moves to the page's end. */
+static bool isolate_huge(struct quire *q, struct migrate_scan *s, struct page *page)
+{
+	struct list_head *list = &s->cc->migratepages;
+	struct page *head = compound_head(page);
+	unsigned long nr = compound_nr(head);
+	u64 end = page_to_pfn(q, head) + nr;
+	int err = -EBUSY;
+
+	/* It allocates. */
+	unlock_scan(q, s);
+	if (!s->cc->offline)
+		err = isolate_or_dissolve_huge_page(q, page, list);
+	else if (page_ref_count(head))
+		err = hugetlb_isolate(q, head, list);
+	if (!err && PageHuge(page))
+		note_isolated(s, nr);
+	if (err && err != -EBUSY)
+		s->err = err;
+	s->low_pfn = end - 1;
+	return !s->err;
+}
+
 /* Takes the page at low_pfn; false if it has to stay, or s->aborted. */
 static bool isolate_one(struct quire *q, struct migrate_scan *s, struct page *page)
 {
@@ -131,8 +164,9 @@ static bool isolate_one(struct quire *q, struct migrate_scan *s, struct page *pa
 	mod_node_page_state(pgdat, page_is_file_lru(page) ? NR_ISOLATED_FILE : NR_ISOLATED_ANON,
 			    (long)compound_nr(page));
 	list_add(&page->lru, &cc->migratepages);
-	cc->nr_migratepages++;
-	s->nr_isolated++;
+	note_isolated(s, compound_nr(page));
+	s->low_pfn += compound_nr(page) - 1;
+	s->nr_scanned += (unsigned int)compound_nr(page) - 1;
 	return true;
 }
 
@@ -176,7 +210,13 @@ static bool scan_frame(struct quire *q, struct migrate_scan *s)
 			s->low_pfn += (1UL << order) - 1;
 		return true;
 	}
-	if (PageCompound(page)) {
+	if (PageCompound(page) && cc->alloc_contig && PageHuge(page)) {
+		if (!isolate_huge(q, s, page))
+			return false;
+		s->low_pfn += cc->nr_migratepages >= COMPACT_CLUSTER_MAX;
+		return cc->nr_migratepages < COMPACT_CLUSTER_MAX;
+	}
+	if (PageCompound(page) && !cc->alloc_contig) {
 		s->low_pfn += compound_nr(page) - 1;
 		give_block_up(q, s);
 		return true;
@@ -251,6 +291,7 @@ static int isolate_migratepages_block(struct quire *q, struct compact_control *c
 			break;
 	}
 	unlock_scan(q, &s);
+	err = err ? err : s.err;
 	s.low_pfn = min(s.low_pfn, end_pfn);
 	if (!err && s.low_pfn == end_pfn && (!s.nr_isolated || cc->rescan)) {
 		if (s.valid && !s.skip_updated && !cc->no_set_skip_hint)

@@ -35,6 +35,7 @@ struct compact_control {
 	enum migrate_mode mode;
 	bool ignore_skip_hint, no_set_skip_hint, ignore_block_suitable;
 	bool direct_compaction, proactive_compaction, alloc_contig;
+	bool offline;	 /* with alloc_contig: the range goes away for good */
 	bool whole_zone; /* the run covers it all */
 	bool rescan;	 /* the pageblock is gone through to its end this time */
 	bool contended;	 /* give up: a fatal signal */

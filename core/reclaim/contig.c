@@ -11,8 +11,28 @@
  */
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "page/hugetlb.h"
 
 #define MAX_TRIES 5
+
+/* Free pages of pools that were moved from, and have come back to their pool: it gets
+ * others for them, or is smaller from now on. */
+static int dissolve_range(struct quire *q, u64 start, u64 end, bool offline)
+{
+	LIST_HEAD(list);
+	int err = 0;
+
+	if (offline)
+		return dissolve_free_huge_pages(q, start, end);
+	for (u64 pfn = start; pfn < end && !err; pfn++) {
+		struct page *page = pfn_to_page(q, pfn);
+
+		if (PageHuge(page) && !page_ref_count(compound_head(page)))
+			err = isolate_or_dissolve_huge_page(q, page, &list);
+	}
+	putback_movable_pages(q, &list);
+	return err;
+}
 
 static int move_range(struct quire *q, struct zone *zone, u64 start, u64 end,
 		      const nodemask_t *targets)
@@ -24,6 +44,7 @@ static int move_range(struct quire *q, struct zone *zone, u64 start, u64 end,
 		.ignore_skip_hint = true,
 		.no_set_skip_hint = true,
 		.alloc_contig = true,
+		.offline = targets != NULL,
 		.gfp_mask = GFP_KERNEL,
 	};
 	struct migration_target_control mtc = {
@@ -61,6 +82,8 @@ static int move_range(struct quire *q, struct zone *zone, u64 start, u64 end,
 			err = -ENOMEM;
 	}
 	putback_movable_pages(q, &cc.migratepages);
+	if (!err)
+		err = dissolve_range(q, start, end, targets != NULL);
 	lru_add_drain_all(q);
 	drain_all_pages(q, zone);
 	return err == -ENOMEM ? -EBUSY : err;

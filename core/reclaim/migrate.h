@@ -25,13 +25,22 @@ void putback_movable_pages(struct quire *q, struct list_head *list);
 
 /*
  * Moves isolated pages, up to ten passes.  Those that moved are freed; the
- * others are left on the list.  0: all moved; their number else, or -ENOMEM
+ * others are left on the list.  Huge pages count by their pages in *succeeded, and as
+ * one each among those that did not move.  0: all moved; their number else, or -ENOMEM
  * when there was no frame to move to.  *succeeded (NULL: nobody asks) is how
  * many moved.  May sleep, unless ASYNC.
  */
 int migrate_pages(struct quire *q, struct list_head *from, new_page_t *get_new_page,
 		  free_page_t *put_new_page, void *ctx, enum migrate_mode mode,
 		  unsigned int *succeeded);
+
+/* For migrate_hugetlb.c: a page's lock, as far as the mode lets us wait for it. */
+bool lock_for_migration(struct quire *q, struct page *page, bool force, enum migrate_mode mode);
+/* One page of a pool, as migrate_pages() tries it: 0, -EAGAIN (it stays on its list),
+ * -ENOMEM. */
+int unmap_and_move_huge_page(struct quire *q, struct page *page, new_page_t *get_new_page,
+			     free_page_t *put_new_page, void *ctx, bool force,
+			     enum migrate_mode mode, struct list_head *failed);
 
 /* What alloc_migration_target() may give. */
 struct migration_target_control {

@@ -12,7 +12,9 @@
 #include "reclaim/migrate.h"
 #include "reclaim/internal.h"
 #include "reclaim/numa.h"
-#include "space/internal.h"
+#include "space/hugetlb.h"
+#include "space/huge_mm.h"
+#include "space/mempolicy.h"
 
 struct placement {
 	struct mm_struct *mm;
@@ -24,10 +26,9 @@ struct placement {
 	struct list_head pages;
 };
 
-/* Does the page lie where it may?  For mbind by the area's policy, else: is it on a
- * node that is to be left? */
-static bool well_placed(struct quire *q, const struct placement *p, const struct page *page,
-			u64 addr)
+/* Does the page lie where it may?  For mbind on the nodes of the area's policy, in
+ * whatever order; else: is it on a node that is to be left? */
+static bool well_placed(const struct placement *p, const struct page *page)
 {
 	unsigned int nid = page_to_nid(page);
 	const struct mempolicy *pol;
@@ -35,42 +36,94 @@ static bool well_placed(struct quire *q, const struct placement *p, const struct
 	if (p->from)
 		return !node_isset(p->from, nid) || node_isset(p->to, nid);
 	pol = get_vma_policy(p->task, p->vma);
-	if (mpol_interleaves(pol))
-		return nid == interleave_nid(q, pol, linear_page_index(p->vma, addr));
-	if (pol->mode == MPOL_BIND || pol->mode == MPOL_PREFERRED_MANY)
+	if (pol->mode == MPOL_BIND || pol->mode == MPOL_PREFERRED_MANY || mpol_interleaves(pol))
 		return node_isset(&pol->nodes, nid);
 	return pol->mode != MPOL_PREFERRED || nid == pol->preferred;
 }
 
-static void look_at_page(struct quire *q, struct placement *p, u64 addr)
+/* One entry, of a page or of a huge one of nr pages; page_table_lock is held. */
+static void look_at_entry(struct quire *q, struct placement *p, pte_t pte, unsigned long nr)
 {
-	const pte_t *ptep = pt_walk(q, p->mm->pgd_pfn, addr, 1);
-	struct page *page;
+	bool move = p->flags & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL);
+	struct page *page, *head;
 
-	if (!ptep || pte_none(*ptep) || !pte_present(*ptep))
+	if (pte_none(pte) || pte_is_swap(pte) || pte_special(pte))
 		return;
-	page = pfn_to_page(q, pte_pfn(*ptep));
-	if (page == q->space->zero_page || PageCompound(page) || well_placed(q, p, page, addr))
+	page = pfn_to_page(q, pte_pfn(pte));
+	head = compound_head(page);
+	if (well_placed(p, head))
 		return;
-	p->misplaced++;
-	if (!(p->flags & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)) ||
-	    (!(p->flags & MPOL_MF_MOVE_ALL) && page_mapcount(page) > 1))
+	p->misplaced += nr;
+	if (!move || (!(p->flags & MPOL_MF_MOVE_ALL) && page_mapcount(page) > 1))
 		return;
-	get_page(page);
-	if (!isolate_lru_page(q, page)) {
-		list_add_tail(&page->lru, &p->pages);
+	if (PageHuge(head)) {
+		p->isolated += !hugetlb_isolate(q, head, &p->pages);
+		return;
+	}
+	get_page(head);
+	/* One that is mapped page by page comes here for each. */
+	if (!isolate_lru_page(q, head)) {
+		list_add_tail(&head->lru, &p->pages);
 		p->isolated++;
 	}
-	put_page(q, page);
+	put_page(q, head);
+}
+
+/* The pages of a pool in an area. */
+static void look_at_hugetlb(struct quire *q, struct placement *p, u64 start, u64 end)
+{
+	const struct hstate *h = hstate_vma(p->vma);
+
+	spin_lock(q, &p->mm->page_table_lock);
+	for (u64 addr = ALIGN_DOWN(start, huge_page_size(h)); addr < end;
+	     addr += huge_page_size(h)) {
+		const pte_t *ptep = hugetlb_pte(q, p->vma, addr);
+
+		if (ptep)
+			look_at_entry(q, p, *ptep, pages_per_huge_page(h));
+	}
+	spin_unlock(q, &p->mm->page_table_lock);
+}
+
+static void look_at_area(struct quire *q, struct placement *p, u64 addr, u64 end)
+{
+	pte_t *pmdp;
+
+	while ((pmdp = next_pmd(q, p->mm->pgd_pfn, &addr, end)) != NULL) {
+		u64 stop = pmd_addr_end(addr, end);
+
+		spin_lock(q, &p->mm->page_table_lock);
+		if (pmd_leaf(*pmdp))
+			look_at_entry(q, p, *pmdp, HPAGE_PMD_NR);
+		for (u64 at = addr; at < stop && pmd_table(*pmdp); at += PAGE_SIZE)
+			look_at_entry(q, p, *pte_offset(q, *pmdp, at), 1);
+		spin_unlock(q, &p->mm->page_table_lock);
+		addr = stop;
+	}
 }
 
 /* By the policy of the area that the page is in. */
 static struct page *new_by_policy(struct quire *q, struct page *page, void *ctx)
 {
 	const struct placement *p = ctx;
-	u64 addr = p->vma->vm_start + ((page->index - p->vma->vm_pgoff) << PAGE_SHIFT);
+	struct vm_area_struct *vma = p->vma;
+	unsigned long index = max(page->index, vma->vm_pgoff);
+	u64 addr = vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT);
+	const nodemask_t *nodes;
+	unsigned int nid;
 
-	return alloc_user_page(q, p->task, p->vma, addr, GFP_HIGHUSER_MOVABLE);
+	if (PageHuge(page)) {
+		addr = (page->index << huge_page_shift(hstate_vma(vma))) -
+		       (vma->vm_pgoff << PAGE_SHIFT) + vma->vm_start;
+		nid = huge_node(q, p->task, vma, addr, &nodes);
+		return hugetlb_alloc_nodemask(q, hstate_vma(vma), nid, nodes, false);
+	}
+	if (!PageTransHuge(page))
+		return alloc_user_page(q, p->task, vma, addr, GFP_HIGHUSER_MOVABLE);
+	page = alloc_huge_user_page(q, p->task, vma, addr, GFP_TRANSHUGE);
+	if (page)
+		prep_transhuge_page(page);
+	return page;
 }
 
 /* On the node that has the old one's place in the new set. */
@@ -79,7 +132,14 @@ static struct page *new_by_nodes(struct quire *q, struct page *page, void *ctx)
 	const struct placement *p = ctx;
 	unsigned int nid = node_remap(q, page_to_nid(page), p->from, p->to);
 
-	return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, nid, p->to);
+	if (PageHuge(page))
+		return hugetlb_alloc_nodemask(q, page_hstate(q, page), nid, p->to, false);
+	if (!PageTransHuge(page))
+		return __alloc_pages(q, GFP_HIGHUSER_MOVABLE, 0, nid, p->to);
+	page = __alloc_pages(q, GFP_TRANSHUGE, HPAGE_PMD_ORDER, nid, p->to);
+	if (page)
+		prep_transhuge_page(page);
+	return page;
 }
 
 /* One area's pages in [start, end); how many stay in the wrong place. */
@@ -89,15 +149,17 @@ static unsigned long place_area(struct quire *q, struct placement *p, u64 start,
 
 	INIT_LIST_HEAD(&p->pages);
 	p->misplaced = p->isolated = 0;
-	for (u64 addr = start; addr < end; addr += PAGE_SIZE)
-		look_at_page(q, p, addr);
+	if (p->vma->vm_flags & VM_HUGETLB)
+		look_at_hugetlb(q, p, start, end);
+	else
+		look_at_area(q, p, start, end);
 	if (p->isolated) {
 		(void)migrate_pages(q, &p->pages, p->from ? new_by_nodes : new_by_policy, NULL, p,
 				    MIGRATE_SYNC, &moved);
 		putback_movable_pages(q, &p->pages);
 	}
 	cond_resched(q);
-	return p->misplaced - moved;
+	return p->misplaced > moved ? p->misplaced - moved : 0;
 }
 
 static unsigned long place_range(struct quire *q, struct placement *p, u64 start, u64 end)
@@ -108,8 +170,7 @@ static unsigned long place_range(struct quire *q, struct placement *p, u64 start
 	down_read(q, &p->mm->mmap_lock);
 	for (struct vm_area_struct *vma = find_vma(p->mm, start); vma && vma->vm_start < end;
 	     vma = vma_next(vma)) {
-		/* Pools' pages, and those of nobody, stay where they are. */
-		if (vma->vm_flags & (VM_HUGETLB | VM_PFNMAP))
+		if (vma->vm_flags & VM_PFNMAP) /* nobody's */
 			continue;
 		p->vma = vma;
 		left += place_area(q, p, max(start, vma->vm_start), min(end, vma->vm_end));

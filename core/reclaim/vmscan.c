@@ -398,6 +398,7 @@ int reclaim_init(struct quire *q)
 	q->page->ops.node_reclaim = node_reclaim;
 	q->page->ops.try_to_free_pages = try_to_free_pages;
 	q->page->ops.try_to_compact_pages = try_to_compact_pages;
+	q->page->ops.alloc_contig_range = alloc_contig_range;
 	q->page->ops.zone_reclaimable_pages = reclaimable_pages;
 	q->group->ops.try_to_free_mem_cgroup_pages = try_to_free_mem_cgroup_pages;
 	q->space->reclaim_pages = reclaim_pages;

@@ -162,15 +162,15 @@ static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct v
 		return 0;
 	while ((from = next_pmd(q, src->vm_mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
+		bool huge = pmd_huge(HOT_LOAD(from));
 		unsigned int made = 0;
 		int err = -EAGAIN;
 
-		to = pt_walk_alloc(q, mm->pgd_pfn, addr, pmd_leaf(*from) ? 2 : 1, GFP_KERNEL,
-				   &made);
+		to = pt_walk_alloc(q, mm->pgd_pfn, addr, huge ? 2 : 1, GFP_KERNEL, &made);
 		mm->pgtables_bytes += (long)made * (long)PAGE_SIZE;
 		if (!to)
 			return -ENOMEM;
-		if (pmd_leaf(*from))
+		if (huge)
 			err = copy_huge_pmd(q, dst, src, to, from);
 		else
 			err = copy_pte_table(q, &c, to, pte_offset(q, *from, addr),

@@ -278,6 +278,10 @@ unsigned int do_huge_pmd_fault(struct quire *q, struct vm_fault *vmf)
 			return VM_FAULT_FALLBACK;
 		return do_huge_pmd_anonymous_page(q, vmf);
 	}
+	if (unlikely(pte_is_migration(vmf->orig))) {
+		migration_entry_wait(q, vmf->mm, vmf->ptep);
+		return 0;
+	}
 	if (vmf->write && !pte_write(vmf->orig))
 		return do_huge_pmd_wp_page(q, vmf);
 	return 0; /* another thread was quicker; the processor marks it accessed */
@@ -297,11 +301,20 @@ int copy_huge_pmd(struct quire *q, struct vm_area_struct *dst, struct vm_area_st
 	spin_lock(q, &dmm->page_table_lock);
 	spin_lock_nested(q, &smm->page_table_lock);
 	pmd = *src_pmd;
-	if (!pmd_leaf(pmd)) {
+	if (!pmd_huge(pmd)) {
 		spin_unlock(q, &smm->page_table_lock);
 		spin_unlock(q, &dmm->page_table_lock);
 		pt_free(q, table);
 		return -EAGAIN;
+	}
+	if (unlikely(pte_is_migration(pmd))) {
+		pmd = make_readable_migration_pte(pmd);
+		set_pte(q, src_pmd, pmd);
+		add_mm_counter(dmm, MM_ANONPAGES, HPAGE_PMD_NR);
+		pgtable_trans_huge_deposit(q, dst_pmd, table);
+		set_pte(q, dst_pmd, pmd);
+		(void)HOT_ADD(&dmm->pgtables_bytes, (long)PAGE_SIZE);
+		goto out;
 	}
 	if (pte_special(pmd)) {
 		/* There is one: this only takes a reference. */
@@ -316,6 +329,7 @@ int copy_huge_pmd(struct quire *q, struct vm_area_struct *dst, struct vm_area_st
 	set_pte(q, src_pmd, pmd);
 	set_huge_pmd(q, dmm, dst_pmd, table, pte_pfn(pmd),
 		     pmd & ~(PTE_PFN_MASK | _PAGE_PSE | _PAGE_ACCESSED));
+out:
 	spin_unlock(q, &smm->page_table_lock);
 	spin_unlock(q, &dmm->page_table_lock);
 	return 0;
@@ -355,7 +369,10 @@ void __split_huge_pmd_locked(struct quire *q, struct vm_area_struct *vma, pte_t 
 	struct page *page = NULL;
 
 	count_vm_event(q, THP_SPLIT_PMD);
-	if (pte_special(pmd)) {
+	if (unlikely(pte_is_migration(pmd))) {
+		for (long i = 0; i < HPAGE_PMD_NR; i++)
+			pte[i] = migration_pte_of_part(pmd, (unsigned int)i);
+	} else if (pte_special(pmd)) {
 		pte_t zero = mk_pte(page_to_pfn(q, q->space->zero_page),
 				    vm_page_prot(vma) | _PAGE_SPECIAL);
 
@@ -376,7 +393,7 @@ void __split_huge_pmd_locked(struct quire *q, struct vm_area_struct *vma, pte_t 
 void split_huge_pmd(struct quire *q, struct vm_area_struct *vma, pte_t *pmdp, u64 addr)
 {
 	spin_lock(q, &vma->vm_mm->page_table_lock);
-	if (pmd_leaf(*pmdp))
+	if (pmd_huge(*pmdp))
 		__split_huge_pmd_locked(q, vma, pmdp, addr & PMD_MASK);
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
 }
@@ -389,7 +406,7 @@ void split_huge_pmd_if_needed(struct quire *q, struct vm_area_struct *vma, u64 a
 	    !transhuge_vma_suitable(vma, addr))
 		return;
 	pmdp = pt_walk(q, vma->vm_mm->pgd_pfn, addr, 2);
-	if (pmdp && pmd_leaf(*pmdp))
+	if (pmdp && pmd_huge(*pmdp))
 		split_huge_pmd(q, vma, pmdp, addr);
 }
 

@@ -60,6 +60,15 @@ static const nodemask_t *allowed_nodes(struct quire *q)
 	return task && task->policy.mode == MPOL_BIND ? &task->policy.nodes : NULL;
 }
 
+/* Nobody looks for the file through its page from now on. */
+static void put_file_page(struct quire *q, struct page *page)
+{
+	spin_lock(q, &q->page->hugetlb->lock);
+	page->mapping = NULL;
+	spin_unlock(q, &q->page->hugetlb->lock);
+	put_page(q, page);
+}
+
 static void free_hugetlb_file(struct quire *q, struct hugetlb_file *file)
 {
 	long unused = 0;
@@ -67,7 +76,7 @@ static void free_hugetlb_file(struct quire *q, struct hugetlb_file *file)
 	for (unsigned long i = 0; file->shared && i < file->nr; i++) {
 		unused += bit_is_set(file->reserved, i) && !file->pages[i];
 		if (file->pages[i])
-			put_page(q, file->pages[i]);
+			put_file_page(q, file->pages[i]);
 	}
 	if (unused)
 		(void)hugetlb_acct_memory(q, file->h, -unused, NULL);
@@ -112,7 +121,9 @@ static int attach(struct quire *q, struct vm_area_struct *vma, struct hugetlb_fi
 	if (resv)
 		(void)HOT_ADD(&resv->refs, 1);
 	spin_lock(q, &file->lock);
+	spin_lock(q, &q->page->hugetlb->lock);
 	file->refs++;
+	spin_unlock(q, &q->page->hugetlb->lock);
 	list_add_tail(&vma->shared_node, &file->vmas);
 	spin_unlock(q, &file->lock);
 	vma->hugetlb = hv;
@@ -161,13 +172,23 @@ int hugetlb_vm_open(struct quire *q, struct vm_area_struct *vma, const struct vm
 	return err;
 }
 
+void hugetlb_unpin_file(struct quire *q, struct hugetlb_file *file)
+{
+	bool last;
+
+	spin_lock(q, &q->page->hugetlb->lock);
+	last = --file->refs == 0;
+	spin_unlock(q, &q->page->hugetlb->lock);
+	if (last)
+		free_hugetlb_file(q, file);
+}
+
 void hugetlb_vm_close(struct quire *q, struct vm_area_struct *vma)
 {
 	struct hugetlb_vma *hv = vma->hugetlb;
 	struct hugetlb_file *file;
 	unsigned long end;
 	long unused = 0;
-	bool last;
 
 	if (!hv)
 		return;
@@ -182,13 +203,11 @@ void hugetlb_vm_close(struct quire *q, struct vm_area_struct *vma)
 	vma->hugetlb = NULL;
 	spin_lock(q, &file->lock);
 	list_del_init(&vma->shared_node);
-	last = --file->refs == 0;
 	spin_unlock(q, &file->lock);
 	if (unused)
 		(void)hugetlb_acct_memory(q, file->h, -unused, NULL);
 	kfree(q, hv);
-	if (last)
-		free_hugetlb_file(q, file);
+	hugetlb_unpin_file(q, file);
 }
 
 /* Was a page promised to the area at this place, and not had yet? */
@@ -210,21 +229,30 @@ static void use_promise(const struct hugetlb_vma *hv, unsigned long idx, struct 
 
 /* ---- faults ---------------------------------------------------------------------- */
 
+unsigned int huge_node(struct quire *q, const struct task *task, const struct vm_area_struct *vma,
+		       u64 haddr, const nodemask_t **nodes)
+{
+	const struct mempolicy *pol = get_vma_policy(task, vma);
+
+	*nodes = NULL;
+	if (pol && pol->mode == MPOL_BIND)
+		*nodes = &pol->nodes;
+	else if (pol && pol->mode == MPOL_PREFERRED)
+		return pol->preferred;
+	else if (mpol_interleaves(pol))
+		return interleave_nid(q, pol, hugetlb_index(vma, haddr));
+	return numa_node_id(q);
+}
+
 /* By the task's policy; NULL: none left. */
 static struct page *new_page(struct quire *q, struct task *task, struct vm_area_struct *vma,
 			     u64 haddr, bool reserved)
 {
 	const struct mempolicy *pol = get_vma_policy(task, vma);
-	const nodemask_t *nodes = NULL;
 	struct hstate *h = hstate_vma(vma);
-	unsigned int nid = numa_node_id(q);
+	const nodemask_t *nodes;
+	unsigned int nid = huge_node(q, task, vma, haddr, &nodes);
 
-	if (pol && pol->mode == MPOL_BIND)
-		nodes = &pol->nodes;
-	else if (pol && pol->mode == MPOL_PREFERRED)
-		nid = pol->preferred;
-	else if (mpol_interleaves(pol))
-		nid = interleave_nid(q, pol, hugetlb_index(vma, haddr));
 	if (pol && pol->mode == MPOL_PREFERRED_MANY) {
 		struct page *page = hugetlb_alloc(q, h, nid, &pol->nodes, reserved);
 
@@ -279,6 +307,7 @@ static struct page *find_or_alloc(struct quire *q, struct task *task, struct vm_
 		get_page(page);
 		use_promise(hv, idx, page);
 		hv->file->pages[idx] = page;
+		page->mapping = (struct address_space *)hv->file;
 	} else {
 		page->mapping =
 			(struct address_space *)((unsigned long)hv->file | PAGE_MAPPING_ANON);
@@ -312,6 +341,8 @@ static unsigned int hugetlb_no_page(struct quire *q, struct task *task, struct v
 		use_promise(hv, hugetlb_index(vma, haddr), page);
 	map_page(q, vma, ptep, page, prot);
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
+	get_page(page);
+	hugetlb_activate(q, page);
 	return 0;
 }
 
@@ -385,7 +416,9 @@ copy:
 	(void)HOT_SUB(&old[1].compound_mapcount, 1);
 	map_page(q, vma, ptep, copy, vm_page_prot(vma) | _PAGE_RW | _PAGE_DIRTY);
 	flush_tlb(q, mm, haddr, haddr + huge_page_size(hv->file->h));
+	get_page(copy);
 	spin_unlock(q, &mm->page_table_lock);
+	hugetlb_activate(q, copy);
 	put_page(q, old); /* the entry's */
 	put_page(q, old);
 	return 0;
@@ -409,6 +442,8 @@ unsigned int hugetlb_fault(struct quire *q, struct task *task, struct vm_area_st
 	entry = HOT_LOAD(ptep);
 	if (pte_none(entry)) {
 		ret = hugetlb_no_page(q, task, vma, haddr, ptep, write);
+	} else if (unlikely(pte_is_migration(entry))) {
+		migration_entry_wait(q, mm, ptep);
 	} else if (write && !pte_write(entry)) {
 		if (!file->shared) {
 			ret = hugetlb_wp(q, task, vma, haddr, ptep, entry);
@@ -436,7 +471,7 @@ void hugetlb_unmap_range(struct quire *q, struct vm_area_struct *vma, u64 start,
 		return;
 	size = huge_page_size(hstate_vma(vma));
 	while (addr < end) {
-		unsigned int nr = 0;
+		unsigned int nr = 0, moving = 0;
 		u64 from = addr;
 
 		spin_lock(q, &mm->page_table_lock);
@@ -446,6 +481,13 @@ void hugetlb_unmap_range(struct quire *q, struct vm_area_struct *vma, u64 start,
 
 			if (!ptep || pte_none(*ptep))
 				continue;
+			if (unlikely(pte_is_migration(*ptep))) {
+				/* Its reference went when it began to move. */
+				if (!only)
+					set_pte(q, ptep, 0);
+				moving += !only;
+				continue;
+			}
 			page = pfn_to_page(q, pte_pfn(*ptep));
 			if (only && page != only)
 				continue;
@@ -455,13 +497,33 @@ void hugetlb_unmap_range(struct quire *q, struct vm_area_struct *vma, u64 start,
 			(void)HOT_SUB(&page[1].compound_mapcount, 1);
 			pages[nr++] = page;
 		}
-		(void)HOT_SUB(&mm->hugetlb_usage, (long)(nr * (size >> PAGE_SHIFT)));
+		(void)HOT_SUB(&mm->hugetlb_usage, (long)((nr + moving) * (size >> PAGE_SHIFT)));
 		spin_unlock(q, &mm->page_table_lock);
 		if (nr)
 			flush_tlb(q, mm, from, addr);
 		while (nr)
 			put_page(q, pages[--nr]);
 	}
+}
+
+/* Both tables are locked. */
+static void copy_entry(struct quire *q, struct vm_area_struct *dst, pte_t *to, pte_t *from)
+{
+	struct page *page;
+
+	if (pte_none(*from))
+		return;
+	if (unlikely(pte_is_migration(*from))) {
+		set_pte(q, from, make_readable_migration_pte(*from));
+		set_pte(q, to, *from);
+		(void)HOT_ADD(&dst->vm_mm->hugetlb_usage,
+			      (long)pages_per_huge_page(hstate_vma(dst)));
+		return;
+	}
+	page = pfn_to_page(q, pte_pfn(*from));
+	set_pte(q, from, *from & ~_PAGE_RW);
+	get_page(page);
+	map_page(q, dst, to, page, *from & ~(PTE_PFN_MASK | _PAGE_ACCESSED));
 }
 
 int copy_hugetlb_page_range(struct quire *q, struct vm_area_struct *dst, struct vm_area_struct *src)
@@ -474,7 +536,6 @@ int copy_hugetlb_page_range(struct quire *q, struct vm_area_struct *dst, struct 
 	for (u64 addr = src->vm_start; addr < src->vm_end; addr += huge_page_size(h)) {
 		pte_t *from = hugetlb_pte(q, src, addr), *to;
 		unsigned int made = 0;
-		struct page *page;
 
 		if (!from || pte_none(*from))
 			continue;
@@ -484,10 +545,7 @@ int copy_hugetlb_page_range(struct quire *q, struct vm_area_struct *dst, struct 
 			return -ENOMEM;
 		spin_lock(q, &mm->page_table_lock);
 		spin_lock_nested(q, &src->vm_mm->page_table_lock);
-		page = pfn_to_page(q, pte_pfn(*from));
-		set_pte(q, from, *from & ~_PAGE_RW);
-		get_page(page);
-		map_page(q, dst, to, page, *from & ~(PTE_PFN_MASK | _PAGE_ACCESSED));
+		copy_entry(q, dst, to, from);
 		spin_unlock(q, &src->vm_mm->page_table_lock);
 		spin_unlock(q, &mm->page_table_lock);
 	}
@@ -503,8 +561,12 @@ void hugetlb_change_protection(struct quire *q, struct vm_area_struct *vma, u64 
 	for (u64 addr = start; addr < end; addr += huge_page_size(hstate_vma(vma))) {
 		pte_t *ptep = hugetlb_pte(q, vma, addr);
 
-		if (ptep && !pte_none(*ptep))
+		if (!ptep || pte_none(*ptep))
+			continue;
+		if (likely(!pte_is_migration(*ptep)))
 			set_pte(q, ptep, (*ptep & keep) | prot);
+		else if (!(vma->vm_flags & VM_WRITE))
+			set_pte(q, ptep, make_readable_migration_pte(*ptep));
 	}
 	flush_tlb(q, vma->vm_mm, start, end);
 	spin_unlock(q, &vma->vm_mm->page_table_lock);

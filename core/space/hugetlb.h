@@ -15,7 +15,7 @@
 
 struct hugetlb_file {
 	struct hstate *h;
-	unsigned int refs; /* areas */
+	unsigned int refs; /* areas, and who moves a page; under the pools' lock */
 	bool shared;
 	unsigned long nr;      /* huge pages */
 	struct list_head vmas; /* vma->shared_node */
@@ -76,6 +76,22 @@ void hugetlb_unmap_range(struct quire *q, struct vm_area_struct *vma, u64 start,
 			 const struct page *only);
 int copy_hugetlb_page_range(struct quire *q, struct vm_area_struct *dst,
 			    struct vm_area_struct *src);
+/* By the area's policy or the task's: the node to begin with, and the nodes that it may be
+ * (NULL: all).  Linux: huge_node(). */
+unsigned int huge_node(struct quire *q, const struct task *task, const struct vm_area_struct *vma,
+		       u64 haddr, const nodemask_t **nodes);
+/* hugetlb_migration.c: pages on their way.  The file of a page in use, held; NULL: it has
+ * none any more. */
+struct hugetlb_file *hugetlb_pin_file(struct quire *q, const struct page *page);
+void hugetlb_unpin_file(struct quire *q, struct hugetlb_file *file);
+/* Of a locked page, with fault_mutex held: entries become migration entries; its content
+ * and its place in the file become another's (-EAGAIN: somebody has a reference); the
+ * entries come back, of the new page or of the old one. */
+void hugetlb_try_to_migrate(struct quire *q, struct hugetlb_file *file, struct page *page);
+int hugetlb_move_page(struct quire *q, struct hugetlb_file *file, struct page *new,
+		      struct page *old);
+void hugetlb_remove_migration_ptes(struct quire *q, struct hugetlb_file *file, struct page *old,
+				   struct page *new);
 void hugetlb_change_protection(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end);
 
 #endif

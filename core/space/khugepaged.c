@@ -190,7 +190,7 @@ static enum scan_result look_at_table(struct quire *q, struct collapse *c, const
 static enum scan_result find_pmd(struct quire *q, const struct collapse *c, pte_t **pmdp)
 {
 	*pmdp = pt_walk(q, c->mm->pgd_pfn, c->haddr, 2);
-	if (!*pmdp || pte_none(**pmdp))
+	if (!*pmdp || pte_none(**pmdp) || pte_is_migration(**pmdp))
 		return SCAN_PMD_NULL;
 	return pmd_leaf(**pmdp) ? SCAN_PMD_MAPPED : SCAN_SUCCEED;
 }

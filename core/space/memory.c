@@ -563,7 +563,7 @@ static unsigned int handle_pmd_fault(struct quire *q, struct vm_fault *vmf, unsi
 		return ret;
 	vmf->ptep = pt_walk_alloc(q, vmf->mm->pgd_pfn, vmf->addr, 1, GFP_KERNEL, made);
 	if (unlikely(!vmf->ptep)) /* as we slept another thread put a huge page there */
-		return pmd_leaf(*pmdp) ? 0 : VM_FAULT_OOM;
+		return pmd_huge(*pmdp) ? 0 : VM_FAULT_OOM;
 	return VM_FAULT_FALLBACK;
 }
 

@@ -10,6 +10,10 @@
  * remove_migration_ptes() makes entries of the new frame, or of the old one if
  * it stayed.  The address spaces' counts of resident pages do not change.
  *
+ * A huge page that is mapped whole leaves one such entry of level 2, with the table
+ * that is put by for it; one that is mapped page by page an entry for each, which
+ * names that page.  Pages of hugetlb are in hugetlb_migration.c.
+ *
  * Invariant: while an entry names a frame, that frame's page is locked.
  *
  * Locks: as for the walks in rmap.c.  A fork in the meantime copies migration
@@ -30,7 +34,7 @@ pte_t make_readable_migration_pte(pte_t pte)
 }
 
 /* What stands for a present entry while its page moves. */
-static pte_t migration_pte(pte_t pte)
+pte_t migration_pte(pte_t pte)
 {
 	unsigned long offset = pte_pfn(pte);
 
@@ -42,10 +46,34 @@ static pte_t migration_pte(pte_t pte)
 		swp_entry(pte_write(pte) ? SWP_MIGRATION_WRITE : SWP_MIGRATION_READ, offset));
 }
 
+/* The entry of page i of a huge page whose entry pmd is cut while it moves. */
+pte_t migration_pte_of_part(pte_t pmd, unsigned int i)
+{
+	swp_entry_t entry = pte_to_swp_entry(pmd);
+
+	return swp_entry_to_pte(swp_entry(swp_type(entry), swp_offset(entry) + i));
+}
+
+/* The present entry of a page that has moved, or not, from what stood for it. */
+pte_t migrated_pte(pte_t migration, const struct vm_area_struct *vma, u64 pfn, bool dirty)
+{
+	swp_entry_t entry = pte_to_swp_entry(migration);
+	pte_t pte = mk_pte(pfn, vm_page_prot(vma) & ~(_PAGE_ACCESSED | _PAGE_RW));
+
+	if (swp_offset(entry) & SWP_MIG_YOUNG)
+		pte |= _PAGE_ACCESSED;
+	if ((swp_offset(entry) & SWP_MIG_DIRTY) && dirty)
+		pte |= _PAGE_DIRTY;
+	/* The area may have lost the right meanwhile. */
+	if (swp_type(entry) == SWP_MIGRATION_WRITE && (vma->vm_flags & VM_WRITE))
+		pte |= _PAGE_RW;
+	return pte;
+}
+
 /* Who comes to a page's address in each area that may map it; false ends. */
 struct migration_walk {
 	bool (*one)(struct quire *q, struct migration_walk *walk, struct vm_area_struct *vma,
-		    u64 addr, pte_t *ptep);
+		    u64 addr, pte_t *ptep, bool huge);
 	struct page *old, *new;
 	int left; /* entries to be replaced */
 	bool dirty;
@@ -64,7 +92,41 @@ static bool visit(struct quire *q, struct migration_walk *walk, unsigned long in
 	spin_lock(q, &mm->page_table_lock);
 	ptep = pt_walk(q, mm->pgd_pfn, addr, 1);
 	if (ptep && !pte_none(*ptep))
-		go_on = walk->one(q, walk, vma, addr, ptep);
+		go_on = walk->one(q, walk, vma, addr, ptep, false);
+	spin_unlock(q, &mm->page_table_lock);
+	return go_on;
+}
+
+/* The same of a huge page: entries of both levels. */
+static bool visit_huge(struct quire *q, struct migration_walk *walk, unsigned long index,
+		       struct vm_area_struct *vma)
+{
+	unsigned long first = max(index, vma->vm_pgoff);
+	unsigned long last =
+		min(index + (unsigned long)HPAGE_PMD_NR, vma->vm_pgoff + vma_pages(vma));
+	u64 addr = vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT);
+	u64 end = vma->vm_start + ((last - vma->vm_pgoff) << PAGE_SHIFT);
+	struct mm_struct *mm = vma->vm_mm;
+	bool go_on = true;
+	pte_t *pmdp;
+
+	if (first >= last)
+		return true;
+	spin_lock(q, &mm->page_table_lock);
+	while (go_on && (pmdp = next_pmd(q, mm->pgd_pfn, &addr, end)) != NULL) {
+		u64 stop = pmd_addr_end(addr, end);
+		pte_t *ptep;
+
+		if (pmd_huge(*pmdp)) {
+			go_on = walk->one(q, walk, vma, addr & PMD_MASK, pmdp, true);
+			addr = stop;
+			continue;
+		}
+		for (ptep = pte_offset(q, *pmdp, addr); addr < stop && go_on;
+		     addr += PAGE_SIZE, ptep++)
+			if (!pte_none(*ptep))
+				go_on = walk->one(q, walk, vma, addr, ptep, false);
+	}
 	spin_unlock(q, &mm->page_table_lock);
 	return go_on;
 }
@@ -72,13 +134,16 @@ static bool visit(struct quire *q, struct migration_walk *walk, unsigned long in
 /* The areas are found through `page`, which may be the old or the new one. */
 static void walk_areas(struct quire *q, struct migration_walk *walk, const struct page *page)
 {
+	bool (*visit_area)(struct quire * q, struct migration_walk * walk, unsigned long index,
+			   struct vm_area_struct *vma) = PageHead(page) ? visit_huge : visit;
+
 	if (PageAnon(page)) {
 		struct anon_vma *av = page_anon_vma(page);
 		struct anon_vma_chain *avc;
 
 		spin_lock(q, &av->root->lock);
 		list_for_each_entry (avc, &av->chains, same_anon_vma)
-			if (!visit(q, walk, page->index, avc->vma))
+			if (!visit_area(q, walk, page->index, avc->vma))
 				break;
 		spin_unlock(q, &av->root->lock);
 	} else if (page->mapping) {
@@ -87,7 +152,7 @@ static void walk_areas(struct quire *q, struct migration_walk *walk, const struc
 
 		spin_lock(q, &mapping->i_mmap_lock);
 		list_for_each_entry (vma, &mapping->i_mmap, shared_node)
-			if (!visit(q, walk, page->index, vma))
+			if (!visit_area(q, walk, page->index, vma))
 				break;
 		spin_unlock(q, &mapping->i_mmap_lock);
 	}
@@ -96,33 +161,36 @@ static void walk_areas(struct quire *q, struct migration_walk *walk, const struc
 /* ---- away ------------------------------------------------------------------------ */
 
 static bool replace_one(struct quire *q, struct migration_walk *walk, struct vm_area_struct *vma,
-			u64 addr, pte_t *ptep)
+			u64 addr, pte_t *ptep, bool huge)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct page *page = walk->old;
 	pte_t pte = *ptep;
 
-	if (!pte_present(pte) || pte_special(pte) || pte_pfn(pte) != page_to_pfn(q, page))
+	if (!pte_present(pte) || pte_special(pte) ||
+	    pte_pfn(pte) - page_to_pfn(q, page) >= compound_nr(page))
 		return true;
 	update_hiwater_rss(mm);
 	set_pte(q, ptep, migration_pte(pte));
-	flush_tlb(q, mm, addr, addr + PAGE_SIZE);
+	flush_tlb(q, mm, addr, addr + (huge ? PMD_SIZE : PAGE_SIZE));
 	walk->dirty |= pte_dirty(pte);
-	page_remove_rmap(q, page);
+	if (huge)
+		page_remove_huge_rmap(q, page);
+	else
+		page_remove_rmap(q, pfn_to_page(q, pte_pfn(pte)));
 	put_page(q, page); /* never the last: the caller has one */
 	return --walk->left > 0;
 }
 
 /*
  * Replaces all entries of a locked page; true if none maps it any more.  What
- * they say of the page being dirty goes to it.  Not for huge pages.
+ * they say of the page being dirty goes to it.
  */
 bool try_to_migrate(struct quire *q, struct page *page)
 {
-	struct migration_walk walk = {.one = replace_one, .old = page, .left = page_mapcount(page)};
+	struct migration_walk walk = {
+		.one = replace_one, .old = page, .left = total_mapcount(page)};
 
-	if (PageCompound(page))
-		return false;
 	if (walk.left > 0)
 		walk_areas(q, &walk, page);
 	if (walk.dirty) {
@@ -137,30 +205,27 @@ bool try_to_migrate(struct quire *q, struct page *page)
 /* ---- and back -------------------------------------------------------------------- */
 
 static bool restore_one(struct quire *q, struct migration_walk *walk, struct vm_area_struct *vma,
-			u64 addr, pte_t *ptep)
+			__unused u64 addr, pte_t *ptep, bool huge)
 {
-	struct page *new = walk->new;
-	swp_entry_t entry;
-	pte_t pte;
+	struct page *head = walk->new, *new;
+	u64 part;
 
-	(void)addr;
-	if (!pte_is_migration(*ptep) || migration_entry_page(q, *ptep) != walk->old)
+	if (!pte_is_migration(*ptep))
 		return true;
-	entry = pte_to_swp_entry(*ptep);
-	pte = mk_pte(page_to_pfn(q, new), vm_page_prot(vma) & ~(_PAGE_ACCESSED | _PAGE_RW));
-	if (swp_offset(entry) & SWP_MIG_YOUNG)
-		pte |= _PAGE_ACCESSED;
-	if ((swp_offset(entry) & SWP_MIG_DIRTY) && PageDirty(new))
-		pte |= _PAGE_DIRTY;
-	/* The area may have lost the right meanwhile. */
-	if (swp_type(entry) == SWP_MIGRATION_WRITE && (vma->vm_flags & VM_WRITE))
-		pte |= _PAGE_RW;
-	get_page(new);
-	if (!HOT_ADD(&new->_mapcount, 1))
-		mod_lruvec_page_state(q, new, PageAnon(new) ? NR_ANON_MAPPED : NR_FILE_MAPPED, 1);
-	set_pte(q, ptep, pte);
-	if (unlikely(vma->vm_flags & VM_LOCKED) && !PageMlocked(new))
-		mlock_page(q, new);
+	part = page_to_pfn(q, migration_entry_page(q, *ptep)) - page_to_pfn(q, walk->old);
+	if (part >= compound_nr(walk->old))
+		return true;
+	new = head + part;
+	get_page(head);
+	if (huge)
+		page_add_moved_huge_rmap(q, head);
+	else
+		page_add_moved_rmap(q, new);
+	set_pte(q, ptep,
+		migrated_pte(*ptep, vma, page_to_pfn(q, new), PageDirty(head)) |
+			(huge ? _PAGE_PSE : 0));
+	if (unlikely(vma->vm_flags & VM_LOCKED) && !PageMlocked(head) && (huge || !PageHead(head)))
+		mlock_page(q, head);
 	return true;
 }
 
@@ -185,7 +250,7 @@ void migration_entry_wait(struct quire *q, struct mm_struct *mm, pte_t *ptep)
 		return;
 	}
 	/* It is locked, and whoever moves it has a reference: it is there. */
-	page = migration_entry_page(q, *ptep);
+	page = compound_head(migration_entry_page(q, *ptep));
 	get_page(page);
 	spin_unlock(q, &mm->page_table_lock);
 	wait_on_page_locked(q, page);

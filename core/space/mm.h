@@ -208,6 +208,9 @@ void page_add_file_rmap(struct quire *q, struct page *page);
 void page_remove_rmap(struct quire *q, struct page *page);
 /* The same for an entry that mapped a transparent huge page whole. */
 void page_remove_huge_rmap(struct quire *q, struct page *head);
+/* A page that was moved is mapped again, alone or as a part; or as a whole. */
+void page_add_moved_rmap(struct quire *q, struct page *page);
+void page_add_moved_huge_rmap(struct quire *q, struct page *head);
 /* Accessed bits taken from all mappings of a page (and cleared): how many
  * were set; *vm_flags collects the VMAs' flags.  memcg: only its tasks count
  * (NULL: all). */
@@ -224,6 +227,9 @@ void migration_entry_wait(struct quire *q, struct mm_struct *mm, pte_t *ptep);
 struct page *migration_entry_page(const struct quire *q, pte_t pte);
 /* The same entry, after which a write must fault. */
 pte_t make_readable_migration_pte(pte_t pte);
+pte_t migration_pte(pte_t pte);
+pte_t migration_pte_of_part(pte_t pmd, unsigned int i);
+pte_t migrated_pte(pte_t migration, const struct vm_area_struct *vma, u64 pfn, bool dirty);
 /* mm of a killed task: its private anonymous frames go now (OOM reaper). */
 bool oom_reap_mm(struct quire *q, struct mm_struct *mm);
 

@@ -410,6 +410,16 @@ int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma,
 
 /* ---- mprotect, mlock, madvise ---------------------------------------------------- */
 
+/* One entry of either level. */
+static void change_entry(struct quire *q, const struct vm_area_struct *vma, pte_t *ptep, u64 keep,
+			 u64 prot)
+{
+	if (!pte_none(*ptep) && pte_present(*ptep))
+		set_pte(q, ptep, (*ptep & keep) | (prot & ~_PAGE_ACCESSED));
+	else if (unlikely(pte_is_migration(*ptep)) && !(vma->vm_flags & VM_WRITE))
+		set_pte(q, ptep, make_readable_migration_pte(*ptep));
+}
+
 /* Present entries of a range get the area's new protection.  Writing becomes
  * possible again through a fault, as in Linux. */
 static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
@@ -429,16 +439,13 @@ static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 s
 		u64 stop = pmd_addr_end(addr, end);
 		pte_t *ptep;
 
-		if (unlikely(pmd_leaf(*pmdp))) { /* areas end where huge pages do */
-			set_pte(q, pmdp, (*pmdp & (keep | _PAGE_PSE)) | (prot & ~_PAGE_ACCESSED));
+		if (unlikely(pmd_huge(*pmdp))) { /* areas end where huge pages do */
+			change_entry(q, vma, pmdp, keep | _PAGE_PSE, prot);
 			addr = stop;
 			continue;
 		}
 		for (ptep = pte_offset(q, *pmdp, addr); addr < stop; addr += PAGE_SIZE, ptep++)
-			if (!pte_none(*ptep) && pte_present(*ptep))
-				set_pte(q, ptep, (*ptep & keep) | (prot & ~_PAGE_ACCESSED));
-			else if (unlikely(pte_is_migration(*ptep)) && !(vma->vm_flags & VM_WRITE))
-				set_pte(q, ptep, make_readable_migration_pte(*ptep));
+			change_entry(q, vma, ptep, keep, prot);
 	}
 	flush_tlb(q, vma->vm_mm, start, end);
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
@@ -471,7 +478,7 @@ static void mlock_present(struct quire *q, struct vm_area_struct *vma, bool lock
 		u64 stop = pmd_addr_end(addr, vma->vm_end);
 		pte_t *ptep;
 
-		if (unlikely(pmd_leaf(*pmdp))) {
+		if (unlikely(pmd_huge(*pmdp))) {
 			mlock_entry(q, *pmdp, lock);
 			addr = stop;
 			continue;

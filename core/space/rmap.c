@@ -90,6 +90,36 @@ void page_remove_huge_rmap(struct quire *q, struct page *head)
 	mod_lruvec_page_state(q, head, NR_ANON_MAPPED, -nr);
 }
 
+/* A page that was moved is mapped again, by an entry of level 1.  If it is part of a
+ * huge page that others map whole, each page counts that from now on. */
+void page_add_moved_rmap(struct quire *q, struct page *page)
+{
+	struct page *head = compound_head(page);
+
+	if (unlikely(PageHead(head)) && compound_mapcount(head) > 0 &&
+	    !TestSetPageFlag(&head[1], PG_double_map))
+		for (long i = 0; i < HPAGE_PMD_NR; i++)
+			(void)HOT_ADD(&head[i]._mapcount, 1);
+	if (!HOT_ADD(&page->_mapcount, 1))
+		mod_lruvec_page_state(q, head, PageAnon(head) ? NR_ANON_MAPPED : NR_FILE_MAPPED, 1);
+}
+
+/* The same, as a whole: some of its pages may be mapped one by one already. */
+void page_add_moved_huge_rmap(struct quire *q, struct page *head)
+{
+	long mapped = 0;
+
+	if (HOT_ADD(&head[1].compound_mapcount, 1))
+		return;
+	for (long i = 0; i < HPAGE_PMD_NR; i++)
+		mapped += HOT_LOAD(&head[i]._mapcount) >= 0;
+	if (mapped && !TestSetPageFlag(&head[1], PG_double_map))
+		for (long i = 0; i < HPAGE_PMD_NR; i++)
+			(void)HOT_ADD(&head[i]._mapcount, 1);
+	mod_lruvec_page_state(q, head, NR_ANON_THPS, HPAGE_PMD_NR);
+	mod_lruvec_page_state(q, head, NR_ANON_MAPPED, HPAGE_PMD_NR - mapped);
+}
+
 /* ---- the walk -------------------------------------------------------------------- */
 
 struct rmap_walk {
@@ -136,7 +166,7 @@ static bool rmap_visit_huge(struct quire *q, struct page *head, struct vm_area_s
 				go_on = walk->one(q, head, vma, addr, pmdp, walk);
 			}
 		}
-		if (pmd_leaf(*pmdp)) {
+		if (pmd_huge(*pmdp)) {
 			addr = stop;
 			continue;
 		}

@@ -147,8 +147,8 @@ static bool zap_huge_pmd(struct quire *q, struct zap *zap, struct vm_area_struct
 
 	spin_lock(q, &zap->mm->page_table_lock);
 	pmd = *pmdp;
-	if (!pmd_leaf(pmd) || stop - *addr != PMD_SIZE) {
-		if (pmd_leaf(pmd))
+	if (!pmd_huge(pmd) || stop - *addr != PMD_SIZE) {
+		if (pmd_huge(pmd))
 			__split_huge_pmd_locked(q, vma, pmdp, *addr & PMD_MASK);
 		spin_unlock(q, &zap->mm->page_table_lock);
 		return false;
@@ -156,7 +156,9 @@ static bool zap_huge_pmd(struct quire *q, struct zap *zap, struct vm_area_struct
 	table = pgtable_trans_huge_withdraw(q, pmdp);
 	set_pte(q, pmdp, 0);
 	zap->stale = true;
-	if (!pte_special(pmd)) {
+	if (unlikely(pte_is_migration(pmd))) {
+		add_mm_counter(zap->mm, MM_ANONPAGES, -(long)HPAGE_PMD_NR);
+	} else if (!pte_special(pmd)) {
 		page = pfn_to_page(q, pte_pfn(pmd));
 		add_mm_counter(zap->mm, MM_ANONPAGES, -(long)HPAGE_PMD_NR);
 		page_remove_huge_rmap(q, page);
@@ -180,7 +182,7 @@ static void zap_range(struct quire *q, struct zap *zap, struct vm_area_struct *v
 	while ((pmdp = next_pmd(q, zap->mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
 
-		if (likely(!pmd_leaf(*pmdp)) || !zap_huge_pmd(q, zap, vma, pmdp, &addr, stop))
+		if (likely(!pmd_huge(*pmdp)) || !zap_huge_pmd(q, zap, vma, pmdp, &addr, stop))
 			zap_pte_table(q, zap, vma, pte_offset(q, *pmdp, addr), &addr, stop);
 		if (zap->nr == ZAP_BATCH)
 			zap_flush(q, zap);

@@ -111,12 +111,14 @@ void verify_hugetlb(struct verify *v)
 		unsigned long surplus = 0, kb = huge_page_size(h) >> 10;
 
 		walk_lists(v, h, &w);
+		w.nr += h->nr_isolated;
 		if (w.nr != h->nr_huge_pages || w.free != h->free_huge_pages)
 			broken(v, "hugetlb: %lu pages of %lu kB, %lu free; its lists have %lu, %lu",
 			       h->nr_huge_pages, kb, h->free_huge_pages, w.nr, w.free);
 		for_each_node (v->q, nid) {
 			surplus += h->surplus_huge_pages_node[nid];
-			if (w.nr_node[nid] != h->nr_huge_pages_node[nid] ||
+			/* Whose pages are on the way nobody counts. */
+			if ((w.nr_node[nid] != h->nr_huge_pages_node[nid] && !h->nr_isolated) ||
 			    w.free_node[nid] != h->free_huge_pages_node[nid])
 				broken(v,
 				       "hugetlb: node %u counts %u pages of %lu kB, %u free; its "

@@ -251,15 +251,18 @@ static void check_present(struct walk *w, struct vm_area_struct *vma, u64 addr, 
 }
 
 /* Only while somebody moves the page. */
-static void check_migrating(struct walk *w, u64 addr, pte_t pte)
+static void check_migrating(struct walk *w, u64 addr, pte_t pte, long nr)
 {
 	const struct page *page = migration_entry_page(w->v->q, pte);
 
-	if (page_to_pfn(w->v->q, page) >= w->v->q->max_pfn || !PageLocked(page)) {
+	if (page_to_pfn(w->v->q, page) >= w->v->q->max_pfn || !PageLocked(compound_head(page))) {
 		bad_entry(w, addr, "waits for a page that nobody moves");
 		return;
 	}
-	w->rss[mm_counter(page)]++;
+	if (is_vm_hugetlb_page(w->vma))
+		w->hugetlb += nr;
+	else
+		w->rss[mm_counter(page)] += nr;
 }
 
 /* An entry of level 2 that maps a transparent huge page. */
@@ -270,6 +273,10 @@ static void check_huge(struct walk *w, struct vm_area_struct *vma, u64 addr, pte
 
 	if (!transhuge_vma_suitable(vma, addr)) {
 		bad_entry(w, addr, "maps a huge page that its area can't hold");
+		return;
+	}
+	if (pte_is_migration(pmd)) {
+		check_migrating(w, addr, pmd, HPAGE_PMD_NR);
 		return;
 	}
 	if (pte_pfn(pmd) + (u64)HPAGE_PMD_NR > q->max_pfn) {
@@ -306,6 +313,10 @@ static void check_hugetlb(struct walk *w, struct vm_area_struct *vma, u64 addr, 
 	struct page *page;
 
 	h = hstate_vma(vma);
+	if (pte_is_migration(pte)) {
+		check_migrating(w, addr, pte, (long)pages_per_huge_page(h));
+		return;
+	}
 	if (hugetlb_level(h) != level || pte_pfn(pte) + pages_per_huge_page(h) > q->max_pfn) {
 		bad_entry(w, addr, "maps a page of another size, or frames that do not exist");
 		return;
@@ -360,7 +371,7 @@ static void check_leaf(struct walk *w, u64 addr, pte_t pte)
 	if (pte_present(pte))
 		check_present(w, w->vma, addr, pte);
 	else if (pte_is_migration(pte))
-		check_migrating(w, addr, pte);
+		check_migrating(w, addr, pte, 1);
 	else if (w->vma->vm_flags & VM_SHARED)
 		bad_entry(w, addr, "is a swap entry in a shared area");
 	else
@@ -386,7 +397,7 @@ static void check_table(struct walk *w, u64 table_pfn, int level, u64 addr)
 		used++;
 		if (level == 1) {
 			check_leaf(w, addr, entries[i]);
-		} else if (unlikely(level <= 3 && pmd_leaf(entries[i]))) {
+		} else if (unlikely(level <= 3 && pmd_huge(entries[i]))) {
 			bool found = find_area(w, addr);
 
 			if (found && is_vm_hugetlb_page(w->vma)) {
@@ -498,9 +509,9 @@ static void sum_table(const struct quire *q, u64 table_pfn, int level, u64 first
 	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
 		if (pte_none(entries[i]))
 			continue;
-		if (level > 1 && pmd_leaf(entries[i])) {
-			if (!pte_special(entries[i]) && pte_pfn(entries[i]) >= first &&
-			    pte_pfn(entries[i]) <= last)
+		if (level > 1 && pmd_huge(entries[i])) {
+			if (pmd_leaf(entries[i]) && !pte_special(entries[i]) &&
+			    pte_pfn(entries[i]) >= first && pte_pfn(entries[i]) <= last)
 				add_hash(s, WHOLE | pte_pfn(entries[i]), 1);
 		} else if (level > 1)
 			sum_table(q, pte_pfn(entries[i]), level - 1, first, last, s);
