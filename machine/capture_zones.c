@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "machine/capture_build.h"
+#include "port/model/keep.h"
 #include "node/memblock.h"
 
 #define LOW_END	     256  /* frames: 1 MiB */
@@ -195,7 +196,7 @@ static bool reserve_pages(struct build *b, struct build_zone *bz, struct plan *p
 			reserve(b, z, &runs[i], &left);
 	for (size_t i = n; i-- > 0 && left;)
 		reserve(b, z, &runs[i], &left);
-	free(runs);
+	keep_free(runs);
 	/* Where the blocks are is kept, and what type their pageblocks have; the
 	 * highest order's are found again after boot. */
 	plan_forget_regions(p);
