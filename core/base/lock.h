@@ -49,6 +49,7 @@ enum lock_rank {
 	LOCK_PCP,	  /* a CPU's page lists */
 	LOCK_ZONE,	  /* free areas of a zone */
 	LOCK_MEMCG_STOCK, /* a CPU's charges at hand */
+	LOCK_OBJCG,	  /* who pays for objects, a group */
 	LOCK_PSI,	  /* stall times of a group */
 	LOCK_TRACE,	  /* a CPU's ring of events */
 	LOCK_PRINTK,	  /* the log */

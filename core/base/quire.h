@@ -42,6 +42,7 @@ struct quire_context {
 	unsigned int cpu;   /* where it runs now */
 	struct task *task;  /* for whom it works; NULL: nobody (early boot, I/O completion) */
 	unsigned int memcg_nr_pages_over_high; /* charged above memory.high, to be paid for */
+	struct mem_cgroup *active_memcg;       /* who pays for objects; NULL: the task's group */
 	unsigned long reclaimed_slab;	       /* pages that slab gave back during reclaim */
 	/* While it compacts for an allocation: what it hopes to free (page/pageblock.h). */
 	struct capture_control *capture_control;

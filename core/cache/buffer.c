@@ -16,11 +16,15 @@
 
 int create_empty_buffers(struct quire *q, struct page *page, u64 block)
 {
+	struct mem_cgroup *old;
 	struct buffer_head *bh;
 
 	if (PagePrivate(page))
 		return 0;
+	/* Who has the page pays. */
+	old = set_active_memcg(q, page->memcg);
 	bh = kmem_cache_alloc(q, q->cache->buffer_head_cachep, GFP_NOFS | __GFP_ACCOUNT);
+	set_active_memcg(q, old);
 	if (!bh)
 		return -ENOMEM;
 	*bh = (struct buffer_head){

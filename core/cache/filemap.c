@@ -24,12 +24,11 @@
 /* As many as one store can need. */
 #define NODE_POOL_SIZE 12
 
-static void *radix_tree_node_alloc(void *ctx)
+static void *node_alloc(struct quire *q, gfp_t account)
 {
-	struct quire *q = ctx;
 	struct cache_floor *c = q->cache;
 	struct xa_node *node =
-		kmem_cache_alloc(q, c->radix_tree_node_cachep, GFP_NOWAIT | __GFP_NOWARN);
+		kmem_cache_alloc(q, c->radix_tree_node_cachep, GFP_NOWAIT | __GFP_NOWARN | account);
 
 	if (likely(node))
 		return node;
@@ -41,6 +40,17 @@ static void *radix_tree_node_alloc(void *ctx)
 	}
 	spin_unlock(q, &c->pool_lock);
 	return node;
+}
+
+static void *radix_tree_node_alloc(void *ctx)
+{
+	return node_alloc(ctx, 0);
+}
+
+/* A file's: whoever adds the page pays for the node. */
+static void *file_node_alloc(void *ctx)
+{
+	return node_alloc(ctx, __GFP_ACCOUNT);
 }
 
 /* Nodes that hold only shadows are listed by their memory's node. */
@@ -90,6 +100,11 @@ const struct xa_node_ops radix_tree_node_ops = {
 	.free = radix_tree_node_free,
 };
 
+static const struct xa_node_ops file_node_ops = {
+	.alloc = file_node_alloc,
+	.free = radix_tree_node_free,
+};
+
 int radix_tree_preload(struct quire *q, gfp_t gfp)
 {
 	struct cache_floor *c = q->cache;
@@ -113,7 +128,7 @@ int radix_tree_preload(struct quire *q, gfp_t gfp)
 void address_space_init(struct quire *q, struct address_space *m, struct inode *host)
 {
 	*m = (struct address_space){.host = host};
-	xa_init(&m->i_pages, &radix_tree_node_ops, q);
+	xa_init(&m->i_pages, host ? &file_node_ops : &radix_tree_node_ops, q);
 	spin_lock_init(&m->i_pages_lock, LOCK_I_PAGES);
 	spin_lock_init(&m->i_mmap_lock, LOCK_I_MMAP);
 	INIT_LIST_HEAD(&m->i_mmap);
@@ -180,7 +195,8 @@ int filemap_add_new(struct quire *q, struct page *page, struct address_space *m,
 		page->flags |= BIT(PG_swapbacked);
 	for (int tries = 0;; tries++) {
 		err = page_cache_store(q, page, m, index, &shadow);
-		if (likely(err != -ENOMEM) || tries == 4 || radix_tree_preload(q, gfp))
+		if (likely(err != -ENOMEM) || tries == 4 ||
+		    radix_tree_preload(q, gfp | __GFP_ACCOUNT))
 			break;
 	}
 	if (unlikely(err)) {

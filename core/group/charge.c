@@ -18,7 +18,7 @@
  *
  * Locks: a stock's own; counters are atomic.
  */
-#include "group/memcontrol.h"
+#include "group/objcg.h"
 
 #define MAX_CHARGE_RETRIES 16
 
@@ -29,8 +29,7 @@ void memcg_memory_event(struct mem_cgroup *memcg, enum memcg_event event)
 		(void)HOT_ADD(&memcg->events[event], 1);
 }
 
-static void page_counter_cancel(struct page_counter *from, const struct page_counter *until,
-				long nr)
+void page_counter_cancel(struct page_counter *from, const struct page_counter *until, long nr)
 {
 	for (struct page_counter *c = from; c != until; c = c->parent)
 		(void)HOT_SUB(&c->usage, nr);
@@ -135,12 +134,10 @@ static struct mem_cgroup *drain_stock(struct memcg_stock *stock)
 	return old;
 }
 
-static void refill_stock(struct quire *q, struct mem_cgroup *memcg, long nr)
+struct mem_cgroup *refill_stock_locked(struct memcg_stock *stock, struct mem_cgroup *memcg, long nr)
 {
-	struct memcg_stock *stock = &q->group->stock[smp_processor_id(q)];
 	struct mem_cgroup *old = NULL;
 
-	spin_lock(q, &stock->lock);
 	if (stock->cached != memcg) {
 		old = drain_stock(stock);
 		mem_cgroup_get(memcg);
@@ -151,6 +148,16 @@ static void refill_stock(struct quire *q, struct mem_cgroup *memcg, long nr)
 		page_counter_cancel(&memcg->memory, NULL, stock->nr_pages);
 		stock->nr_pages = 0;
 	}
+	return old;
+}
+
+static void refill_stock(struct quire *q, struct mem_cgroup *memcg, long nr)
+{
+	struct memcg_stock *stock = &q->group->stock[smp_processor_id(q)];
+	struct mem_cgroup *old;
+
+	spin_lock(q, &stock->lock);
+	old = refill_stock_locked(stock, memcg, nr);
 	spin_unlock(q, &stock->lock);
 	mem_cgroup_put(q, old);
 }
@@ -166,15 +173,20 @@ void drain_all_stock(struct quire *q, struct mem_cgroup *root)
 {
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++) {
 		struct memcg_stock *stock = &q->group->stock[cpu];
-		struct mem_cgroup *old = NULL;
+		struct mem_cgroup *old = NULL, *put = NULL;
+		struct obj_cgroup *objcg = NULL;
 
-		if (!HOT_LOAD(&stock->cached))
+		if (!HOT_LOAD(&stock->cached) && !HOT_LOAD(&stock->objcg))
 			continue;
 		spin_lock(q, &stock->lock);
+		if (stock->objcg && is_below(stock->objcg->memcg, root))
+			objcg = drain_obj_stock(q, stock, &put);
 		if (is_below(stock->cached, root))
 			old = drain_stock(stock);
 		spin_unlock(q, &stock->lock);
+		mem_cgroup_put(q, put);
 		mem_cgroup_put(q, old);
+		obj_cgroup_put(q, objcg);
 	}
 }
 
@@ -285,10 +297,10 @@ struct charge_try {
 };
 
 /* A group's limit is in the way: true if the charge is worth another try. */
-static bool make_room(struct quire *q, struct mem_cgroup *over, unsigned int order, gfp_t gfp,
+static bool make_room(struct quire *q, struct mem_cgroup *over, long nr, gfp_t gfp,
 		      struct charge_try *t)
 {
-	long nr = 1L << order;
+	unsigned int order = get_order((size_t)nr << PAGE_SHIFT);
 	unsigned long reclaimed;
 
 	memcg_memory_event(over, MEMCG_MAX);
@@ -316,9 +328,9 @@ static bool make_room(struct quire *q, struct mem_cgroup *over, unsigned int ord
 	return true;
 }
 
-static int try_charge(struct quire *q, struct mem_cgroup *memcg, unsigned int order, gfp_t gfp)
+int try_charge(struct quire *q, struct mem_cgroup *memcg, long nr, gfp_t gfp)
 {
-	long nr = 1L << order, batch = max(nr, (long)q->group->charge_batch);
+	long batch = max(nr, (long)q->group->charge_batch);
 	struct charge_try t = {.retries = MAX_CHARGE_RETRIES};
 
 	for (;;) {
@@ -341,7 +353,7 @@ static int try_charge(struct quire *q, struct mem_cgroup *memcg, unsigned int or
 			page_counter_charge(&memcg->memory, nr);
 			return 0;
 		}
-		if (gfpflags_allow_blocking(gfp) && make_room(q, over, order, gfp, &t))
+		if (gfpflags_allow_blocking(gfp) && make_room(q, over, nr, gfp, &t))
 			continue;
 		if (!(gfp & (__GFP_NOFAIL | __GFP_HIGH)))
 			return -ENOMEM;
@@ -375,7 +387,7 @@ int mem_cgroup_charge(struct quire *q, struct page *page, struct mem_cgroup *mem
 	order = compound_order(page);
 	/* The reference first: the charge may sleep. */
 	(void)HOT_ADD(&memcg->css_refs, 1U << order);
-	err = try_charge(q, memcg, order, gfp);
+	err = try_charge(q, memcg, 1L << order, gfp);
 	if (err) {
 		page->memcg = NULL;
 		put_many(q, memcg, 1U << order);
@@ -439,7 +451,7 @@ static int kmem_charge_table(struct quire *q, struct page *page, gfp_t gfp, bool
 {
 	struct mem_cgroup *memcg =
 		q->group->ops.current_memcg ? q->group->ops.current_memcg(q) : NULL;
-	int err = mem_cgroup_charge(q, page, memcg, gfp);
+	int err = mem_cgroup_charge_kmem(q, page, memcg, gfp);
 
 	if (page->memcg && counted)
 		(void)HOT_ADD(&page->memcg->vmstats[NR_PAGETABLE], 1);
@@ -450,7 +462,7 @@ static void kmem_uncharge_table(struct quire *q, struct page *page, bool counted
 {
 	if (counted)
 		(void)HOT_SUB(&page->memcg->vmstats[NR_PAGETABLE], 1);
-	mem_cgroup_uncharge(q, page);
+	mem_cgroup_uncharge_kmem(q, page);
 }
 
 int charge_init(struct quire *q, struct group_floor *g)

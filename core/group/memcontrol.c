@@ -16,7 +16,7 @@
 #include "base/math.h"
 #include "base/string.h"
 #include "base/text.h"
-#include "group/memcontrol.h"
+#include "group/objcg.h"
 
 static void page_counter_init(struct page_counter *c, struct page_counter *parent)
 {
@@ -157,6 +157,7 @@ static void init_memcg(struct quire *q, struct mem_cgroup *memcg, struct mem_cgr
 	memcg->css_refs = 1;
 	INIT_LIST_HEAD(&memcg->children);
 	INIT_LIST_HEAD(&memcg->sibling);
+	INIT_LIST_HEAD(&memcg->objcgs);
 	page_counter_init(&memcg->memory, parent ? &parent->memory : NULL);
 	page_counter_init(&memcg->swap, parent ? &parent->swap : NULL);
 	psi_init(q, &memcg->psi);
@@ -180,7 +181,7 @@ static struct mem_cgroup *find_child(struct mem_cgroup *parent, const char *name
 /* Under the lock: what a group counted stays counted in its parent. */
 static void fold_into_parent(struct mem_cgroup *memcg)
 {
-	for (unsigned int i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
+	for (unsigned int i = 0; i < MEMCG_NR_STAT; i++)
 		(void)HOT_ADD(&memcg->parent->vmstats[i], memcg->vmstats[i]);
 	for (unsigned int i = 0; i < NR_VM_EVENT_ITEMS; i++)
 		(void)HOT_ADD(&memcg->parent->vmevents[i], memcg->vmevents[i]);
@@ -254,6 +255,8 @@ struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent,
 	memcpy(copy, name, len + 1);
 	init_memcg(q, memcg, parent, copy);
 	err = alloc_id(q, memcg);
+	if (!err)
+		err = objcg_online(q, memcg);
 	if (err)
 		goto fail;
 	spin_lock(q, &g->lock);
@@ -271,8 +274,10 @@ struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent,
 
 fail:
 	kfree(q, copy);
-	if (memcg)
+	if (memcg) {
+		kfree(q, memcg->objcg);
 		put_spare(q, memcg);
+	}
 	return ERR_PTR(err);
 }
 
@@ -294,6 +299,7 @@ int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg)
 	spin_unlock(q, &q->group->lock);
 	if (err)
 		return err;
+	objcg_offline(q, memcg);
 	drain_all_stock(q, memcg);
 	mem_cgroup_put(q, memcg);
 	reap_groups(q);
@@ -381,7 +387,7 @@ void mem_cgroup_detach_task(struct quire *q, struct mem_cgroup *memcg)
 
 /* ---- sums and protection ---------------------------------------------------- */
 
-long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, enum node_stat_item item)
+long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, unsigned int item)
 {
 	long sum = 0;
 
@@ -462,6 +468,7 @@ int group_init(struct quire *q)
 	if (!g)
 		return -ENOMEM;
 	spin_lock_init(&g->lock, LOCK_GROUP_TREE);
+	spin_lock_init(&g->objcg_lock, LOCK_OBJCG);
 	g->recursive_prot = true;
 	if (charge_init(q, g))
 		return -ENOMEM;
@@ -475,6 +482,7 @@ int group_init(struct quire *q)
 	root->css_refs = 1;
 	INIT_LIST_HEAD(&root->children);
 	INIT_LIST_HEAD(&root->sibling);
+	INIT_LIST_HEAD(&root->objcgs);
 	page_counter_init(&root->memory, NULL);
 	page_counter_init(&root->swap, NULL);
 	psi_init(q, &root->psi);

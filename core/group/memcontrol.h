@@ -63,6 +63,14 @@ struct psi_task {
 	unsigned int running;			 /* its flows of control that run (psi_running()) */
 };
 
+/* What a group counts beyond the nodes' items. */
+enum memcg_stat_item {
+	MEMCG_KMEM = NR_VM_NODE_STAT_ITEMS, /* pages of the kernel's own: objects, stacks, tables */
+	MEMCG_NR_STAT,
+};
+
+struct obj_cgroup;
+
 struct mem_cgroup {
 	unsigned int id;
 	const char *name; /* last component; "" for the root */
@@ -78,11 +86,14 @@ struct mem_cgroup {
 	unsigned int nr_tasks;
 	unsigned long events[MEMCG_NR_EVENTS];	     /* with those of its descendants */
 	unsigned long events_local[MEMCG_NR_EVENTS]; /* its own */
-	long vmstats[NR_VM_NODE_STAT_ITEMS];
+	/* As the nodes' counters, but NR_SLAB_* in bytes. */
+	long vmstats[MEMCG_NR_STAT];
 	unsigned long vmevents[NR_VM_EVENT_ITEMS];
 	struct psi_group psi;
-	unsigned long seen;	 /* the verifier's scratch */
-	struct lruvec *lruvec[]; /* [nr_nodes] */
+	struct obj_cgroup *objcg; /* pays for its objects; NULL: the root, or removed */
+	struct list_head objcgs;  /* that one, and those of groups below that are removed */
+	unsigned long seen;	  /* the verifier's scratch */
+	struct lruvec *lruvec[];  /* [nr_nodes] */
 };
 
 struct group_pressure_ops {
@@ -105,11 +116,15 @@ struct group_pressure_ops {
 #define MEMCG_CHARGE_BATCH 64
 
 /* Pages that are charged to a group and not used yet, at hand for one CPU; it
- * holds a reference. */
+ * holds a reference.  The same of objects: bytes, with what memory.stat was not told. */
 struct memcg_stock {
 	struct spinlock lock; /* LOCK_MEMCG_STOCK */
 	struct mem_cgroup *cached;
 	long nr_pages;
+	struct obj_cgroup *objcg;
+	unsigned int nr_bytes;
+	struct pglist_data *pgdat; /* whose slabs these are */
+	long nr_slab_reclaimable_b, nr_slab_unreclaimable_b;
 };
 
 struct group_floor {
@@ -118,6 +133,7 @@ struct group_floor {
 	bool recursive_prot;	   /* cgroup2's memory_recursiveprot, as systemd mounts it */
 	struct mem_cgroup *root;
 	struct spinlock lock;	      /* LOCK_GROUP_TREE */
+	struct spinlock objcg_lock;   /* LOCK_OBJCG: objcgs of all groups */
 	unsigned int nr_groups;	      /* the root, online and offline ones */
 	unsigned int nr_unreferenced; /* offline ones whose last reference went: to be reaped */
 	struct list_head spare;	      /* structures of groups that are gone, by sibling */
@@ -167,6 +183,18 @@ static inline void mem_cgroup_handle_over_high(struct quire *q)
 void drain_all_stock(struct quire *q, struct mem_cgroup *root);
 /* Takes a page's charge back; the page's memcg becomes NULL. */
 void mem_cgroup_uncharge(struct quire *q, struct page *page);
+/* A block of the kernel's own: a table, a stack, a large kmalloc. */
+int mem_cgroup_charge_kmem(struct quire *q, struct page *page, struct mem_cgroup *memcg, gfp_t gfp);
+void mem_cgroup_uncharge_kmem(struct quire *q, struct page *page);
+/* What the running context allocates until the next call is charged to memcg; NULL: to
+ * its task's group.  Returns who it was before. */
+static inline struct mem_cgroup *set_active_memcg(struct quire *q, struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *old = current_context(q)->active_memcg;
+
+	current_context(q)->active_memcg = memcg;
+	return old;
+}
 /* Swap slots: the charge moves from memory to swap when the page goes. The id
  * is kept by the swap floor a slot. */
 int mem_cgroup_try_charge_swap(struct quire *q, struct mem_cgroup *memcg, unsigned long nr_pages);
@@ -206,7 +234,7 @@ static inline bool mem_cgroup_below_low(const struct mem_cgroup *memcg)
 	return memcg && memcg->parent && memcg->memory.elow >= memcg->memory.usage;
 }
 /* A counter of a group with its descendants: what memory.stat shows. */
-long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, enum node_stat_item item);
+long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, unsigned int item);
 unsigned long memcg_vm_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item);
 /* The lines of memory.stat (group/memory_stat.c). */
 void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);

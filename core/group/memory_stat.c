@@ -47,8 +47,8 @@ static const struct {
 	{"inactive_file", NR_INACTIVE_FILE, PAGE_SIZE},
 	{"active_file", NR_ACTIVE_FILE, PAGE_SIZE},
 	{"unevictable", NR_UNEVICTABLE, PAGE_SIZE},
-	{"slab_reclaimable", NR_SLAB_RECLAIMABLE, PAGE_SIZE},
-	{"slab_unreclaimable", NR_SLAB_UNRECLAIMABLE, PAGE_SIZE},
+	{"slab_reclaimable", NR_SLAB_RECLAIMABLE, 1},
+	{"slab_unreclaimable", NR_SLAB_UNRECLAIMABLE, 1},
 	{"slab", STAT_SLAB, 1},
 	{"workingset_refault_anon", WORKINGSET_REFAULT_ANON, 1},
 	{"workingset_refault_file", WORKINGSET_REFAULT_FILE, 1},
@@ -65,19 +65,32 @@ static const u16 event_lines[] = {
 	PGLAZYFREED,   ZSWPIN,	      ZSWPOUT,	      THP_FAULT_ALLOC, THP_COLLAPSE_ALLOC,
 };
 
+/* Groups count these in bytes. */
+static bool is_slab_item(unsigned int item)
+{
+	return item == NR_SLAB_RECLAIMABLE || item == NR_SLAB_UNRECLAIMABLE;
+}
+
+static unsigned long root_value(struct quire *q, unsigned int item)
+{
+	unsigned long n = global_node_page_state(q, (enum node_stat_item)item);
+
+	return is_slab_item(item) ? n << PAGE_SHIFT : n;
+}
+
 static unsigned long stat_value(struct quire *q, struct mem_cgroup *memcg, unsigned int item)
 {
 	unsigned long bytes;
 
-	if (item < NR_VM_NODE_STAT_ITEMS)
-		return memcg->parent ? (unsigned long)memcg_page_state(q, memcg,
-								       (enum node_stat_item)item)
-				     : global_node_page_state(q, (enum node_stat_item)item);
 	if (item == STAT_NONE)
 		return 0;
-	bytes = (stat_value(q, memcg, NR_SLAB_RECLAIMABLE) +
-		 stat_value(q, memcg, NR_SLAB_UNRECLAIMABLE))
-		<< PAGE_SHIFT;
+	if (item < NR_VM_NODE_STAT_ITEMS)
+		return memcg->parent ? (unsigned long)memcg_page_state(q, memcg, item)
+				     : root_value(q, item);
+	if (item == STAT_KERNEL && memcg->parent)
+		return (unsigned long)memcg_page_state(q, memcg, MEMCG_KMEM) << PAGE_SHIFT;
+	bytes = stat_value(q, memcg, NR_SLAB_RECLAIMABLE) +
+		stat_value(q, memcg, NR_SLAB_UNRECLAIMABLE);
 	if (item == STAT_KERNEL)
 		bytes += (stat_value(q, memcg, NR_KERNEL_STACK_KB) << 10) +
 			 ((stat_value(q, memcg, NR_PAGETABLE) +

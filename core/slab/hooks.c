@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happens to objects of caches with SLAB_HOOKED, beside being handed out
- * and taken back: fault points, the sampling guard, debugging, and the
+ * and taken back: fault points, charging, the sampling guard, debugging, and the
  * implementations other than SLUB.  The fast path tests the one flag.
  *
  * No locks of its own.
@@ -11,11 +11,13 @@
 #include "slab/impl.h"
 #include "slab/kfence.h"
 #include "slab/kfence_report.h"
+#include "slab/memcg.h"
 
 void slab_update_hooked(struct quire *q, struct kmem_cache *s)
 {
 	struct slab_floor *f = q->slab;
 	bool hooked = (s->flags & (SLAB_DEBUG_FLAGS | SLAB_FAILSLAB)) || f->impl != &slub_impl ||
+		      (memcg_kmem_enabled(q) && (s->flags & (SLAB_ACCOUNT | SLAB_ACCOUNTED))) ||
 		      kfence_gate_is_open(q);
 	unsigned int flags = hooked ? s->flags | SLAB_HOOKED : s->flags & ~SLAB_HOOKED;
 
@@ -24,9 +26,9 @@ void slab_update_hooked(struct quire *q, struct kmem_cache *s)
 }
 
 static void *alloc_behind_hooks(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid,
-				size_t asked, unsigned long caller)
+				size_t asked, unsigned long caller, bool charged)
 {
-	if (unlikely(kfence_gate_is_open(q))) {
+	if (unlikely(kfence_gate_is_open(q)) && !charged) {
 		void *object = kfence_alloc(q, s, asked, gfp, caller);
 
 		if (object)
@@ -52,15 +54,20 @@ void *slab_alloc_hooked(struct quire *q, struct kmem_cache *s, gfp_t gfp, int ni
 			unsigned long caller)
 {
 	struct slab_floor *f = q->slab;
+	struct obj_cgroup *objcg;
 	void *object;
 
 	if ((s->flags & SLAB_FAILSLAB) && f->fail_slab && !(gfp & __GFP_NOFAIL) &&
 	    f->fail_slab(q, s, gfp, f->fail_slab_ctx))
 		return NULL;
-	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller);
+	if (!memcg_slab_pre_alloc_hook(q, s, gfp, &objcg))
+		return NULL;
+	object = alloc_behind_hooks(q, s, gfp, nid, asked, caller, objcg != NULL);
 	/* All of it, but not what kmalloc() rounded up: that is a red zone. */
 	if ((gfp & __GFP_ZERO) && object)
 		memset(object, 0, ksize_of_new(q, s, object, asked));
+	if (objcg)
+		memcg_slab_post_alloc_hook(q, s, objcg, object, gfp);
 	return object;
 }
 
@@ -71,6 +78,8 @@ void slab_free_hooked(struct quire *q, struct kmem_cache *s, struct page *page, 
 		kfence_free(q, page, object, caller);
 		return;
 	}
+	if (HOT_LOAD(&page->memcg))
+		memcg_slab_free_hook(q, s, page, object);
 	if (q->slab->impl != &slub_impl)
 		q->slab->impl->free(q, s, page, object);
 	else if (kmem_cache_debug(s))

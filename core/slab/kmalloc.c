@@ -15,6 +15,7 @@
 #include "base/string.h"
 #include "slab/debug.h"
 #include "slab/kfence.h"
+#include "slab/memcg.h"
 #include "slab/sheaf_alloc.h"
 #include "slab/slab_array.h"
 #include "slab/slob.h"
@@ -103,6 +104,11 @@ static void *kmalloc_large(struct quire *q, size_t size, gfp_t gfp, int nid)
 		       : alloc_pages_node(q, (unsigned int)nid, page_gfp, order);
 	if (!page)
 		return NULL;
+	if (unlikely(gfp & __GFP_ACCOUNT) && memcg_kmem_enabled(q) &&
+	    q->slab->memcg_ops->charge_pages(q, page, gfp)) {
+		__free_pages(q, page, order);
+		return NULL;
+	}
 	mod_node_page_state(page_pgdat(q, page), NR_SLAB_UNRECLAIMABLE, 1L << order);
 	(void)HOT_ADD(&q->slab->large_pages[page_to_nid(page)], 1UL << order);
 	object = page_address(q, page);
@@ -130,6 +136,8 @@ static void kfree_large(struct quire *q, struct page *page, const void *object)
 	}
 	mod_node_page_state(page_pgdat(q, page), NR_SLAB_UNRECLAIMABLE, -(1L << order));
 	(void)HOT_SUB(&q->slab->large_pages[page_to_nid(page)], 1UL << order);
+	if (unlikely(page->memcg))
+		q->slab->memcg_ops->uncharge_pages(q, page);
 	__free_pages(q, page, order);
 }
 

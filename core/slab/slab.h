@@ -35,6 +35,7 @@ struct kmem_cache;
 /* Quire's own: a cache whose objects do not take the fast path, because it is
  * debugged, accounted, sampled now, or not SLUB's.  The fast path's only test. */
 #define SLAB_HOOKED	0x10000000u
+#define SLAB_ACCOUNTED	0x20000000u /* some of its objects were charged by __GFP_ACCOUNT */
 #define __OBJECT_POISON 0x80000000u /* free objects are filled, not only red-zoned */
 #define SLAB_DEBUG_FLAGS \
 	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE)

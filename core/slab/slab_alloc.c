@@ -11,6 +11,7 @@
  * Locks: kmem_cache_cpu.lock for a CPU's array, alien_cache.lock, then the
  * node's list_lock for its lists, its slabs and the shared array.
  */
+#include "slab/memcg.h"
 #include "slab/slab_array.h"
 
 /* ---- slabs ---------------------------------------------------------------------- */
@@ -57,6 +58,7 @@ static struct page *cache_grow(struct quire *q, struct kmem_cache *s, gfp_t gfp,
 		freelist_of(page)[i] = (freelist_idx_t)i;
 	}
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), 1L << s->order);
+	memcg_account_slab(q, s, page, gfp);
 	return page;
 }
 

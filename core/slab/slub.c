@@ -17,6 +17,7 @@
  * new slab's free objects are in order of address unless the machine was made
  * with shuffled free lists (shuffle.c), and other nodes' partial slabs are always tried (Linux: 977 times in 1,000).
  */
+#include "slab/memcg.h"
 #include "slab/sheaf_alloc.h"
 
 /* What an allocation may ask of the pages beneath. */
@@ -99,6 +100,7 @@ struct page *new_slab(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid)
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), 1L << compound_order(page));
 	(void)HOT_ADD(&slab_node(s, page)->nr_slabs, 1);
 	(void)HOT_ADD(&slab_node(s, page)->total_objects, page->objects);
+	memcg_account_slab(q, s, page, gfp);
 	return page;
 }
 
@@ -109,6 +111,8 @@ void free_slab_pages(struct quire *q, struct kmem_cache *s, struct page *page)
 	mod_node_page_state(page_pgdat(q, page), cache_vmstat_idx(s), -(1L << order));
 	/* Reclaim counts this with the pages it freed itself. */
 	current_context(q)->reclaimed_slab += 1UL << order;
+	if (unlikely(page->memcg))
+		memcg_free_slab_cgroups(q, page);
 #if HOT_PERCPU
 	if (cache_has_sheaves(s))
 		sheaf_slab_free(q, s, page);
@@ -451,7 +455,7 @@ static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t
 	if (likely(object))
 		goto out;
 #endif
-	if (unlikely(HOT_LOAD(&s->flags) & SLAB_HOOKED))
+	if (unlikely((HOT_LOAD(&s->flags) & SLAB_HOOKED) || (gfp & __GFP_ACCOUNT)))
 		return slab_alloc_hooked(q, s, gfp, nid, s->object_size, caller);
 	object = slub_alloc(q, s, gfp, nid);
 #if HOT_PERCPU

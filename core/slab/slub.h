@@ -119,6 +119,7 @@ struct slab_task_ops {
 struct stack_depot;
 struct kfence;
 struct slob;
+struct slab_memcg_ops;
 
 struct slab_floor {
 	struct list_head caches; /* newest first */
@@ -147,6 +148,7 @@ struct slab_floor {
 	struct kfence *kfence;
 	struct slob *slob;
 	void *meta_free[6];			/* of the SLAB's parts, by size: slab/meta.c */
+	const struct slab_memcg_ops *memcg_ops; /* NULL: objects are not charged */
 	/* A fault point for caches with SLAB_FAILSLAB: true makes it fail. */
 	bool (*fail_slab)(struct quire *q, struct kmem_cache *s, gfp_t gfp, void *ctx);
 	void *fail_slab_ctx;

@@ -261,7 +261,7 @@ static void uncharge_stack(struct quire *q, u64 stack, unsigned int nr)
 		struct page *page = stack_page(q, stack, i);
 
 		mod_lruvec_page_state(q, page, NR_KERNEL_STACK_KB, -(long)(PAGE_SIZE >> 10));
-		mem_cgroup_uncharge(q, page);
+		mem_cgroup_uncharge_kmem(q, page);
 	}
 }
 
@@ -274,7 +274,7 @@ static int alloc_task_stack(struct quire *q, struct task *task)
 	for (unsigned int i = 0; i < STACK_PAGES; i++) {
 		struct page *page = stack_page(q, stack, i);
 
-		if (mem_cgroup_charge(q, page, task->memcg, GFP_KERNEL)) {
+		if (mem_cgroup_charge_kmem(q, page, task->memcg, GFP_KERNEL)) {
 			uncharge_stack(q, stack, i);
 			vfree(q, stack);
 			return -ENOMEM;

@@ -4,8 +4,11 @@
  * one of its descendants; references cover what holds them; ids lead to their
  * groups; nothing is counted twice in the tree.
  *
- * The memory map is walked only if there is a group beside the root.
+ * The memory map is walked only if there is a group beside the root, or was one whose
+ * objects live.
  */
+#include "group/objcg.h"
+#include "slab/memcg.h"
 #include "verify/verify.h"
 
 static bool is_group(struct quire *q, const struct mem_cgroup *memcg)
@@ -19,11 +22,74 @@ static bool is_group(struct quire *q, const struct mem_cgroup *memcg)
 	return false;
 }
 
+static bool is_objcg(struct quire *q, const struct obj_cgroup *objcg)
+{
+	const struct obj_cgroup *o;
+
+	for (struct mem_cgroup *memcg = mem_cgroup_iter(q, NULL, NULL); memcg;
+	     memcg = mem_cgroup_iter(q, NULL, memcg))
+		list_for_each_entry (o, &memcg->objcgs, list)
+			if (o == objcg)
+				return true;
+	return false;
+}
+
+/* Counts in objcg->seen the bytes of a slab's objects that are charged. */
+static void count_objects(struct verify *v, struct page *page, struct obj_cgroup **last)
+{
+	struct obj_cgroup **vec = slab_objcgs(page);
+
+	for (unsigned int i = 0; i < page->objects; i++) {
+		if (!vec[i])
+			continue;
+		if (vec[i] != *last && !is_objcg(v->q, vec[i])) {
+			broken(v, "group: object %u of frame 0x%lx is charged to nobody", i,
+			       page_to_pfn(v->q, page));
+			continue;
+		}
+		*last = vec[i];
+		(*last)->seen += obj_full_size(page->slab_cache);
+	}
+}
+
+/* Bytes that CPUs have at hand for a payer. */
+static u64 stocked_bytes(const struct quire *q, const struct obj_cgroup *objcg)
+{
+	u64 sum = 0;
+
+	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
+		if (q->group->stock[cpu].objcg == objcg)
+			sum += q->group->stock[cpu].nr_bytes;
+	return sum;
+}
+
+/* Those who pay for objects through a group. */
+static void check_objcgs(struct verify *v, struct mem_cgroup *memcg)
+{
+	struct obj_cgroup *objcg;
+	bool has_own = false;
+
+	list_for_each_entry (objcg, &memcg->objcgs, list) {
+		u64 bytes = objcg->seen + stocked_bytes(v->q, objcg) + objcg->nr_charged_bytes;
+
+		has_own |= objcg == memcg->objcg;
+		if (objcg->memcg != memcg)
+			broken(v, "group: \"%s\" has a payer that pays through another",
+			       memcg->name);
+		if ((u64)objcg->nr_pages << PAGE_SHIFT != bytes)
+			broken(v, "group: \"%s\" is charged %ld pages for %lu bytes of objects",
+			       memcg->name, objcg->nr_pages, bytes);
+	}
+	if (has_own != (memcg->parent && !memcg->offline))
+		broken(v, "group: \"%s\" lacks its payer for objects", memcg->name);
+}
+
 /* Counts in memcg->seen the pages that carry each group. */
 static void count_charges(struct verify *v)
 {
 	struct quire *q = v->q;
 	struct mem_cgroup *last = NULL;
+	struct obj_cgroup *last_objcg = NULL;
 	u64 pfn = 0;
 
 	while ((pfn = next_touched_pfn(q, pfn)) < q->max_pfn) {
@@ -36,6 +102,10 @@ static void count_charges(struct verify *v)
 		pfn++;
 		if (!page->memcg || PageTail(page))
 			continue;
+		if (PageSlab(page)) {
+			count_objects(v, page, &last_objcg);
+			continue;
+		}
 		/* Neighbours mostly have the same group. */
 		if (page->memcg != last && !is_group(q, page->memcg)) {
 			broken(v, "group: frame 0x%lx is charged to a group that does not exist",
@@ -47,11 +117,15 @@ static void count_charges(struct verify *v)
 	}
 }
 
-/* seen of a group with its descendants. */
+/* seen of a group with its descendants, and pages charged for objects. */
 static unsigned long subtree_seen(const struct mem_cgroup *memcg)
 {
 	unsigned long sum = memcg->seen;
 	struct mem_cgroup *child;
+	struct obj_cgroup *objcg;
+
+	list_for_each_entry (objcg, &memcg->objcgs, list)
+		sum += (unsigned long)objcg->nr_pages;
 
 	list_for_each_entry (child, &memcg->children, sibling)
 		sum += subtree_seen(child);
@@ -120,17 +194,23 @@ void verify_group(struct verify *v)
 {
 	struct quire *q = v->q;
 	struct mem_cgroup *memcg;
+	struct obj_cgroup *objcg;
 	unsigned int nr = 0;
 
 	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg;
 	     memcg = mem_cgroup_iter(q, NULL, memcg)) {
 		memcg->seen = 0;
+		list_for_each_entry (objcg, &memcg->objcgs, list)
+			objcg->seen = 0;
 		nr++;
 	}
 	if (nr != q->group->nr_groups)
 		broken(v, "group: %u groups are counted, the tree has %u", q->group->nr_groups, nr);
-	if (q->group->nr_groups > 1)
+	if (q->group->nr_groups > 1 || !list_empty(&q->group->root->objcgs))
 		count_charges(v);
-	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg; memcg = mem_cgroup_iter(q, NULL, memcg))
+	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg;
+	     memcg = mem_cgroup_iter(q, NULL, memcg)) {
 		check_group(v, memcg);
+		check_objcgs(v, memcg);
+	}
 }
