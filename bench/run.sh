@@ -10,6 +10,7 @@ lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 status=0
 for program in "$@" "$(dirname "$0")/malloc.sh" "$(dirname "$0")/night.sh" \
+	"$(dirname "$0")/pressure.sh" \
 	"$(dirname "$0")/tools.sh" "$(dirname "$0")/who.sh"; do
 	echo "  bench $program" >&2
 	case $program in

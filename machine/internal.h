@@ -94,6 +94,8 @@ int machine_sysfs_write(struct machine *m, const char *path, const char *value);
 
 /* files.c */
 int files_setup(struct machine *m);
+/* disks.c */
+void disks_setup(struct machine *m);
 struct fileset *fileset_find(struct machine *m, const char *name);
 /* Looks file `number` up as open(2) does: dentries and inodes come into memory
  * on the way. NULL: no memory. The file is the caller's to fput(). */

@@ -91,31 +91,6 @@ static int zswap_write(struct machine *m, const char *name, const char *value)
 	return machine_sysfs_write(m, path, value);
 }
 
-static void setup_disks(struct machine *m)
-{
-	const struct scenario *s = m->scenario;
-
-	for (u32 i = 0; i < s->disks_count; i++) {
-		struct model_disk_config dc = {
-			.name = s->disks[i].name,
-			.size_bytes = s->disks[i].size.v,
-			.read_latency_ns = s->disks[i].read_latency.v,
-			.write_latency_ns = s->disks[i].write_latency.v,
-			.bandwidth = s->disks[i].bandwidth.v,
-			.queue_depth = s->disks[i].queue_depth,
-		};
-		unsigned int dev = model_add_disk(m->model, &dc);
-
-		m->disk_end[i] = dc.size_bytes >> PAGE_SHIFT;
-		m->bdi[i] = bdi_register(m->q, dev, s->disks[i].name);
-		if (m->bdi[i])
-			m->sb[i] = sget(m->q, m->bdi[i], m->q->cache->ext4_inode_cachep);
-		if (!m->sb[i])
-			m->failed = true;
-	}
-	m->program_sb = s->disks_count ? m->sb[0] : NULL;
-}
-
 /* Swap areas lie at the end of their disk, the first one last. */
 static void setup_swap(struct machine *m)
 {
@@ -204,7 +179,7 @@ static void setup(void *machine)
 	struct machine *m = machine;
 	const struct scenario *s = m->scenario;
 
-	setup_disks(m);
+	disks_setup(m);
 	if (!m->failed)
 		setup_swap(m);
 	if (!m->failed && files_setup(m))

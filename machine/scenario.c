@@ -13,6 +13,7 @@
 #include "machine/units.h"
 #include "oom/rules.h"
 #include "port/model/keep.h"
+#include "port/model/model.h"
 
 #define NS_SEC 1000000000ULL
 #define NS_DAY (86400 * NS_SEC)
@@ -152,6 +153,49 @@ static bool one_of(const char *word, const char *a, const char *b)
 	return !word || !strcmp(word, a) || !strcmp(word, b);
 }
 
+static void check_faults(struct lint *l, const struct scn_disk *d, uint32_t i)
+{
+	char place[64];
+
+	for (uint32_t j = 0; j < d->faults_count; j++) {
+		struct scn_fault *f = &d->faults[j];
+
+		snprintf(place, sizeof(place), "disks[%u].faults[%u]", i, j);
+		value(l, &f->from, CLOCK, NULL, "%s.from", place);
+		value(l, &f->to, CLOCK, NULL, "%s.to", place);
+		value(l, &f->errors, PART, "0%", "%s.errors", place);
+		must(l, f->slow || f->errors.v || f->stalled || f->full, place,
+		     "write what ails it: slow, errors, stalled or full");
+		must(l, !f->stalled || f->to.text, place,
+		     "stalled needs a time to at which it ends");
+		must(l, f->slow <= 100000, place, "slow is 1 to 100000 times");
+	}
+}
+
+static void check_disk(struct lint *l, struct scenario *s, uint32_t i)
+{
+	struct scn_disk *d = &s->disks[i];
+	struct model_disk_config preset = {.name = d->name};
+	char place[64];
+
+	value(l, &d->size, SIZE, NULL, "disks[%u].size", i);
+	value(l, &d->read_latency, DURATION, d->kind ? NULL : "80us", "disks[%u].read_latency", i);
+	value(l, &d->write_latency, DURATION, d->kind ? NULL : "20us", "disks[%u].write_latency",
+	      i);
+	value(l, &d->bandwidth, SIZE, d->kind ? NULL : "2G", "disks[%u].bandwidth", i);
+	snprintf(place, sizeof(place), "disks[%u].kind", i);
+	must(l, !d->kind || model_disk_preset(&preset, d->kind), place,
+	     "\"%s\" is no kind of disk; write nvme, sata-ssd, hdd, cloud-ssd or cloud-hdd",
+	     d->kind ? d->kind : "");
+	if (!d->queue_depth && !d->kind)
+		d->queue_depth = 64;
+	snprintf(place, sizeof(place), "disks[%u].name", i);
+	must(l, find_disk(s, d->name) == d, place, "two disks are called \"%s\"", d->name);
+	must(l, strlen(d->name) < 32, place, "a disk's name has at most 31 letters");
+	must(l, *d->name && !strchr(d->name, '/'), place, "must be a plain name, as nvme0n1");
+	check_faults(l, d, i);
+}
+
 static void check_devices(struct lint *l, struct scenario *s)
 {
 	const char *thp = s->transparent_hugepage;
@@ -162,21 +206,8 @@ static void check_devices(struct lint *l, struct scenario *s)
 	must(l, one_of(s->slab, "slub", "slab") || !strcmp(s->slab, "slob"), "slab",
 	     "\"%s\" is not available; write slub, slab or slob", s->slab ? s->slab : "");
 	value(l, &s->kfence, DURATION, "0s", "kfence");
-	for (uint32_t i = 0; i < s->disks_count; i++) {
-		struct scn_disk *d = &s->disks[i];
-
-		value(l, &d->size, SIZE, NULL, "disks[%u].size", i);
-		value(l, &d->read_latency, DURATION, "80us", "disks[%u].read_latency", i);
-		value(l, &d->write_latency, DURATION, "20us", "disks[%u].write_latency", i);
-		value(l, &d->bandwidth, SIZE, "2G", "disks[%u].bandwidth", i);
-		if (!d->queue_depth)
-			d->queue_depth = 64;
-		snprintf(place, sizeof(place), "disks[%u].name", i);
-		must(l, find_disk(s, d->name) == d, place, "two disks are called \"%s\"", d->name);
-		must(l, strlen(d->name) < 32, place, "a disk's name has at most 31 letters");
-		must(l, *d->name && !strchr(d->name, '/'), place,
-		     "must be a plain name, as nvme0n1");
-	}
+	for (uint32_t i = 0; i < s->disks_count; i++)
+		check_disk(l, s, i);
 	for (uint32_t i = 0; i < s->swap_count; i++) {
 		snprintf(place, sizeof(place), "swap[%u].device", i);
 		must(l, find_disk(s, s->swap[i].device), place,

@@ -27,8 +27,19 @@ struct scn_node {
 	uint32_t cpus;
 };
 
+/* What ails a disk between two clock times (always, if they are not given). */
+struct scn_fault {
+	struct scn_value from, to;
+	uint32_t slow;		 /* requests take so many times as long */
+	struct scn_value errors; /* part of the requests that fail */
+	bool stalled, full;	 /* nothing ends; writes find no room */
+};
+
 struct scn_disk {
 	char *name;
+	char *kind; /* a preset: "nvme", "hdd"...; NULL: as the other fields say */
+	struct scn_fault *faults;
+	uint32_t faults_count;
 	struct scn_value size, read_latency, write_latency,
 		bandwidth; /* bandwidth: bytes a second */
 	uint32_t queue_depth;

@@ -25,8 +25,23 @@ static const cyaml_schema_value_t node_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct scn_node, node_fields),
 };
 
+static const cyaml_schema_field_t fault_fields[] = {
+	VALUE("from", struct scn_fault, from),
+	VALUE("to", struct scn_fault, to),
+	CYAML_FIELD_UINT("slow", CYAML_FLAG_OPTIONAL, struct scn_fault, slow),
+	VALUE("errors", struct scn_fault, errors),
+	CYAML_FIELD_BOOL("stalled", CYAML_FLAG_OPTIONAL, struct scn_fault, stalled),
+	CYAML_FIELD_BOOL("full", CYAML_FLAG_OPTIONAL, struct scn_fault, full),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t fault_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct scn_fault, fault_fields),
+};
+
 static const cyaml_schema_field_t disk_fields[] = {
 	STRING("name", CYAML_FLAG_POINTER, struct scn_disk, name),
+	STRING("kind", OPT, struct scn_disk, kind),
+	CYAML_FIELD_SEQUENCE("faults", OPT, struct scn_disk, faults, &fault_schema, 0, 16),
 	NEEDED_VALUE("size", struct scn_disk, size),
 	VALUE("read_latency", struct scn_disk, read_latency),
 	VALUE("write_latency", struct scn_disk, write_latency),

@@ -43,7 +43,11 @@ struct quire_context {
 	struct task *task;  /* for whom it works; NULL: nobody (early boot, I/O completion) */
 	unsigned int memcg_nr_pages_over_high; /* charged above memory.high, to be paid for */
 	struct mem_cgroup *active_memcg;       /* who pays for objects; NULL: the task's group */
-	unsigned long reclaimed_slab;	       /* pages that slab gave back during reclaim */
+	/* Pages of files dirtied since balance_dirty_pages(), after how many to look at it again
+	 * (0: it never looked), and until when it has paid for them (cache/balance.c). */
+	unsigned int nr_dirtied, nr_dirtied_pause;
+	u64 dirty_paused_when;
+	unsigned long reclaimed_slab; /* pages that slab gave back during reclaim */
 	/* While it compacts for an allocation: what it hopes to free (page/pageblock.h). */
 	struct capture_control *capture_control;
 	bool in_page_owner; /* it allocates for the debugging of pages (page/page_owner.c) */

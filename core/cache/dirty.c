@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dirty pages: counting them, and holding back who makes too many (Linux's
- * page-writeback.c).
+ * Dirty pages: counting them, and how many there may be (the first half of
+ * Linux's page-writeback.c; balance.c is the other).
  *
  * The idea: of the memory that could hold dirty pages, dirty_background_ratio
  * per cent may be dirty before the flushers write, and dirty_ratio per cent at
- * most.  Half way between the two a task that dirties pages begins to be
- * slowed: it sleeps as long as the device needs to write what it dirtied, a
- * share of the device's bandwidth that is full at the setpoint, half-way again
- * to the limit, and falls to nothing at the limit.
+ * most.  Of that each device has the share that it had of the pages written
+ * lately.
  *
  * Invariants: NR_FILE_DIRTY counts pages of files (not of shmem, nor
  * anonymous) with PG_dirty; NR_ZONE_WRITE_PENDING those and pages with
- * PG_writeback.  A page of a file with PG_dirty has the DIRTY mark in its
- * tree, its inode I_DIRTY_PAGES.
+ * PG_writeback; bdi->nr_reclaimable the dirty ones of a device, bdi->nr_writeback
+ * its files' pages with PG_writeback.  A page of a file with PG_dirty has the
+ * DIRTY mark in its tree, its inode I_DIRTY_PAGES.
  *
- * Locks: i_pages_lock for the mark with the count; bdi->wb_lock for the list.
- *
- * Differs from Linux: one domain (no writeback groups, no share of the limit a
- * device); pages_dirtied is counted an inode, not a task.
+ * Locks: i_pages_lock for the mark with the count; bdi->wb_lock for the lists.
  */
 #include "cache/internal.h"
 
@@ -35,7 +31,10 @@ void mark_inode_dirty(struct quire *q, struct inode *inode, unsigned int what)
 	/* One that is being written is put back by its writer. */
 	if (!(HOT_OR(&inode->i_state, what) & (I_DIRTY | I_SYNC | I_FREEING))) {
 		inode->dirtied_when = quire_clock(q);
-		first = list_empty(&bdi->b_dirty);
+		first = !wb_has_dirty_io(bdi);
+		/* The clock of dirty_writeback_interval starts now. */
+		if (first)
+			bdi->last_old_flush = inode->dirtied_when;
 		list_add_tail(&inode->i_io_list, &bdi->b_dirty);
 	}
 	spin_unlock(q, &bdi->wb_lock);
@@ -44,8 +43,13 @@ void mark_inode_dirty(struct quire *q, struct inode *inode, unsigned int what)
 		wake_up(q, &bdi->flusher_wait);
 }
 
-static void account_dirty(struct quire *q, struct page *page, long delta)
+static void account_dirty(struct quire *q, struct page *page, const struct address_space *m,
+			  long delta)
 {
+	struct backing_dev *bdi = m->host->i_sb->bdi;
+
+	if (likely(bdi))
+		(void)HOT_ADD(&bdi->nr_reclaimable, (unsigned long)delta);
 	mod_lruvec_page_state(q, page, NR_FILE_DIRTY, delta);
 	mod_zone_page_state(page_zone(q, page), NR_ZONE_WRITE_PENDING, delta);
 }
@@ -64,10 +68,12 @@ bool set_page_dirty(struct quire *q, struct page *page)
 		return true;
 	spin_lock(q, &m->i_pages_lock);
 	if (likely(page->mapping == m)) {
-		account_dirty(q, page, 1);
+		account_dirty(q, page, m, 1);
 		mod_node_page_state(page_pgdat(q, page), NR_DIRTIED, 1);
 		if (m->host->i_sb->bdi)
 			(void)HOT_ADD(&m->host->i_sb->bdi->nr_dirtied, 1);
+		current_context(q)->nr_dirtied++;
+		(void)HOT_ADD(&q->cache->wb.cpu[smp_processor_id(q)].dirtied, 1);
 		xa_set_mark(&m->i_pages, page->index, PAGECACHE_TAG_DIRTY);
 	}
 	spin_unlock(q, &m->i_pages_lock);
@@ -87,7 +93,7 @@ bool clear_page_dirty_for_io(struct quire *q, struct page *page)
 		(void)set_page_dirty(q, page);
 	if (!TestClearPageDirty(page))
 		return false;
-	account_dirty(q, page, -1);
+	account_dirty(q, page, m, -1);
 	return true;
 }
 
@@ -96,7 +102,7 @@ void cancel_dirty_page(struct quire *q, struct page *page)
 	struct address_space *m = page_file_mapping(page);
 
 	if (TestClearPageDirty(page) && m && !m->swap_backed)
-		account_dirty(q, page, -1);
+		account_dirty(q, page, m, -1);
 }
 
 /* ---- limits ---------------------------------------------------------------- */
@@ -134,103 +140,14 @@ void global_dirty_limits(struct quire *q, unsigned long *background, unsigned lo
 	*dirty = thresh;
 }
 
-bool over_background_thresh(struct quire *q)
-{
-	unsigned long bg, thresh;
-
-	global_dirty_limits(q, &bg, &thresh);
-	return global_node_page_state(q, NR_FILE_DIRTY) > bg;
-}
-
 void wakeup_flushers(struct quire *q)
 {
 	struct backing_dev *bdi;
 
 	list_for_each_entry (bdi, &q->cache->bdis, list) {
-		if (list_empty(&bdi->b_dirty))
+		if (!wb_has_dirty_io(bdi))
 			continue;
 		HOT_STORE(&bdi->flusher_wanted, true);
 		wake_up(q, &bdi->flusher_wait);
 	}
-}
-
-/* ---- throttling ------------------------------------------------------------ */
-
-#define MAX_PAUSE (200 * NSEC_PER_MSEC)
-/* Shorter pauses are not worth a sleep: they are left out. */
-#define MIN_PAUSE (1 * NSEC_PER_MSEC)
-
-/* What part of its share a dirtier gets, in 1/1024: 1 at the setpoint, 2 at
- * freerun, 0 at the limit, along a cubic. */
-static u64 pos_ratio(unsigned long freerun, unsigned long limit, unsigned long dirty)
-{
-	s64 setpoint = (s64)(freerun + limit) / 2;
-	s64 x;
-
-	if (dirty >= limit)
-		return 0;
-	x = (setpoint - (s64)dirty) * 1024 / ((s64)limit - setpoint + 1);
-	x = 1024 + x * x / 1024 * x / 1024;
-	return x < 0 ? 0 : (u64)min(x, (s64)2048);
-}
-
-/* How many pages may be dirtied between two looks at the limits. */
-static unsigned int dirty_poll_interval(struct quire *q)
-{
-	unsigned long bg, thresh;
-	unsigned long dirty = global_node_page_state(q, NR_FILE_DIRTY);
-
-	global_dirty_limits(q, &bg, &thresh);
-	return thresh > dirty ? 1u << (ilog2(thresh - dirty) / 2) : 1;
-}
-
-static void balance_dirty_pages(struct quire *q, struct backing_dev *bdi, unsigned int dirtied)
-{
-	while (!q->stopping && !fatal_signal(q)) {
-		unsigned long nr_dirty = global_node_page_state(q, NR_FILE_DIRTY);
-		unsigned long dirty = nr_dirty + global_node_page_state(q, NR_WRITEBACK);
-		unsigned long bg, thresh, freerun;
-		u64 rate, pause = MAX_PAUSE;
-
-		global_dirty_limits(q, &bg, &thresh);
-		freerun = (bg + thresh) / 2;
-		if (nr_dirty > bg)
-			wake_up(q, &bdi->flusher_wait);
-		if (dirty <= freerun)
-			break;
-		if (!bdi->has_flusher) {
-			struct writeback_control wbc = {.nr_to_write = 1024,
-							.dirtied_before = UINT64_MAX};
-
-			if (!writeback_sb_inodes(q, bdi, &wbc) && !bdi->nr_writeback)
-				break;
-		}
-		rate = bdi->write_bandwidth * pos_ratio(freerun, thresh, dirty) / 1024 /
-		       (bdi->nr_throttled + 1);
-		if (rate)
-			pause = min((u64)dirtied * NSEC_PER_SEC / rate, MAX_PAUSE);
-		if (rate && pause < MIN_PAUSE)
-			break;
-		(void)HOT_ADD(&bdi->nr_throttled, 1);
-		psi_stall_enter(q, PSI_IO);
-		sleep_ns(q, pause);
-		psi_stall_leave(q, PSI_IO);
-		(void)HOT_SUB(&bdi->nr_throttled, 1);
-		/* It has paid for its pages. */
-		if (rate)
-			break;
-	}
-}
-
-void balance_dirty_pages_ratelimited(struct quire *q, struct address_space *m, unsigned int nr)
-{
-	struct inode *inode = m->host;
-	unsigned int dirtied = HOT_ADD(&inode->i_nr_dirtied, nr);
-
-	if (!inode->i_sb->bdi || (dirtied < 16 && dirtied != nr))
-		return;
-	if (dirtied < dirty_poll_interval(q))
-		return;
-	HOT_STORE(&inode->i_nr_dirtied, 0);
-	balance_dirty_pages(q, inode->i_sb->bdi, dirtied);
 }

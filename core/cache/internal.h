@@ -98,21 +98,36 @@ void truncate_inode_pages(struct quire *q, struct address_space *m, unsigned lon
 struct writeback_control {
 	long nr_to_write;      /* pages left to write */
 	bool sync;	       /* wait for pages that are being written already */
-	u64 dirtied_before;    /* ns: inodes dirtied later are left; UINT64_MAX: all */
 	unsigned long written; /* pages started */
 };
 int do_writepages(struct quire *q, struct inode *inode, struct writeback_control *wbc);
-/* Writes dirty inodes of a device, oldest first; pages started. */
-unsigned long writeback_sb_inodes(struct quire *q, struct backing_dev *bdi,
-				  struct writeback_control *wbc);
 int filemap_fdatawait(struct quire *q, struct address_space *m);
-void bdi_start_flusher(struct quire *q, struct backing_dev *bdi);
 int file_writepage(struct quire *q, struct page *page);
 extern const struct address_space_operations file_aops;
 
+/* flusher.c */
+struct wb_work {
+	long nr_pages;			  /* left to write */
+	bool for_background, for_kupdate; /* until there are few; what is old */
+	u64 dirtied_before;		  /* ns: inodes dirtied later are left; UINT64_MAX: all */
+	unsigned long written;
+};
+/* Writes dirty inodes of a device, oldest first; pages started. */
+unsigned long wb_writeback(struct quire *q, struct backing_dev *bdi, struct wb_work *work);
+/* One inode, all of it, and waits for nobody: wbc says how much. */
+void writeback_single_inode(struct quire *q, struct inode *inode, struct writeback_control *wbc);
+void bdi_start_flusher(struct quire *q, struct backing_dev *bdi);
+
 /* dirty.c */
 void mark_inode_dirty(struct quire *q, struct inode *inode, unsigned int what);
-bool over_background_thresh(struct quire *q);
+
+/* balance.c */
+#define INIT_BANDWIDTH (100UL << (20 - PAGE_SHIFT)) /* 100 MiB/s, in pages */
+void bdi_init_estimates(struct backing_dev *bdi);
+/* More dirty pages than the background threshold, of the machine's or the device's share? */
+bool wb_over_bg_thresh(struct quire *q, struct backing_dev *bdi);
+/* nr pages are on their way; bdi_writeback_done() when they are there. */
+void bdi_writeback_begin(struct quire *q, struct backing_dev *bdi, unsigned int nr);
 
 /* inode.c */
 void inode_add_lru(struct quire *q, struct inode *inode, bool referenced);

@@ -86,7 +86,6 @@ struct inode {
 	struct rb_node i_ino_node; /* in sb->s_by_ino */
 	u64 i_valid;		   /* bytes: beyond it nothing was ever written (zeros) */
 	u64 i_version;		   /* writes so far: part of the content of written pages */
-	unsigned int i_nr_dirtied; /* pages since the last balance_dirty_pages() */
 	unsigned long writeback_index;
 	unsigned int i_count; /* references: dentries, open files */
 	unsigned int i_nlink;
@@ -128,29 +127,58 @@ struct buffer_head {
 	unsigned int b_state;
 };
 
-/* A block device with its writeback state (Linux's bdi_writeback). */
+/* A block device with its writeback state (Linux's bdi_writeback).  Rates are in
+ * pages a second, times in ticks of 4 ms where not said otherwise. */
 struct backing_dev {
 	unsigned int dev; /* the port's number */
 	const char *name;
-	struct spinlock wb_lock;  /* LOCK_WB_LIST */
-	struct list_head b_dirty; /* inodes, oldest first */
+	struct spinlock wb_lock; /* LOCK_WB_LIST */
+	/* Dirty inodes, oldest first: those that are not to be written yet, those of the
+	 * round that is under way, and those that had their turn in it and need another. */
+	struct list_head b_dirty, b_io, b_more_io;
 	struct quire_wait_queue flusher_wait;
-	struct quire_wait_queue progress; /* woken as pages become clean */
-	u64 write_bandwidth;		  /* pages a second, estimated */
-	u64 bw_time, written_stamp;
-	unsigned long nr_written, nr_dirtied; /* pages, ever */
-	unsigned long nr_writeback;
-	unsigned int ra_pages;	   /* readahead's largest window: 32 (128 KiB) */
-	unsigned int io_pages;	   /* the largest transfer: 320 (max_sectors_kb 1280) */
-	unsigned int nr_throttled; /* tasks asleep in balance_dirty_pages() */
-	unsigned long nr_errors;   /* failed bios */
+	struct quire_wait_queue progress;	       /* woken as pages become clean */
+	unsigned long nr_reclaimable, nr_writeback;    /* its files' pages: dirty, being written */
+	unsigned long nr_inflight;		       /* of those, in bios under way */
+	unsigned long nr_written, nr_dirtied;	       /* pages, ever */
+	u64 write_bandwidth, avg_write_bandwidth;      /* what it writes; a smoother mean */
+	u64 dirty_ratelimit, balanced_dirty_ratelimit; /* what a task may dirty; the last target */
+	u64 bw_time, written_stamp, dirtied_stamp;
+	u64 events; /* pages written, halved every period: its part of wb_domain's */
+	u32 period;
+	unsigned int min_ratio, max_ratio; /* per cent of the limit, at least and at most */
+	unsigned int nr_throttled;	   /* tasks asleep in balance_dirty_pages() */
+	u64 throttled_ticks;		   /* how long they slept, all together */
+	bool dirty_exceeded;
+	bool strict_limit; /* its share is a limit of its own, as FUSE's is (BDI_CAP_STRICTLIMIT) */
+	unsigned int ra_pages;	 /* readahead's largest window: 32 (128 KiB) */
+	unsigned int io_pages;	 /* the largest transfer: 320 (max_sectors_kb 1280) */
+	unsigned long nr_errors; /* failed bios */
 	bool has_flusher;
+	bool running; /* the flusher writes */
 	bool synchronous; /* a transfer is over when submit returns (pmem, zram): swap skips the cache */
 	bool rotational;    /* a disk that seeks: swap reads ahead by slot, not by address */
 	u64 last_old_flush; /* ns: dirty_writeback's last round */
 	unsigned long ios_read, ios_write, pages_read, pages_write;
-	bool flusher_wanted;
+	bool flusher_wanted;	/* all is to be written */
+	bool background_wanted; /* somebody saw too many dirty pages */
 	struct list_head list;
+};
+
+/* What devices share the limit of dirty pages in (Linux's global_wb_domain). */
+struct wb_cpu {
+	unsigned int dirtied; /* pages since a task of it looked at the limits */
+	unsigned int leaked;  /* by tasks that ended before they looked */
+};
+struct wb_domain {
+	u64 events; /* pages written, halved every period */
+	u32 period;
+	u64 period_time; /* when the next one begins; 0: nothing to halve */
+	unsigned long dirty_limit;
+	u64 limit_time;
+	unsigned long ratelimit_pages;
+	unsigned int min_ratio; /* sum of the devices' */
+	struct wb_cpu *cpu;	/* [nr_cpus] */
 };
 
 /* Unused objects in frames of one node, oldest first. */
@@ -215,6 +243,8 @@ struct cache_floor {
 	unsigned int dirty_writeback_interval; /* centiseconds */
 	unsigned int dirty_expire_interval;
 	unsigned int vfs_cache_pressure;
+	unsigned int laptop_mode; /* seconds; not 0: disks are left asleep while they can be */
+	struct wb_domain wb;
 	struct cache_pressure_ops ops;
 	struct list_head bdis, super_blocks;
 	struct super_block *shm_sb;
@@ -315,9 +345,13 @@ static inline unsigned long file_page_content(u64 ino, unsigned long index, u64 
 
 	return (unsigned long)(prng_splitmix64(&seed) >> 8) | 1;
 }
-/* Called by whoever dirties pages of a file, nr at a time: sleeps while there
- * are too many.  May sleep. */
-void balance_dirty_pages_ratelimited(struct quire *q, struct address_space *m, unsigned int nr);
+/* Called by whoever has dirtied pages of a file: sleeps while there are too many
+ * for it.  May sleep. */
+void balance_dirty_pages_ratelimited(struct quire *q, struct address_space *m);
+/* The running task ends: what it dirtied since its last look is others' to pay. */
+void dirty_throttle_leak(struct quire *q);
+/* After a change of the limits: they are in force at once. */
+void writeback_set_ratelimit(struct quire *q);
 /* drop_caches: bit 0 page cache, bit 1 slab (by the shrinkers, in reclaim). */
 void drop_pagecache(struct quire *q);
 
@@ -359,6 +393,13 @@ bool try_to_free_buffers(struct quire *q, struct page *page);
 /* Thresholds in pages by Linux's global_dirty_limits(). */
 void global_dirty_limits(struct quire *q, unsigned long *background, unsigned long *dirty);
 void wakeup_flushers(struct quire *q);
+/* Of a threshold, the device's share (Linux's wb_calc_thresh()). */
+unsigned long wb_calc_thresh(struct quire *q, struct backing_dev *bdi, unsigned long thresh);
+static inline bool wb_has_dirty_io(const struct backing_dev *bdi)
+{
+	return !list_empty(&bdi->b_dirty) || !list_empty(&bdi->b_io) ||
+	       !list_empty(&bdi->b_more_io);
+}
 
 /* shmem: a file without a name whose pages go to swap. */
 struct file *shmem_file_setup(struct quire *q, const char *name, u64 size_bytes);

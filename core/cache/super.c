@@ -46,8 +46,6 @@ static unsigned long super_cache_scan(struct quire *q, struct shrinker *s,
 
 /* ---- devices and file systems ---------------------------------------------- */
 
-#define INIT_BANDWIDTH (100UL << (20 - PAGE_SHIFT)) /* 100 MiB/s, in pages */
-
 struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *name)
 {
 	struct backing_dev *bdi = kzalloc(q, sizeof(*bdi), GFP_KERNEL);
@@ -65,9 +63,11 @@ struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *
 	bdi->name = copy;
 	bdi->ra_pages = RA_MAX_PAGES;
 	bdi->io_pages = RA_MAX_IO_PAGES;
-	bdi->write_bandwidth = INIT_BANDWIDTH;
+	bdi_init_estimates(bdi);
 	spin_lock_init(&bdi->wb_lock, LOCK_WB_LIST);
 	INIT_LIST_HEAD(&bdi->b_dirty);
+	INIT_LIST_HEAD(&bdi->b_io);
+	INIT_LIST_HEAD(&bdi->b_more_io);
 	list_add_tail(&bdi->list, &q->cache->bdis);
 	bdi_start_flusher(q, bdi);
 	return bdi;
@@ -209,8 +209,11 @@ int cache_init(struct quire *q)
 	spin_lock_init(&c->pool_lock, LOCK_CACHE_POOL);
 	c->page_wait = kzalloc(q, PAGE_WAIT_TABLE_SIZE * sizeof(*c->page_wait), GFP_KERNEL);
 	c->lru_batch = kzalloc(q, q->nr_cpus * sizeof(*c->lru_batch), GFP_KERNEL);
-	if (!c->page_wait || !c->lru_batch)
+	c->wb.cpu = kzalloc(q, q->nr_cpus * sizeof(*c->wb.cpu), GFP_KERNEL);
+	if (!c->page_wait || !c->lru_batch || !c->wb.cpu)
 		return -ENOMEM;
+	c->wb.events = 1;
+	writeback_set_ratelimit(q);
 	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++)
 		spin_lock_init(&c->lru_batch[cpu].lock, LOCK_LRU_BATCH);
 	err = make_caches(q);

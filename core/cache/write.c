@@ -167,7 +167,7 @@ s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length)
 			pos = start;
 		mem_cgroup_handle_over_high(q);
 		if (!m->swap_backed)
-			balance_dirty_pages_ratelimited(q, m, 1);
+			balance_dirty_pages_ratelimited(q, m);
 		if (unlikely(next / PAGE_SIZE % 64 == 0))
 			cond_resched(q);
 		if (unlikely(next / PAGE_SIZE % 16 == 0) && fatal_signal(q))

@@ -9,7 +9,6 @@
  */
 #include "proc/internal.h"
 
-#define BLKEXT_MAJOR	 259
 #define SECTORS_PER_PAGE 8UL
 
 int show_swaps(struct quire *q, __unused const struct proc_entry *e,

@@ -57,6 +57,11 @@ enum proc_dir_id {
 	DIR_LRU_GEN,
 	DIR_DEBUG,
 	DIR_DEBUG_ZSWAP,
+	DIR_DEBUG_BDIS,
+	DIR_DEBUG_BDI,
+	DIR_CLASS,
+	DIR_CLASS_BDI,
+	DIR_BDI,
 	DIR_DEBUG_SLABS,
 	DIR_DEBUG_SLAB,
 	DIR_DEBUG_KFENCE,
@@ -181,7 +186,12 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_topology_dir, sysfs_memory_blocks_dir, sysfs_memory_block_dir, sysfs_tracing_dir,
 	sysfs_trace_events_dir, sysfs_trace_kmem_dir, sysfs_trace_compaction_dir,
 	sysfs_trace_event_dir, sysfs_debug_cma_dir, sysfs_cma_area_dir, sysfs_mm_cma_dir,
-	sysfs_mm_cma_area_dir, sysfs_mm_mempolicy_dir, sysfs_mm_weighted_dir, cgroup_dir;
+	sysfs_mm_cma_area_dir, sysfs_mm_mempolicy_dir, sysfs_mm_weighted_dir,
+	sysfs_class_dir, sysfs_bdis_dir, sysfs_bdi_dir, sysfs_debug_bdi_dir, cgroup_dir;
+
+/* All disks are of the block extended major. */
+#define BLKEXT_MAJOR	  259
+#define BLKEXT_MAJOR_TEXT "259"
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {

@@ -265,6 +265,7 @@ static const struct proc_def extfrag_defs[] = {
 PROC_DIR_TABLE(sysfs_extfrag_dir, extfrag_defs);
 
 static const struct proc_def debug_defs[] = {
+	DEF_DIR("bdi", DIR_DEBUG_BDIS),
 	DEF_DIR("cma", DIR_DEBUG_CMA),
 	DEF_VAL("debug_guardpage_minorder", 0644, show_switch, store_switch, SWITCH_GUARD),
 	DEF_DIR("extfrag", DIR_EXTFRAG),

@@ -142,12 +142,14 @@ static int pcp_fraction_changed(struct quire *q)
 static int dirty_ratio_changed(struct quire *q)
 {
 	q->cache->dirty_bytes = 0;
+	writeback_set_ratelimit(q);
 	return 0;
 }
 
 static int dirty_bytes_changed(struct quire *q)
 {
 	q->cache->dirty_ratio = 0;
+	writeback_set_ratelimit(q);
 	return 0;
 }
 
@@ -304,7 +306,7 @@ static const struct proc_def vm_defs[] = {
 	S_UINT("extfrag_threshold", page, extfrag_threshold, 0, 1000, NULL),
 	DEF_TEXT("hugetlb_optimize_vmemmap", 0644, "0\n"),
 	S_MISC("hugetlb_shm_group", 0644, MISC_HUGETLB_SHM_GROUP, INT_MIN, INT_MAX),
-	S_UINT("laptop_mode", reclaim, laptop_mode, 0, INT_MAX, NULL),
+	S_UINT("laptop_mode", cache, laptop_mode, 0, INT_MAX, NULL),
 	S_MISC("legacy_va_layout", 0644, MISC_LEGACY_VA_LAYOUT, 0, INT_MAX),
 	DEF_RW("lowmem_reserve_ratio", 0644, show_lowmem_reserve_ratio, store_lowmem_reserve_ratio),
 	S_INT("max_map_count", space, max_map_count, 0, INT_MAX, NULL),

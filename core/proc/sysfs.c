@@ -334,6 +334,7 @@ static const struct proc_def fs_defs[] = {DEF_DIR("cgroup", DIR_CGROUP)};
 PROC_DIR_TABLE(sysfs_fs_dir, fs_defs);
 
 static const struct proc_def sysfs_defs[] = {
+	DEF_DIR("class", DIR_CLASS),
 	DEF_DIR("devices", DIR_DEVICES),
 	DEF_DIR("fs", DIR_FS),
 	DEF_DIR("kernel", DIR_KERNEL),

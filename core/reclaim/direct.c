@@ -170,7 +170,7 @@ unsigned long try_to_free_pages(struct quire *q, struct alloc_context *ac)
 		.order = (int)ac->order,
 		.nodemask = ac->nodemask,
 		.priority = DEF_PRIORITY,
-		.may_writepage = !q->reclaim->laptop_mode,
+		.may_writepage = !q->cache->laptop_mode,
 		.may_unmap = true,
 		.may_swap = true,
 	};
@@ -199,7 +199,7 @@ unsigned long try_to_free_mem_cgroup_pages(struct quire *q, struct mem_cgroup *m
 		.reclaim_idx = MAX_NR_ZONES - 1,
 		.target_mem_cgroup = memcg,
 		.priority = DEF_PRIORITY,
-		.may_writepage = !q->reclaim->laptop_mode,
+		.may_writepage = !q->cache->laptop_mode,
 		.may_unmap = true,
 		.may_swap = true,
 	};

@@ -171,7 +171,7 @@ static void balance_runs(struct quire *q, struct pglist_data *pgdat, struct scan
 			return;
 		if (*boost && sc->priority == DEF_PRIORITY - 2)
 			raise_priority = false;
-		sc->may_writepage = !q->reclaim->laptop_mode && !*boost;
+		sc->may_writepage = !q->cache->laptop_mode && !*boost;
 		sc->may_swap = !*boost;
 		kswapd_age_node(q, pgdat, sc);
 		if (sc->priority < DEF_PRIORITY - 2)

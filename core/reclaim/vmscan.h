@@ -36,7 +36,7 @@ struct scan_control {
 
 struct reclaim_floor {
 	int swappiness;
-	unsigned int laptop_mode, zone_reclaim_mode, min_unmapped_ratio, min_slab_ratio;
+	unsigned int zone_reclaim_mode, min_unmapped_ratio, min_slab_ratio;
 	unsigned int compaction_proactiveness, compact_unevictable_allowed;
 	u64 stall_ns; /* time tasks spent in direct reclaim */
 	unsigned long nr_direct_stalls;

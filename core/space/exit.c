@@ -159,6 +159,8 @@ void do_exit(struct quire *q, struct task *task, int code)
 	task->flags |= PF_EXITING;
 	task->exit_code = code;
 	charge_ns(q, q->cost.exit_task);
+	if (current_context(q)->nr_dirtied && current_task(q) == task)
+		dirty_throttle_leak(q);
 	exit_mm(q, task);
 	put_shared(q, q->space->files_cachep, &task->files);
 	put_shared(q, q->space->fs_cachep, &task->fs);

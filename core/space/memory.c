@@ -622,7 +622,7 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 /* After mmap_lock: holds the writer of a shared file back. */
 static void throttle_dirtier(struct quire *q, struct file *file)
 {
-	balance_dirty_pages_ratelimited(q, &file->f_inode->i_data, 1);
+	balance_dirty_pages_ratelimited(q, &file->f_inode->i_data);
 	fput(q, file);
 }
 

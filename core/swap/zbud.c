@@ -65,6 +65,7 @@ struct zbud_pool *zbud_create_pool(struct quire *q)
 	for (unsigned int i = 0; i < NR_UNBUDDIED; i++)
 		INIT_LIST_HEAD(&pool->unbuddied[i]);
 	INIT_LIST_HEAD(&pool->lru);
+	INIT_LIST_HEAD(&pool->reclaiming);
 	return pool;
 }
 
@@ -175,7 +176,7 @@ int zbud_reclaim_page(struct quire *q, struct zbud_pool *pool, unsigned int retr
 			return -ENOENT;
 		}
 		list_del_init(&zhdr->lru);
-		list_del(&zhdr->buddy);
+		list_move(&zhdr->buddy, &pool->reclaiming);
 		zhdr->under_reclaim = true;
 		if (zhdr->first_chunks)
 			first = encode_handle(q, zhdr, FIRST);
@@ -190,6 +191,7 @@ int zbud_reclaim_page(struct quire *q, struct zbud_pool *pool, unsigned int retr
 
 		spin_lock(q, &pool->lock);
 		zhdr->under_reclaim = false;
+		list_del(&zhdr->buddy);
 		empty = !zhdr->first_chunks && !zhdr->last_chunks;
 		if (empty) {
 			pool->pages_nr--;

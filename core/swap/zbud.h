@@ -26,6 +26,7 @@ struct zbud_pool {
 	struct spinlock lock;		/* LOCK_ZSPOOL */
 	struct list_head unbuddied[64]; /* by free chunks; [0]: full ones */
 	struct list_head lru;
+	struct list_head reclaiming; /* by buddy: off the other lists while they are emptied */
 	unsigned long pages_nr;
 };
 

@@ -339,20 +339,29 @@ void zs_free(struct quire *q, struct zs_pool *pool, unsigned long handle)
 	kmem_cache_free(q, pool->handle_cachep, (void *)handle);
 }
 
-/* Copies between a buffer and an object's bytes, frame by frame. */
-static void obj_copy(struct quire *q, struct zs_pool *pool, unsigned long handle, u8 *buf,
-		     size_t len, bool to_obj)
+/* Where an object's bytes begin: its frame, by its handle, and the offset there. */
+static struct page *obj_bytes(struct quire *q, struct zs_pool *pool, unsigned long handle,
+			      size_t len, unsigned int *offset)
 {
 	struct size_class *class;
-	unsigned int obj, offset;
-	struct zspage *zspage = handle_object(q, pool, handle, &class, &obj);
-	struct page *page = obj_frame(q, class, zspage, obj, &offset);
+	unsigned int obj;
+	u64 pfn;
 
+	(void)handle_object(q, pool, handle, &class, &obj);
+	zs_handle_location(handle, &pfn, &obj);
+	*offset = (unsigned int)((unsigned long)class->size * obj & (PAGE_SIZE - 1));
 	if (!class_is_huge(class)) {
 		/* 16-byte steps: the word and the byte behind it are in one frame. */
-		offset += ZS_HANDLE_SIZE;
+		*offset += ZS_HANDLE_SIZE;
 		BUG_ON(q, len > class->size - ZS_HANDLE_SIZE);
 	}
+	return pfn_to_page(q, pfn);
+}
+
+/* Copies between a buffer and an object's bytes, frame by frame. */
+static void obj_copy(struct quire *q, struct page *page, unsigned int offset, u8 *buf, size_t len,
+		     bool to_obj)
+{
 	while (len) {
 		size_t n = min_t(size_t, len, PAGE_SIZE - offset);
 		u8 *bytes = (u8 *)page_address(q, page) + offset;
@@ -371,12 +380,36 @@ static void obj_copy(struct quire *q, struct zs_pool *pool, unsigned long handle
 void zs_obj_write(struct quire *q, struct zs_pool *pool, unsigned long handle, const void *src,
 		  size_t len)
 {
-	obj_copy(q, pool, handle, (u8 *)src, len, true);
+	unsigned int offset;
+	struct page *page = obj_bytes(q, pool, handle, len, &offset);
+
+	obj_copy(q, page, offset, (u8 *)src, len, true);
 }
 
 void zs_obj_read(struct quire *q, struct zs_pool *pool, unsigned long handle, void *dst, size_t len)
 {
-	obj_copy(q, pool, handle, dst, len, false);
+	unsigned int offset;
+	struct page *page = obj_bytes(q, pool, handle, len, &offset);
+
+	obj_copy(q, page, offset, dst, len, false);
+}
+
+const void *zs_obj_map(struct quire *q, struct zs_pool *pool, unsigned long handle, void *buf,
+		       size_t len)
+{
+	unsigned int offset;
+	struct page *page = obj_bytes(q, pool, handle, len, &offset);
+	const u8 *bytes = (const u8 *)page_address(q, page) + offset;
+
+	if (offset + len > PAGE_SIZE) {
+		obj_copy(q, page, offset, buf, len, false);
+		return buf;
+	}
+	/* Whoever decompresses waits for one line after the other: all at once is
+	 * as long as one. */
+	for (size_t at = 0; at < len; at += 64)
+		__builtin_prefetch(bytes + at);
+	return bytes;
 }
 
 /* ---- pools ----------------------------------------------------------------- */

@@ -75,6 +75,11 @@ void zs_obj_write(struct quire *q, struct zs_pool *pool, unsigned long handle, c
 void zs_obj_read(struct quire *q, struct zs_pool *pool, unsigned long handle, void *dst,
 		 size_t len);
 
+/* The same to look at: where they lie, or a copy in buf if they lie in two frames.
+ * Good until the object is freed. */
+const void *zs_obj_map(struct quire *q, struct zs_pool *pool, unsigned long handle, void *buf,
+		       size_t len);
+
 static inline unsigned long zs_get_total_pages(const struct zs_pool *pool)
 {
 	return HOT_LOAD(&pool->pages_allocated);

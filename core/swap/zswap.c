@@ -87,13 +87,13 @@ static void zpool_write(struct quire *q, struct zswap_floor *z, const struct zsw
 	}
 }
 
-static void zpool_read(struct quire *q, struct zswap_floor *z, unsigned long handle, void *dst,
-		       size_t len)
+/* An object's bytes where they lie, or in buf. */
+static const void *zpool_map(struct quire *q, struct zswap_floor *z, unsigned long handle,
+			     void *buf, size_t len)
 {
 	if (z->zbud)
-		memcpy(dst, (struct zswap_header *)zbud_map(q, handle) + 1, len);
-	else
-		zs_obj_read(q, z->pool, handle, dst, len);
+		return (struct zswap_header *)zbud_map(q, handle) + 1;
+	return zs_obj_map(q, z->pool, handle, buf, len);
 }
 
 struct zswap_stats *zswap_stats(struct quire *q)
@@ -214,6 +214,7 @@ static int decompress_page(struct quire *q, const struct zswap_entry *entry, str
 {
 	struct zswap_floor *z = q->swap->zswap;
 	struct zswap_dstmem *dst;
+	const void *src;
 	int err;
 
 	if (!entry->length) {
@@ -222,8 +223,8 @@ static int decompress_page(struct quire *q, const struct zswap_entry *entry, str
 	}
 	dst = &z->dstmem[smp_processor_id(q)];
 	mutex_lock(q, &dst->mutex);
-	zpool_read(q, z, entry->handle, dst->buf, kept_bytes(q, entry->length));
-	err = q->port->decompress(q->port_ctx, dst->buf, entry->length, page_to_pfn(q, page));
+	src = zpool_map(q, z, entry->handle, dst->buf, kept_bytes(q, entry->length));
+	err = q->port->decompress(q->port_ctx, src, entry->length, page_to_pfn(q, page));
 	mutex_unlock(q, &dst->mutex);
 	return err ? -EIO : 0;
 }

@@ -206,7 +206,8 @@ static void verify_bdi(struct verify *v, const struct backing_dev *bdi)
 	const struct inode *inode;
 	u64 last = 0;
 
-	if (!list_validate(&bdi->b_dirty)) {
+	if (!list_validate(&bdi->b_dirty) || !list_validate(&bdi->b_io) ||
+	    !list_validate(&bdi->b_more_io)) {
 		broken(v, "cache: dirty list of %s is malformed", bdi->name);
 		return;
 	}
@@ -216,6 +217,32 @@ static void verify_bdi(struct verify *v, const struct backing_dev *bdi)
 			       inode->i_ino);
 		last = inode->dirtied_when;
 	}
+}
+
+/* File systems of one device (NULL: of none), whose pages are the device's to count. */
+static void verify_sbs(struct verify *v, const struct backing_dev *bdi, struct cache_sums *sums)
+{
+	unsigned long dirty = 0, writeback = 0;
+	struct super_block *sb;
+
+	for_each_node (v->q, nid) {
+		dirty -= sums[nid].dirty;
+		writeback -= sums[nid].writeback;
+	}
+	list_for_each_entry (sb, &v->q->cache->super_blocks, list)
+		if (sb->bdi == bdi)
+			verify_sb(v, sb, sums);
+	if (!bdi)
+		return;
+	for_each_node (v->q, nid) {
+		dirty += sums[nid].dirty;
+		writeback += sums[nid].writeback;
+	}
+	if (dirty != bdi->nr_reclaimable || writeback != bdi->nr_writeback)
+		broken(v,
+		       "cache: %s counts %lu dirty and %lu written pages, its files have %lu and "
+		       "%lu",
+		       bdi->name, bdi->nr_reclaimable, bdi->nr_writeback, dirty, writeback);
 }
 
 /* Files' nodes of shadows are all listed; the others listed are swap caches'. */
@@ -268,13 +295,13 @@ void verify_cache(struct verify *v)
 {
 	struct quire *q = v->q;
 	struct cache_sums sums[QUIRE_MAX_NODES] = {{0}};
-	struct super_block *sb;
 	struct backing_dev *bdi;
 
-	list_for_each_entry (sb, &q->cache->super_blocks, list)
-		verify_sb(v, sb, sums);
-	list_for_each_entry (bdi, &q->cache->bdis, list)
+	verify_sbs(v, NULL, sums);
+	list_for_each_entry (bdi, &q->cache->bdis, list) {
+		verify_sbs(v, bdi, sums);
 		verify_bdi(v, bdi);
+	}
 	for_each_node (q, nid) {
 		verify_node_counts(v, NODE_DATA(q, nid), &sums[nid]);
 		verify_shadow_nodes(v, NODE_DATA(q, nid), &sums[nid]);

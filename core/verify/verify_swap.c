@@ -444,9 +444,12 @@ static unsigned long verify_zbud(struct verify *v, const struct zbud_pool *pool)
 				       zhdr->first_chunks, zhdr->last_chunks, i);
 		}
 	}
-	if (nr_frames != pool->pages_nr || nr_frames != list_count_nodes(&pool->lru))
+	if (nr_frames != list_count_nodes(&pool->lru) ||
+	    nr_frames + list_count_nodes(&pool->reclaiming) != pool->pages_nr)
 		broken(v, "zbud: %lu frames, %lu on the LRU list, counted %lu", nr_frames,
 		       list_count_nodes(&pool->lru), pool->pages_nr);
+	list_for_each_entry (zhdr, &pool->reclaiming, buddy)
+		nr_objs += (zhdr->first_chunks != 0) + (zhdr->last_chunks != 0);
 	return nr_objs;
 }
 

@@ -6,6 +6,10 @@
  * the wire; it ends when its last byte has passed.  So small requests at depth
  * one see the latency, and many large ones see the bandwidth, as on an NVMe.
  *
+ * Latencies may differ, a head may have to move, a volume may be sold with so many
+ * requests a second: model_disk_preset() has the numbers of common disks.  And
+ * a disk may be ill: slow, stalled, with errors, or full.
+ *
  * Or a timer holds requests back, as Linux's dm-delay does: they wait for a tick, and
  * one timer lets all go whose time has come.
  *
@@ -41,6 +45,7 @@ unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg
 	d->slots = keep_calloc(d->cfg.queue_depth, sizeof(u64));
 	if (!d->content || !d->slots)
 		model_panic(m, "the host has no memory for a disk");
+	prng_seed(&d->rng, 0x6469736bUL + m->nr_disks);
 	m->disk[m->nr_disks] = d;
 	return m->nr_disks++;
 }
@@ -60,6 +65,76 @@ void model_disk_set_timer(struct model *m, unsigned int dev, u64 read_ns, u64 wr
 	model_disk_set_latency(m, dev, read_ns, write_ns);
 	m->disk[dev]->tick_ns = tick_ns;
 	m->disk[dev]->work_ns = work_ns;
+}
+
+/*
+ * What makers and clouds say of their disks, rounded: latencies of 4 KiB at depth
+ * one, bandwidth of large transfers.
+ */
+bool model_disk_preset(struct model_disk_config *cfg, const char *kind)
+{
+	static const struct {
+		const char *kind;
+		struct model_disk_config cfg;
+	} presets[] = {
+		{"nvme",
+		 {.read_latency_ns = 80 * NSEC_PER_USEC,
+		  .write_latency_ns = 20 * NSEC_PER_USEC,
+		  .bandwidth = 3UL << 30,
+		  .queue_depth = 256,
+		  .jitter_percent = 20,
+		  .slow_permille = 1,
+		  .slow_times = 20}},
+		{"sata-ssd",
+		 {.read_latency_ns = 120 * NSEC_PER_USEC,
+		  .write_latency_ns = 60 * NSEC_PER_USEC,
+		  .bandwidth = 530UL << 20,
+		  .queue_depth = 32,
+		  .jitter_percent = 25,
+		  .slow_permille = 2,
+		  .slow_times = 50}},
+		/* 7,200 revolutions a minute; its cache takes what is written near by. */
+		{"hdd",
+		 {.read_latency_ns = 100 * NSEC_PER_USEC,
+		  .write_latency_ns = 100 * NSEC_PER_USEC,
+		  .bandwidth = 180UL << 20,
+		  .queue_depth = 1,
+		  .seek_ns = 16 * NSEC_PER_MSEC,
+		  .revolution_ns = 8333 * NSEC_PER_USEC,
+		  .rotational = true}},
+		/* As AWS gp3 and st1 as they are sold: 3,000 requests and 125 MiB a second; 500 and 40 */
+		{"cloud-ssd",
+		 {.read_latency_ns = 700 * NSEC_PER_USEC,
+		  .write_latency_ns = 900 * NSEC_PER_USEC,
+		  .bandwidth = 125UL << 20,
+		  .queue_depth = 64,
+		  .jitter_percent = 30,
+		  .slow_permille = 5,
+		  .slow_times = 10,
+		  .iops = 3000}},
+		{"cloud-hdd",
+		 {.read_latency_ns = 5 * NSEC_PER_MSEC,
+		  .write_latency_ns = 5 * NSEC_PER_MSEC,
+		  .bandwidth = 40UL << 20,
+		  .queue_depth = 64,
+		  .jitter_percent = 50,
+		  .slow_permille = 10,
+		  .slow_times = 10,
+		  .iops = 500,
+		  .rotational = true}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(presets); i++) {
+		struct model_disk_config preset = presets[i].cfg;
+
+		if (!str_eq(kind, presets[i].kind))
+			continue;
+		preset.name = cfg->name;
+		preset.size_bytes = cfg->size_bytes;
+		*cfg = preset;
+		return true;
+	}
+	return false;
 }
 
 void model_free_disks(struct model *m)
@@ -170,15 +245,48 @@ static u64 schedule_timer(struct disk *d, u64 latency, u64 now)
 	return fires * d->tick_ns;
 }
 
+/* What the head has to do: the square root of the distance, and half a turn. */
+static u64 seek_time(struct disk *d, const struct quire_bio *bio)
+{
+	u64 from = d->head, to = bio->page_offset;
+	u64 distance = from > to ? from - to : to - from;
+
+	d->head = to + bio->nr_pages;
+	if (!distance || !d->cfg.revolution_ns)
+		return 0;
+	/* In 1/65536 of the way across. */
+	distance = (u64)(((unsigned __int128)distance << 32) / d->nr_pages);
+	return (d->cfg.seek_ns * int_sqrt(distance) >> 16) +
+	       prng_below(&d->rng, d->cfg.revolution_ns);
+}
+
+static u64 latency_of(struct disk *d, const struct quire_bio *bio)
+{
+	u64 ns = bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns;
+
+	if (d->cfg.jitter_percent)
+		ns += ns * prng_below(&d->rng, 2 * d->cfg.jitter_percent + 1) / 100 -
+		      ns * d->cfg.jitter_percent / 100;
+	if (d->cfg.slow_permille && prng_below(&d->rng, 1000) < d->cfg.slow_permille)
+		ns *= d->cfg.slow_times;
+	ns += seek_time(d, bio);
+	return d->faults.slow_times ? ns * d->faults.slow_times : ns;
+}
+
 static u64 schedule(struct disk *d, const struct quire_bio *bio, u64 now)
 {
-	u64 latency = bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns;
+	u64 latency = latency_of(d, bio);
 	u64 start = max(now, d->slots[0]);
-	u64 done = start + latency;
+	u64 done;
 
+	start = max(start, d->faults.stalled_until);
 	if (d->tick_ns)
 		return schedule_timer(d, latency, now);
-
+	if (d->cfg.iops) {
+		start = max(start, d->next_slot);
+		d->next_slot = start + NSEC_PER_SEC / d->cfg.iops;
+	}
+	done = start + latency;
 	if (d->cfg.bandwidth) {
 		u64 bytes = (u64)bio->nr_pages << PAGE_SHIFT;
 		u64 transfer = (u64)((unsigned __int128)bytes * NSEC_PER_SEC / d->cfg.bandwidth);
@@ -202,16 +310,49 @@ static void move_content(struct model *m, struct disk *d, const struct quire_bio
 	}
 }
 
+/* 0, or how the transfer is to fail. */
+static int fault_of(struct model *m, struct disk *d, const struct quire_bio *bio)
+{
+	bool write = bio->op == QUIRE_BIO_WRITE;
+	unsigned int errors = write ? d->faults.write_errors : d->faults.read_errors;
+
+	if (m->fail_io && m->fail_io(m->fail_io_ctx, bio))
+		return -EIO;
+	if (d->faults.full && write)
+		return -ENOSPC;
+	return errors && prng_below(&d->rng, 10000) < errors ? -EIO : 0;
+}
+
 /* Persistent memory: the submitter's processor copies. */
 static void transfer_now(struct model *m, struct disk *d, struct quire_bio *bio, bool bad)
 {
 	u64 page_ns = bio->op == QUIRE_BIO_READ ? d->cfg.read_latency_ns : d->cfg.write_latency_ns;
 
-	bio->error = bad || (m->fail_io && m->fail_io(m->fail_io_ctx, bio)) ? -EIO : 0;
+	bio->error = bad ? -EIO : fault_of(m, d, bio);
 	m->hot.charged_ns += page_ns * bio->nr_pages;
 	if (!bio->error)
 		move_content(m, d, bio);
 	bio->end_io(m->q, bio);
+}
+
+static void start_transfer(struct model *m, struct disk *d, struct quire_bio *bio, u64 now)
+{
+	u32 cpu = m->hot.current->cpu;
+
+	bio->error = fault_of(m, d, bio);
+	if (bio->error) {
+		sched_push(m, now + NSEC_PER_USEC, MEV_BIO, cpu, bio);
+		return;
+	}
+	/* A write takes its data now: the frame may not change until it ends. */
+	if (bio->op == QUIRE_BIO_WRITE)
+		move_content(m, d, bio);
+	sched_push(m, schedule(d, bio, now), MEV_BIO, cpu, bio);
+}
+
+void model_disk_set_faults(struct model *m, unsigned int dev, const struct model_disk_faults *f)
+{
+	m->disk[dev]->faults = *f;
 }
 
 void model_submit(struct model *m, struct quire_bio *bio)
@@ -221,7 +362,6 @@ void model_submit(struct model *m, struct quire_bio *bio)
 		   bio->page_offset >= d->nr_pages ||
 		   bio->nr_pages > d->nr_pages - bio->page_offset;
 	u64 now;
-	u32 cpu;
 
 	if (d && d->cfg.synchronous) {
 		transfer_now(m, d, bio, bad);
@@ -234,17 +374,12 @@ void model_submit(struct model *m, struct quire_bio *bio)
 	if (d)
 		m->hot.charged_ns += d->work_ns * bio->nr_pages;
 	now = m->now + work_to_time(m, m->hot.charged_ns);
-	cpu = m->hot.current->cpu;
-	bio->error = 0;
-	if (bad || (m->fail_io && m->fail_io(m->fail_io_ctx, bio))) {
+	if (bad) {
 		bio->error = -EIO;
-		sched_push(m, now + NSEC_PER_USEC, MEV_BIO, cpu, bio);
-		return;
+		sched_push(m, now + NSEC_PER_USEC, MEV_BIO, m->hot.current->cpu, bio);
+	} else {
+		start_transfer(m, d, bio, now);
 	}
-	/* A write takes its data now: the frame may not change until it ends. */
-	if (bio->op == QUIRE_BIO_WRITE)
-		move_content(m, d, bio);
-	sched_push(m, schedule(d, bio, now), MEV_BIO, cpu, bio);
 }
 
 void model_bio_done(struct model *m, struct quire_bio *bio)

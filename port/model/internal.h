@@ -128,6 +128,10 @@ struct disk {
 	u64 *content;	   /* by page; reserved address space. Bit 63: was written */
 	u64 *slots;	   /* heap of the times at which the queue's slots are free */
 	u64 transfer_free; /* when the wire is free */
+	struct prng rng;   /* of latencies and errors */
+	u64 head;	   /* the page behind the last request's */
+	u64 next_slot;	   /* of a volume with a rate: when the next request may begin */
+	struct model_disk_faults faults;
 	unsigned int in_flight;
 	struct quire_wait_queue room; /* for who waits until in_flight falls */
 	/* A timer lets requests go (0: none), and in which ticks it fires. */

@@ -27,6 +27,15 @@ struct model_disk_config {
 	u64 read_latency_ns, write_latency_ns;
 	u64 bandwidth; /* bytes a second, 0: no limit */
 	unsigned int queue_depth;
+	/* How latencies differ: evenly by so many per cent either way, and slow_permille of
+	 * the requests take slow_times as long (garbage collection, retries). */
+	unsigned int jitter_percent, slow_permille, slow_times;
+	/* A head that moves: the time from one end to the other (a place near by takes the square root of
+	 * that part), and of one revolution, half of which passes on average. What follows the last
+	 * request takes neither. */
+	u64 seek_ns, revolution_ns;
+	unsigned int iops; /* requests a second that a volume is sold with; 0: no limit */
+	bool rotational;
 	/* Persistent memory: the processor copies, read_latency_ns and
 	 * write_latency_ns a page, and the transfer is over at once. */
 	bool synchronous;
@@ -56,6 +65,18 @@ void model_disk_set_latency(struct model *m, unsigned int dev, u64 read_ns, u64 
  * processor work_ns: as with dm-delay. */
 void model_disk_set_timer(struct model *m, unsigned int dev, u64 read_ns, u64 write_ns, u64 tick_ns,
 			  u64 work_ns);
+
+/* The same numbers for a kind of disk: "nvme", "sata-ssd", "hdd", "cloud-ssd", "cloud-hdd"; name
+ * and size_bytes are left.  False: no such kind. */
+bool model_disk_preset(struct model_disk_config *cfg, const char *kind);
+/* Faults, from now on; all 0: none. */
+struct model_disk_faults {
+	unsigned int slow_times; /* latencies are so many times as long; 0: as ever */
+	u64 stalled_until;	 /* nothing that is submitted begins before this time */
+	unsigned int read_errors, write_errors; /* so many of 10,000 end in -EIO */
+	bool full; /* writes end in -ENOSPC: a thinly provisioned volume has no more room */
+};
+void model_disk_set_faults(struct model *m, unsigned int dev, const struct model_disk_faults *f);
 
 /*
  * A fiber for a task (NULL: a kernel thread's, one is made).  fn runs in it;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Dirty pages: the limits, background writeback, aging, throttling, fsync and
- * sync, writeback asked for by reclaim.
+ * sync, writeback asked for by reclaim; devices' shares, a stalled one.
  */
 #include "tests/lib/testlib.h"
 #include "cache/internal.h"
@@ -70,17 +70,26 @@ static void ages(struct testbox *t, void *arg)
 	struct file *old = make_file(t, t->sb), *new = make_file(t, t->sb);
 
 	(void)arg;
+	/* A device that wrote nothing lately has no share of the threshold: what is dirty
+	 * goes with the flusher's next round, after 5 s. */
 	write_pages(t, old, 0, 100);
-	assert_int_equal(global_node_page_state(t->q, NR_DIRTIED), 100);
+	sleep_ns(t->q, 4 * NSEC_PER_SEC);
+	assert_int_equal(nr_dirty(t), 100);
+	sleep_ns(t->q, 2 * NSEC_PER_SEC);
+	assert_int_equal(nr_dirty(t), 0);
+	/* From now on it has had all for an age. */
+	t->bdi->events = t->q->cache->wb.events = 1UL << 40;
+	write_pages(t, old, 0, 100);
+	assert_int_equal(global_node_page_state(t->q, NR_DIRTIED), 200);
 	sleep_ns(t->q, 20 * NSEC_PER_SEC);
 	write_pages(t, new, 0, 50);
 	assert_int_equal(nr_dirty(t), 150);
 	sleep_ns(t->q, 17 * NSEC_PER_SEC);
 	/* Expired after 30 s, seen by the next round of 5 s. */
 	assert_int_equal(nr_dirty(t), 50);
-	assert_int_equal(global_node_page_state(t->q, NR_WRITTEN), 100);
-	assert_int_equal(t->bdi->pages_write, 100);
-	assert_int_equal(t->bdi->ios_write, 2);
+	assert_int_equal(global_node_page_state(t->q, NR_WRITTEN), 200);
+	assert_int_equal(t->bdi->pages_write, 200);
+	assert_int_equal(t->bdi->ios_write, 4);
 	sleep_ns(t->q, 20 * NSEC_PER_SEC);
 	assert_int_equal(nr_dirty(t), 0);
 	assert_true(list_empty(&t->bdi->b_dirty));
@@ -90,7 +99,7 @@ static void ages(struct testbox *t, void *arg)
 	assert_int_equal(nr_dirty(t), 1);
 	sleep_ns(t->q, 8 * NSEC_PER_SEC);
 	assert_int_equal(nr_dirty(t), 0);
-	assert_int_equal(global_vm_event(t->q, PGPGOUT), 151 * SECTORS_PER_PAGE);
+	assert_int_equal(global_vm_event(t->q, PGPGOUT), 251 * SECTORS_PER_PAGE);
 	fput(t->q, old);
 	fput(t->q, new);
 }
@@ -153,8 +162,8 @@ static void throttling(struct testbox *t, void *arg)
 	assert_true(took <= 120 * NSEC_PER_SEC / 20 + NSEC_PER_SEC);
 	assert_int_equal(vfs_fsync(t->q, file), 0);
 	assert_int_equal(nr_dirty(t), 0);
-	/* The estimate, a mean over 3 s, has come from 100 MB/s to near 20. */
-	assert_in_range(bdi->write_bandwidth, MB_PAGES(19), MB_PAGES(36));
+	/* The estimate, a mean over 4 s, has come from 100 MB/s to near 20. */
+	assert_in_range(bdi->write_bandwidth, MB_PAGES(19), MB_PAGES(45));
 	fput(t->q, file);
 }
 
@@ -217,6 +226,196 @@ static void pageout(struct testbox *t, void *arg)
 	fput(t->q, file);
 }
 
+/* ---- two devices ------------------------------------------------------------- */
+
+struct writer {
+	struct testbox *t;
+	struct file *file;
+	u64 written, until; /* pages; ns */
+	bool done;
+};
+
+/* A disk of 200 MB/s with a file system. */
+static struct super_block *add_disk(struct testbox *t, const char *name, struct backing_dev **bdi,
+				    unsigned int *dev)
+{
+	struct model_disk_config cfg = {.name = name,
+					.size_bytes = 4UL << 30,
+					.read_latency_ns = 100 * NSEC_PER_USEC,
+					.write_latency_ns = 100 * NSEC_PER_USEC,
+					.bandwidth = 200 << 20,
+					.queue_depth = 32};
+	struct super_block *sb;
+
+	*dev = model_add_disk(t->m, &cfg);
+	*bdi = bdi_register(t->q, *dev, name);
+	assert_non_null(*bdi);
+	sb = sget(t->q, *bdi, t->q->cache->ext4_inode_cachep);
+	assert_non_null(sb);
+	return sb;
+}
+
+/* Over and over the same 100 MB: new dirty pages all the time. */
+static void write_on(void *arg)
+{
+	struct writer *w = arg;
+	u64 at = 0;
+
+	while (quire_clock(w->t->q) < w->until) {
+		s64 n = generic_file_write(w->t->q, w->file, at * PAGE_SIZE, 16 * PAGE_SIZE);
+
+		if (n <= 0)
+			break;
+		w->written += (u64)n / PAGE_SIZE;
+		at = (at + 16) % MB_PAGES(100);
+	}
+	w->done = true;
+}
+
+/* Pages that a writer to the sound disk gets done in 10 s, after 10 more. */
+static u64 sound_writer(struct testbox *t, u64 stall_ns, bool strict, struct writer *ill,
+			struct backing_dev **ill_bdi)
+{
+	struct backing_dev *bdi;
+	unsigned int dev, ill_dev;
+	struct super_block *sb = add_disk(t, "sda", &bdi, &dev);
+	struct super_block *ill_sb = add_disk(t, "sdb", ill_bdi, &ill_dev);
+	u64 now = quire_clock(t->q), before;
+	struct writer sound = {.t = t, .file = make_file(t, sb), .until = now + 20 * NSEC_PER_SEC};
+
+	bdi->strict_limit = (*ill_bdi)->strict_limit = strict;
+	*ill = (struct writer){.t = t, .file = make_file(t, ill_sb), .until = sound.until};
+	assert_non_null(model_spawn(t->m, "sound", write_on, &sound, NULL, -1));
+	if (stall_ns) {
+		assert_non_null(model_spawn(t->m, "ill", write_on, ill, NULL, -1));
+		sleep_ns(t->q, NSEC_PER_SEC);
+		model_disk_set_faults(t->m, ill_dev,
+				      &(struct model_disk_faults){.stalled_until = now + stall_ns});
+		sleep_ns(t->q, 9 * NSEC_PER_SEC);
+	} else {
+		sleep_ns(t->q, 10 * NSEC_PER_SEC);
+	}
+	before = sound.written;
+	ill->written = 0;
+	sleep_ns(t->q, 9 * NSEC_PER_SEC);
+	before = sound.written - before;
+	while (!sound.done || (stall_ns && !ill->done))
+		sleep_ns(t->q, NSEC_PER_SEC);
+	fput(t->q, sound.file);
+	fput(t->q, ill->file);
+	return before;
+}
+
+static u64 alone_pages;
+
+static void alone(struct testbox *t, void *arg)
+{
+	struct backing_dev *bdi;
+	struct writer none;
+
+	(void)arg;
+	alone_pages = sound_writer(t, 0, false, &none, &bdi);
+	/* Its disk's speed, or a little less. */
+	assert_in_range(alone_pages, MB_PAGES(200) * 9 * 8 / 10, MB_PAGES(200) * 9 * 12 / 10);
+}
+
+/* A stalled disk stalls its writers, and nobody else, where shares are limits: that of
+ * the other is all of it after some seconds. */
+static void stalled(struct testbox *t, void *arg)
+{
+	struct backing_dev *bdi;
+	struct writer ill;
+	u64 pages;
+
+	(void)arg;
+	pages = sound_writer(t, 30 * NSEC_PER_SEC, true, &ill, &bdi);
+	print_message("# alone %lu, beside a stalled disk %lu; its own writer %lu, asleep %lu ms\n",
+		      (unsigned long)alone_pages, (unsigned long)pages, (unsigned long)ill.written,
+		      (unsigned long)bdi->throttled_ticks * 4);
+	assert_true(pages * 10 >= alone_pages * 8);
+	/* A few pages between pauses of 200 ms, and no more. */
+	assert_in_range(ill.written, 0, 4000);
+	assert_true(bdi->throttled_ticks * 4 >= 5000);
+}
+
+/* As Linux is without that: the stalled disk's pages take all that may be dirty, and
+ * others go on with the little that counts as nothing. */
+static void stalled_takes_all(struct testbox *t, void *arg)
+{
+	struct backing_dev *bdi;
+	struct writer ill;
+	u64 pages;
+
+	(void)arg;
+	pages = sound_writer(t, 30 * NSEC_PER_SEC, false, &ill, &bdi);
+	print_message("# alone %lu, beside a stalled disk %lu; its own writer %lu\n",
+		      (unsigned long)alone_pages, (unsigned long)pages, (unsigned long)ill.written);
+	assert_in_range(pages, 9 * 200, alone_pages);
+	assert_true(ill.written * 10 < pages);
+}
+
+/* Shares of the limit go by what the devices write. */
+static void shares(struct testbox *t, void *arg)
+{
+	struct backing_dev *fast, *slow;
+	unsigned int dev, slow_dev;
+	struct super_block *sb = add_disk(t, "sda", &fast, &dev),
+			   *slow_sb = add_disk(t, "sdb", &slow, &slow_dev);
+	u64 now = quire_clock(t->q);
+	struct writer a = {.t = t, .file = make_file(t, sb), .until = now + 20 * NSEC_PER_SEC},
+		      b = {.t = t, .file = make_file(t, slow_sb), .until = a.until};
+	unsigned long bg, thresh;
+
+	(void)arg;
+	model_disk_set_faults(t->m, slow_dev, &(struct model_disk_faults){.slow_times = 4000});
+	assert_non_null(model_spawn(t->m, "a", write_on, &a, NULL, -1));
+	assert_non_null(model_spawn(t->m, "b", write_on, &b, NULL, -1));
+	sleep_ns(t->q, 18 * NSEC_PER_SEC);
+	global_dirty_limits(t->q, &bg, &thresh);
+	print_message(
+		"# pages a second %lu and %lu, shares %lu and %lu of %lu, written %lu and %lu\n",
+		(unsigned long)fast->avg_write_bandwidth, (unsigned long)slow->avg_write_bandwidth,
+		wb_calc_thresh(t->q, fast, thresh), wb_calc_thresh(t->q, slow, thresh), thresh,
+		(unsigned long)a.written, (unsigned long)b.written);
+	assert_true(fast->avg_write_bandwidth > 2 * slow->avg_write_bandwidth);
+	assert_true(wb_calc_thresh(t->q, fast, thresh) > 2 * wb_calc_thresh(t->q, slow, thresh));
+	assert_true(wb_calc_thresh(t->q, fast, thresh) + wb_calc_thresh(t->q, slow, thresh) <=
+		    thresh);
+	assert_true(a.written > 2 * b.written);
+	/* No more than it may have, and as much as it must. */
+	fast->max_ratio = 10;
+	assert_in_range(wb_calc_thresh(t->q, fast, thresh), 0, thresh / 10);
+	fast->max_ratio = 100;
+	while (!a.done || !b.done)
+		sleep_ns(t->q, NSEC_PER_SEC);
+	fput(t->q, a.file);
+	fput(t->q, b.file);
+}
+
+/* A large file takes turns with a small one that came after it. */
+static void turns(struct testbox *t, void *arg)
+{
+	struct file *large = make_file(t, t->sb), *small = make_file(t, t->sb);
+	struct wb_work work = {.nr_pages = 3000, .dirtied_before = UINT64_MAX};
+
+	(void)arg;
+	t->q->cache->wb.dirty_limit = 8;
+	write_pages(t, large, 0, 5000);
+	sleep_ns(t->q, NSEC_PER_MSEC);
+	write_pages(t, small, 0, 10);
+	assert_true(wb_writeback(t->q, t->bdi, &work) >= 2048);
+	assert_false(xa_marked(&small->f_inode->i_data.i_pages, PAGECACHE_TAG_DIRTY));
+	assert_true(xa_marked(&large->f_inode->i_data.i_pages, PAGECACHE_TAG_DIRTY));
+	assert_true(wb_has_dirty_io(t->bdi));
+	t->bdi->nr_reclaimable++;
+	testbox_verify_reports(t, "nvme0n1 counts");
+	t->bdi->nr_reclaimable--;
+	sync_filesystems(t->q);
+	assert_false(wb_has_dirty_io(t->bdi));
+	fput(t->q, large);
+	fput(t->q, small);
+}
+
 #define TEST(name)                            \
 	static void test_##name(void **state) \
 	{                                     \
@@ -229,13 +428,26 @@ TEST(background)
 TEST(throttling)
 TEST(syncs)
 TEST(pageout)
+TEST(alone)
+TEST(stalled)
+TEST(stalled_takes_all)
+TEST(shares)
+TEST(turns)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_ages),
-		cmocka_unit_test(test_background), cmocka_unit_test(test_throttling),
-		cmocka_unit_test(test_syncs),	   cmocka_unit_test(test_pageout),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_ages),
+		cmocka_unit_test(test_background),
+		cmocka_unit_test(test_throttling),
+		cmocka_unit_test(test_syncs),
+		cmocka_unit_test(test_pageout),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_stalled_takes_all),
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The model's disks: what was written is read, and it takes the time that
- * latency, queue and wire say.
+ * latency, queue and wire say; kinds of disks, and ill ones.
  */
 #include "tests/lib/testlib.h"
 
@@ -243,6 +243,127 @@ static void test_timer(void **state)
 	testbox_free(t);
 }
 
+/* ---- kinds of disks, and what ails them ------------------------------------------- */
+
+/* The mean time of single reads, each at a place of its own (or the next one), in ns; the
+ * longest, too. */
+struct reads {
+	unsigned int dev, errors;
+	u64 stride, mean, longest;
+	bool write;
+};
+
+static void single_reads(struct testbox *t, void *arg)
+{
+	struct reads *r = arg;
+	u64 pfn = frames(t, 0), sum = 0;
+
+	r->errors = 0;
+	r->longest = 0;
+	for (unsigned int i = 0; i < 400; i++) {
+		struct io io = {.q = t->q};
+		u64 start = quire_clock(t->q), ns;
+		u64 page = r->stride == 1 ? i : (i * r->stride) % (1UL << 28);
+
+		io_submit(&io, 0, r->dev, r->write ? QUIRE_BIO_WRITE : QUIRE_BIO_READ, page, 1,
+			  pfn);
+		io_wait(&io, 1);
+		ns = quire_clock(t->q) - start;
+		r->errors += io.errors;
+		r->longest = max(r->longest, ns);
+		sum += ns;
+	}
+	r->mean = sum / 400;
+	__free_pages(t->q, pfn_to_page(t->q, pfn), 0);
+}
+
+static unsigned int add_kind(struct testbox *t, const char *kind)
+{
+	struct model_disk_config cfg = {.name = "sda", .size_bytes = 1UL << 40};
+
+	assert_true(model_disk_preset(&cfg, kind));
+	assert_string_equal(cfg.name, "sda");
+	return model_add_disk(t->m, &cfg);
+}
+
+static void test_kinds(void **state)
+{
+	static const struct {
+		const char *kind;
+		u64 least, most; /* us a random read */
+	} kinds[] = {
+		{"nvme", 70, 110},	  {"sata-ssd", 110, 200},    {"hdd", 5000, 20000},
+		{"cloud-ssd", 600, 1200}, {"cloud-hdd", 3000, 8000},
+	};
+	struct testbox *t = testbox_new(&(struct testbox_config){0});
+	struct model_disk_config none = {.name = "x"};
+
+	(void)state;
+	assert_false(model_disk_preset(&none, "floppy"));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct reads r = {.dev = add_kind(t, kinds[i].kind), .stride = 77777777};
+
+		testbox_call(t, single_reads, &r);
+		print_message("# %s: %lu us, at most %lu\n", kinds[i].kind,
+			      (unsigned long)r.mean / 1000, (unsigned long)r.longest / 1000);
+		assert_in_range(r.mean / 1000, kinds[i].least, kinds[i].most);
+		assert_int_equal(r.errors, 0);
+		/* A head that need not move is as fast as a wire. */
+		r.stride = 1;
+		testbox_call(t, single_reads, &r);
+		if (!strcmp(kinds[i].kind, "hdd"))
+			assert_in_range(r.mean / 1000, 100, 300);
+	}
+	testbox_free(t);
+}
+
+/* A volume of 3,000 requests a second gives no more, however many are asked at once. */
+static void test_rate(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){0});
+	struct timing many = {.dev = add_kind(t, "cloud-ssd"), .requests = 120, .pages = 1};
+
+	(void)state;
+	testbox_call(t, time_reads, &many);
+	assert_in_range(many.last, 39 * NSEC_PER_MSEC, 60 * NSEC_PER_MSEC);
+	testbox_free(t);
+}
+
+static void test_faults(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){0});
+	struct reads r = {.dev = add_disk(t, 0, 8), .stride = 1};
+	u64 until = model_now(t->m) + NSEC_PER_SEC;
+
+	(void)state;
+	testbox_call(t, single_reads, &r);
+	assert_int_equal(r.longest, 100000);
+	model_disk_set_faults(t->m, r.dev, &(struct model_disk_faults){.slow_times = 50});
+	testbox_call(t, single_reads, &r);
+	assert_int_equal(r.mean, 5000000);
+	until = model_now(t->m) + 2 * NSEC_PER_SEC;
+	model_disk_set_faults(t->m, r.dev, &(struct model_disk_faults){.stalled_until = until});
+	testbox_call(t, single_reads, &r);
+	assert_in_range(r.longest, 1900000000, 2100000000);
+	assert_int_equal(r.errors, 0);
+	model_disk_set_faults(t->m, r.dev, &(struct model_disk_faults){.read_errors = 2500});
+	testbox_call(t, single_reads, &r);
+	assert_in_range(r.errors, 70, 130);
+	r.write = true;
+	testbox_call(t, single_reads, &r);
+	assert_int_equal(r.errors, 0);
+	model_disk_set_faults(t->m, r.dev, &(struct model_disk_faults){.full = true});
+	testbox_call(t, single_reads, &r);
+	assert_int_equal(r.errors, 400);
+	r.write = false;
+	testbox_call(t, single_reads, &r);
+	assert_int_equal(r.errors, 0);
+	model_disk_set_faults(t->m, r.dev, &(struct model_disk_faults){0});
+	testbox_call(t, single_reads, &r);
+	assert_int_equal(r.longest, 100000);
+	testbox_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +372,9 @@ int main(void)
 		cmocka_unit_test(test_latency_queue_and_bandwidth),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_timer),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
