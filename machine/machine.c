@@ -15,6 +15,40 @@
 #include "machine/units.h"
 #include "port/model/keep.h"
 
+/* What a node has beside its size. */
+static void configure_node(struct quire_config *cfg, const struct scenario *s, u32 i)
+{
+	const struct scn_node *n = &s->nodes[i];
+	char *text = n->distances;
+
+	for (u32 j = 0; j < s->nodes_count; j++)
+		cfg->distance[i][j] = (uint8_t)(text	 ? (u32)strtoul(text, &text, 10)
+						: i == j ? s->local_distance
+							 : s->remote_distance);
+	cfg->node[i].start_bytes = n->start.v;
+	cfg->node[i].cma_bytes = n->cma.v;
+	cfg->node[i].hugepages_1g = n->hugepages_1g;
+	cfg->node[i].hugepages_2m = n->hugepages_2m;
+	cfg->node[i].hotpluggable = n->hotpluggable;
+}
+
+static void core_size(const struct scn_value *v, uint64_t *bytes, uint32_t *percent)
+{
+	if (v->text && strchr(v->text, '%'))
+		*percent = (uint32_t)(v->v / 100);
+	else
+		*bytes = v->v;
+}
+
+static void configure_placement(struct quire_config *cfg, const struct scenario *s)
+{
+	core_size(&s->kernelcore, &cfg->kernelcore_bytes, &cfg->kernelcore_percent);
+	core_size(&s->movablecore, &cfg->movablecore_bytes, &cfg->movablecore_percent);
+	cfg->movable_node = s->movable_node;
+	cfg->cma_bytes = s->cma.v;
+	cfg->weighted_interleave = s->weighted_interleave;
+}
+
 static void configure(struct machine *m)
 {
 	const struct scenario *s = m->scenario;
@@ -28,10 +62,9 @@ static void configure(struct machine *m)
 		cfg->node[i].size_bytes = s->nodes[i].memory.v;
 		cfg->node[i].nr_cpus = s->nodes[i].cpus;
 		cfg->node[i].reserved_bytes = s->nodes[i].reserved.v;
-		for (u32 j = 0; j < s->nodes_count; j++)
-			cfg->distance[i][j] =
-				(uint8_t)(i == j ? s->local_distance : s->remote_distance);
+		configure_node(cfg, s, i);
 	}
+	configure_placement(cfg, s);
 	cfg->local_ns = (uint32_t)s->local_latency.v;
 	cfg->remote_ns = (uint32_t)s->remote_latency.v;
 	cfg->pci_hole_start = s->pci_hole.v;
@@ -136,6 +169,48 @@ static void setup_swap(struct machine *m)
 	}
 }
 
+/* Files below /sys: the scenario's own, and those that stand for a parameter of boot. */
+static void setup_sysfs(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+	char order[16];
+
+	snprintf(order, sizeof(order), "%u", s->debug_guardpage_minorder);
+	if ((s->page_owner && machine_sysfs_write(m, "kernel/debug/page_owner", "1") < 0) ||
+	    (s->page_poison && machine_sysfs_write(m, "kernel/debug/page_poison", "1") < 0) ||
+	    (s->debug_guardpage_minorder &&
+	     machine_sysfs_write(m, "kernel/debug/debug_guardpage_minorder", order) < 0)) {
+		fprintf(m->err, "%s: no memory for the debugging of pages\n", s->path);
+		m->failed = true;
+	}
+	for (u32 i = 0; i < s->sysfs_count; i++) {
+		int err = machine_sysfs_write(m, s->sysfs[i].name, s->sysfs[i].value);
+
+		if (err >= 0)
+			continue;
+		fprintf(m->err, "%s: sysfs[%u]: %s = %s: %s\n", s->path, i, s->sysfs[i].name,
+			s->sysfs[i].value,
+			err == -ENOENT ? "there is no such file below /sys"
+				       : "the value is not allowed");
+		m->failed = true;
+	}
+}
+
+static void set_cpuset_mems(struct machine *m, u32 i)
+{
+	const struct scn_group *g = &m->scenario->cgroups[i];
+	char path[512];
+
+	if (!g->cpuset_mems)
+		return;
+	snprintf(path, sizeof(path), "fs/cgroup%s/cpuset.mems", g->path);
+	if (machine_sysfs_write(m, path, g->cpuset_mems) >= 0)
+		return;
+	fprintf(m->err, "%s: cgroups[%u]: cpuset_mems \"%s\" is no list of nodes with memory\n",
+		m->scenario->path, i, g->cpuset_mems);
+	m->failed = true;
+}
+
 static void setup_groups(struct machine *m)
 {
 	const struct scenario *s = m->scenario;
@@ -171,6 +246,7 @@ static void setup_groups(struct machine *m)
 		memcg->memory.low = (long)(g->memory_low.v >> PAGE_SHIFT);
 		memcg->memory.min = (long)(g->memory_min.v >> PAGE_SHIFT);
 		memcg->oom_group = g->oom_group;
+		set_cpuset_mems(m, i);
 	}
 }
 
@@ -185,6 +261,7 @@ static void setup(void *machine)
 	if (!m->failed && files_setup(m))
 		m->failed = true;
 	setup_groups(m);
+	setup_sysfs(m);
 	for (u32 i = 0; i < s->sysctl_count; i++) {
 		int err = machine_sysctl_write(m, s->sysctl[i].name, s->sysctl[i].value);
 

@@ -198,21 +198,35 @@ static void parse_nodes(const char *text, nodemask_t *nodes)
 
 void process_set_policy(struct quire *q, struct task *task, const char *numa)
 {
+	static const struct {
+		const char *prefix;
+		u8 mode;
+	} kinds[] = {{"bind:", MPOL_BIND},
+		     {"preferred:", MPOL_PREFERRED},
+		     {"preferred-many:", MPOL_PREFERRED_MANY},
+		     {"weighted:", MPOL_WEIGHTED_INTERLEAVE}};
 	struct mempolicy *policy = &task->policy;
 
 	if (!numa || !strcmp(numa, "default"))
 		return;
+	if (!strcmp(numa, "local"))
+		policy->mode = MPOL_LOCAL;
 	if (!strcmp(numa, "interleave")) {
 		policy->mode = MPOL_INTERLEAVE;
 		for_each_node (q, nid)
 			if (NODE_DATA(q, nid)->node_present_pages)
 				node_set(&policy->nodes, nid);
-	} else if (!strncmp(numa, "bind:", 5)) {
-		policy->mode = MPOL_BIND;
-		parse_nodes(numa + 5, &policy->nodes);
-	} else {
-		policy->mode = MPOL_PREFERRED;
-		policy->preferred = (unsigned int)strtoul(numa + 10, NULL, 10);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t n = strlen(kinds[i].prefix);
+
+		if (strncmp(numa, kinds[i].prefix, n))
+			continue;
+		policy->mode = kinds[i].mode;
+		if (policy->mode == MPOL_PREFERRED)
+			policy->preferred = (unsigned int)strtoul(numa + n, NULL, 10);
+		else
+			parse_nodes(numa + n, &policy->nodes);
 	}
 }
 

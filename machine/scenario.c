@@ -112,6 +112,80 @@ static bool has_group(const struct scenario *s, const char *path)
 	return false;
 }
 
+/* "10 21 31": a number for each node, the node's own the least. */
+static bool distances_fit(const struct scenario *s, uint32_t nid, const char *text)
+{
+	uint32_t n = 0;
+	long own = 0, least = 255;
+
+	while (*text) {
+		char *end;
+		long v = strtol(text, &end, 10);
+
+		if (end == text || v < 10 || v > 254 || (*end && *end != ' '))
+			return false;
+		if (n++ == nid)
+			own = v;
+		else if (v < least)
+			least = v;
+		text = end + strspn(end, " ");
+	}
+	return n == s->nodes_count && own < least;
+}
+
+/* What a node is made of. */
+static void check_node(struct lint *l, struct scenario *s, uint32_t i)
+{
+	struct scn_node *n = &s->nodes[i];
+	char place[64];
+	uint64_t huge;
+
+	value(l, &n->start, SIZE, NULL, "nodes[%u].start", i);
+	value(l, &n->cma, SIZE, NULL, "nodes[%u].cma", i);
+	snprintf(place, sizeof(place), "nodes[%u].start", i);
+	must(l, n->start.v % (4UL << 20) == 0, place, "must be a multiple of 4M");
+	must(l, !n->start.text || i, place, "the first node begins at 0");
+	snprintf(place, sizeof(place), "nodes[%u].cma", i);
+	must(l, n->cma.v % (2UL << 20) == 0 && n->cma.v <= n->memory.v, place,
+	     "must be a multiple of 2M, at most the node's memory");
+	huge = ((uint64_t)n->hugepages_1g << 30) + ((uint64_t)n->hugepages_2m << 21);
+	snprintf(place, sizeof(place), "nodes[%u].%s", i,
+		 n->hugepages_1g ? "hugepages_1g" : "hugepages_2m");
+	must(l, huge <= n->memory.v, place, "the pools are larger than the node's memory");
+	snprintf(place, sizeof(place), "nodes[%u].hotpluggable", i);
+	must(l, !n->hotpluggable || s->movable_node, place, "means nothing without movable_node");
+	snprintf(place, sizeof(place), "nodes[%u].distances", i);
+	must(l, !n->distances || distances_fit(s, i, n->distances), place,
+	     "\"%s\" is not %u distances of 10 to 254, the node's own the least; write them as "
+	     "\"10 21\"",
+	     n->distances, s->nodes_count);
+}
+
+/* A size or a part of all memory. */
+static void check_core(struct lint *l, struct scn_value *v, const char *place)
+{
+	bool ok;
+
+	if (!v->text)
+		return;
+	ok = strchr(v->text, '%') ? parse_part(v->text, &v->v) && v->v % 100 == 0
+				  : parse_size(v->text, &v->v);
+	must(l, ok, place, "\"%s\" is neither a size nor whole per cents; write 4G or 30%%",
+	     v->text);
+}
+
+/* Where what can't be moved may lie, and other things that boot decides. */
+static void check_placement(struct lint *l, struct scenario *s)
+{
+	check_core(l, &s->kernelcore, "kernelcore");
+	check_core(l, &s->movablecore, "movablecore");
+	must(l, !s->movable_node || (!s->kernelcore.text && !s->movablecore.text), "movable_node",
+	     "kernelcore and movablecore say otherwise");
+	value(l, &s->cma, SIZE, NULL, "cma");
+	must(l, s->cma.v % (2UL << 20) == 0, "cma", "must be a multiple of 2M");
+	must(l, s->debug_guardpage_minorder <= 5, "debug_guardpage_minorder", "must be 0 to 5");
+}
+
 static void check_nodes(struct lint *l, struct scenario *s)
 {
 	uint32_t cpus = 0;
@@ -129,6 +203,7 @@ static void check_nodes(struct lint *l, struct scenario *s)
 		must(l, !n->memory.v || n->reserved.v < n->memory.v, place,
 		     "less than what is reserved of it");
 		must(l, n->memory.v <= 16ULL << 40, place, "more than 16T in one node");
+		check_node(l, s, i);
 		cpus += n->cpus;
 		total += n->memory.v;
 	}
@@ -138,6 +213,7 @@ static void check_nodes(struct lint *l, struct scenario *s)
 	value(l, &s->remote_latency, DURATION, "130ns", "remote_latency");
 	value(l, &s->pci_hole, SIZE, NULL, "pci_hole");
 	must(l, s->pci_hole.v <= 4ULL << 30, "pci_hole", "must lie below 4G");
+	check_placement(l, s);
 	if (!s->local_distance)
 		s->local_distance = 10;
 	if (!s->remote_distance)
@@ -343,6 +419,19 @@ static void check_work(struct lint *l, struct scenario *s, struct scn_process *p
 	}
 }
 
+static bool numa_known(const char *numa)
+{
+	static const char *const words[] = {"default", "local", "interleave"};
+	static const char *const kinds[] = {"bind:", "preferred:", "preferred-many:", "weighted:"};
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		known |= !strcmp(numa, words[i]);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		known |= !strncmp(numa, kinds[i], strlen(kinds[i]));
+	return known;
+}
+
 static void check_process(struct lint *l, struct scenario *s, uint32_t i)
 {
 	struct scn_process *p = &s->processes[i];
@@ -369,11 +458,12 @@ static void check_process(struct lint *l, struct scenario *s, uint32_t i)
 	}
 	must(l, !p->cgroup || has_group(s, p->cgroup), place,
 	     "cgroup \"%s\" is not listed in cgroups", p->cgroup);
-	must(l,
-	     !p->numa || !strcmp(p->numa, "default") || !strcmp(p->numa, "interleave") ||
-		     !strncmp(p->numa, "bind:", 5) || !strncmp(p->numa, "preferred:", 10),
-	     place, "numa \"%s\" is none of: default, interleave, bind:NODES, preferred:NODE",
+	must(l, !p->numa || numa_known(p->numa), place,
+	     "numa \"%s\" is none of: default, local, interleave, bind:NODES, preferred:NODE, "
+	     "preferred-many:NODES, weighted:NODES",
 	     p->numa);
+	must(l, !p->numa || strncmp(p->numa, "weighted:", 9) || s->weighted_interleave, place,
+	     "numa \"%s\" needs weighted_interleave: true", p->numa);
 	value(l, &p->thread_stack, SIZE, "16K", "%s.thread_stack", place);
 	value(l, &p->rss, SIZE, "1M", "%s.rss", place);
 	value(l, &p->text, SIZE, "1M", "%s.text", place);

@@ -24,7 +24,13 @@ struct scn_value {
 
 struct scn_node {
 	struct scn_value memory, reserved;
+	struct scn_value
+		start;	      /* physical address at which it begins; not given: behind the last */
+	struct scn_value cma; /* its own contiguous area */
 	uint32_t cpus;
+	uint32_t hugepages_1g, hugepages_2m; /* that its pools have from the start */
+	bool hotpluggable;		     /* with movable_node: all movable */
+	char *distances; /* "10 21 31": to each node; NULL: the scenario's two */
 };
 
 /* What ails a disk between two clock times (always, if they are not given). */
@@ -51,6 +57,7 @@ struct scn_swap {
 	int32_t priority; /* < 0: the order of the list */
 };
 
+/* A setting, or a file below /sys. */
 struct scn_sysctl {
 	char *name, *value;
 };
@@ -59,6 +66,7 @@ struct scn_group {
 	char *path;
 	struct scn_value memory_max, memory_high, memory_low, memory_min, swap_max;
 	bool oom_group;
+	char *cpuset_mems; /* "0,2-3"; NULL: its parent's */
 };
 
 /* A tree of files on a disk: what processes read, write and walk. */
@@ -119,7 +127,8 @@ struct scn_process {
 	int32_t oom_score_adj;
 	char *node_text; /* "node" in the file: a number; not given: any */
 	int32_t node;	 /* bound to its CPUs; -1: any */
-	char *numa;	 /* "default", "interleave", "bind:0,1", "preferred:1" */
+	char *numa;	 /* "default", "local", "interleave", "bind:0,1", "preferred:1",
+			  * "preferred-many:0,1", "weighted:0,1" */
 	char *cgroup;
 	struct scn_value rss;  /* touched heap of each at start, beside its memories; default 1M */
 	struct scn_value text; /* program file mapped and touched; default 1M */
@@ -153,6 +162,14 @@ struct scenario {
 	struct scn_value kfence;    /* sample interval of the guard; not given: off */
 	char *transparent_hugepage; /* always, madvise, never; NULL: never */
 	struct scn_value pci_hole;  /* where memory below 4G ends; not given: no hole */
+	/* What may hold the kernel's memory, what only movable: "4G", "30%". */
+	struct scn_value kernelcore, movablecore;
+	bool movable_node;
+	struct scn_value cma;	  /* the machine's contiguous area */
+	bool weighted_interleave; /* the policy of 6.9 */
+	/* The debugging of pages, from boot on. */
+	bool page_owner, page_poison;
+	uint32_t debug_guardpage_minorder;
 	struct scn_disk *disks;
 	uint32_t disks_count;
 	struct scn_swap *swap;
@@ -160,6 +177,8 @@ struct scenario {
 	struct scn_zswap *zswap; /* NULL: off */
 	struct scn_sysctl *sysctl;
 	uint32_t sysctl_count;
+	struct scn_sysctl *sysfs; /* files below /sys that are written once */
+	uint32_t sysfs_count;
 	struct scn_group *cgroups;
 	uint32_t cgroups_count;
 	struct scn_files *files;

@@ -18,7 +18,13 @@
 static const cyaml_schema_field_t node_fields[] = {
 	NEEDED_VALUE("memory", struct scn_node, memory),
 	VALUE("reserved", struct scn_node, reserved),
+	VALUE("start", struct scn_node, start),
+	VALUE("cma", struct scn_node, cma),
 	CYAML_FIELD_UINT("cpus", CYAML_FLAG_DEFAULT, struct scn_node, cpus),
+	CYAML_FIELD_UINT("hugepages_1g", CYAML_FLAG_OPTIONAL, struct scn_node, hugepages_1g),
+	CYAML_FIELD_UINT("hugepages_2m", CYAML_FLAG_OPTIONAL, struct scn_node, hugepages_2m),
+	CYAML_FIELD_BOOL("hotpluggable", CYAML_FLAG_OPTIONAL, struct scn_node, hotpluggable),
+	STRING("distances", OPT, struct scn_node, distances),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t node_schema = {
@@ -91,6 +97,7 @@ static const cyaml_schema_field_t group_fields[] = {
 	VALUE("memory_min", struct scn_group, memory_min),
 	VALUE("swap_max", struct scn_group, swap_max),
 	CYAML_FIELD_BOOL("oom_group", CYAML_FLAG_OPTIONAL, struct scn_group, oom_group),
+	STRING("cpuset_mems", OPT, struct scn_group, cpuset_mems),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t group_schema = {
@@ -197,6 +204,16 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	CYAML_FIELD_UINT("local_distance", CYAML_FLAG_OPTIONAL, struct scenario, local_distance),
 	CYAML_FIELD_UINT("remote_distance", CYAML_FLAG_OPTIONAL, struct scenario, remote_distance),
 	VALUE("pci_hole", struct scenario, pci_hole),
+	VALUE("kernelcore", struct scenario, kernelcore),
+	VALUE("movablecore", struct scenario, movablecore),
+	CYAML_FIELD_BOOL("movable_node", CYAML_FLAG_OPTIONAL, struct scenario, movable_node),
+	VALUE("cma", struct scenario, cma),
+	CYAML_FIELD_BOOL("weighted_interleave", CYAML_FLAG_OPTIONAL, struct scenario,
+			 weighted_interleave),
+	CYAML_FIELD_BOOL("page_owner", CYAML_FLAG_OPTIONAL, struct scenario, page_owner),
+	CYAML_FIELD_BOOL("page_poison", CYAML_FLAG_OPTIONAL, struct scenario, page_poison),
+	CYAML_FIELD_UINT("debug_guardpage_minorder", CYAML_FLAG_OPTIONAL, struct scenario,
+			 debug_guardpage_minorder),
 	STRING("slab", OPT, struct scenario, slab),
 	STRING("slub_debug", OPT, struct scenario, slub_debug),
 	VALUE("kfence", struct scenario, kfence),
@@ -205,6 +222,8 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	CYAML_FIELD_SEQUENCE("swap", OPT, struct scenario, swap, &swap_schema, 0, 29),
 	CYAML_FIELD_MAPPING_PTR("zswap", OPT, struct scenario, zswap, zswap_fields),
 	CYAML_FIELD_SEQUENCE("sysctl", OPT, struct scenario, sysctl, &sysctl_schema, 0,
+			     CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("sysfs", OPT, struct scenario, sysfs, &sysctl_schema, 0,
 			     CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("cgroups", OPT, struct scenario, cgroups, &group_schema, 0,
 			     CYAML_UNLIMITED),

@@ -2,7 +2,8 @@
 /*
  * The check of lock order in debug builds.  Held locks are a stack in the
  * context; a new lock must rank above all of them, an equal rank needs
- * spin_lock_nested().  Release builds compile this file to nothing.
+ * spin_lock_nested().  And the points at which a port may let another CPU go on, to
+ * explore interleavings.  Release builds compile this file to nothing.
  */
 #include "base/quire.h"
 
@@ -35,6 +36,16 @@ void lock_check_release(struct quire *q, const struct spinlock *lock)
 	for (; i < ctx->nr_held; i++)
 		ctx->held[i - 1] = ctx->held[i];
 	ctx->nr_held--;
+}
+
+void lock_explore(struct quire *q, struct spinlock *lock)
+{
+	/* Ports' schedulers take locks of these ranks themselves. */
+	if (likely(!q->explore) || (lock && lock->rank >= LOCK_PSI))
+		return;
+	q->explore(q->port_ctx, false);
+	while (lock && hot_is_locked(&lock->raw))
+		q->explore(q->port_ctx, true);
 }
 
 #else

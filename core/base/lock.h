@@ -78,7 +78,18 @@ static inline void spin_lock_init(struct spinlock *lock, enum lock_rank rank)
 /* base/lock.c: panic with both locks' ranks if the order is wrong. */
 void lock_check_acquire(struct quire *q, const struct spinlock *lock, bool nested);
 void lock_check_release(struct quire *q, const struct spinlock *lock);
+/*
+ * A point where another CPU may go on first, of a port that explores interleavings
+ * (q->explore; the model's model_explore()): around every lock, and where
+ * explore_point() stands.  With a lock: others go on until it is free.
+ */
+void lock_explore(struct quire *q, struct spinlock *lock);
 #else
+static inline void lock_explore(struct quire *q, struct spinlock *lock)
+{
+	(void)q;
+	(void)lock;
+}
 static inline void lock_check_acquire(struct quire *q, const struct spinlock *lock, bool nested)
 {
 	(void)q;
@@ -94,6 +105,7 @@ static inline void lock_check_release(struct quire *q, const struct spinlock *lo
 
 static inline void spin_lock(struct quire *q, struct spinlock *lock)
 {
+	lock_explore(q, lock);
 	lock_check_acquire(q, lock, false);
 	hot_lock(&lock->raw);
 }
@@ -101,6 +113,7 @@ static inline void spin_lock(struct quire *q, struct spinlock *lock)
 /* A second lock of the rank already held; the caller answers for the order. */
 static inline void spin_lock_nested(struct quire *q, struct spinlock *lock)
 {
+	lock_explore(q, lock);
 	lock_check_acquire(q, lock, true);
 	hot_lock(&lock->raw);
 }
@@ -108,6 +121,7 @@ static inline void spin_lock_nested(struct quire *q, struct spinlock *lock)
 /* A lock that is only tried may be taken against the order: it can't wait. */
 static inline bool spin_trylock(struct quire *q, struct spinlock *lock)
 {
+	lock_explore(q, NULL);
 	if (!hot_trylock(&lock->raw))
 		return false;
 	lock_check_acquire(q, lock, true);
@@ -118,6 +132,13 @@ static inline void spin_unlock(struct quire *q, struct spinlock *lock)
 {
 	lock_check_release(q, lock);
 	hot_unlock(&lock->raw);
+	lock_explore(q, NULL);
+}
+
+/* Between two steps that others may see between. */
+static inline void explore_point(struct quire *q)
+{
+	lock_explore(q, NULL);
 }
 
 static inline bool spin_is_locked(struct spinlock *lock)

@@ -69,6 +69,9 @@ struct quire {
 	unsigned int nr_threads; /* kernel threads that have not returned */
 	struct quire_wait_queue threads_done;
 
+	/* Debug builds: another CPU may go on here, and must if the caller can't
+	 * (base/lock.h).  NULL: nobody explores. */
+	void (*explore)(void *port_ctx, bool must);
 	unsigned long keys;	    /* what is switched on: base/trace.h; mostly 0 */
 	struct frame_floor *frames; /* page/frames.h; NULL: the port has no room for them */
 	struct node_floor *node;

@@ -270,7 +270,9 @@ static void free_one_page(struct quire *q, struct zone *zone, struct page *page,
 			  unsigned int order, int migratetype)
 {
 	spin_lock(q, &zone->lock);
-	if (unlikely(zone->nr_isolate_pageblock))
+	/* It was read without the lock: the pageblock may be isolated now, or be no
+	 * more. */
+	if (unlikely(zone->nr_isolate_pageblock || migratetype == MIGRATE_ISOLATE))
 		migratetype = pfnblock_migratetype(zone, pfn);
 	__free_one_page(q, page, pfn, zone, order, migratetype, FPI_NONE);
 	spin_unlock(q, &zone->lock);

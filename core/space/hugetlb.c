@@ -124,9 +124,10 @@ static int attach(struct quire *q, struct vm_area_struct *vma, struct hugetlb_fi
 	spin_lock(q, &q->page->hugetlb->lock);
 	file->refs++;
 	spin_unlock(q, &q->page->hugetlb->lock);
+	/* Who finds the area through the file needs it whole. */
+	vma->hugetlb = hv;
 	list_add_tail(&vma->shared_node, &file->vmas);
 	spin_unlock(q, &file->lock);
-	vma->hugetlb = hv;
 	return 0;
 }
 
@@ -200,9 +201,9 @@ void hugetlb_vm_close(struct quire *q, struct vm_area_struct *vma)
 		if (HOT_SUB(&hv->resv->refs, 1) == 0)
 			kfree(q, hv->resv);
 	}
-	vma->hugetlb = NULL;
 	spin_lock(q, &file->lock);
 	list_del_init(&vma->shared_node);
+	vma->hugetlb = NULL;
 	spin_unlock(q, &file->lock);
 	if (unused)
 		(void)hugetlb_acct_memory(q, file->h, -unused, NULL);

@@ -77,7 +77,8 @@ struct fiber {
 	int pinned;	   /* node, or -1 */
 	unsigned int home; /* node whose queue it joins */
 	bool kthread, call, interruptible, uninterruptible;
-	bool psi; /* counted as running in its task's group */
+	bool stalled; /* yielded, but its CPU is kept for it: model_explore() */
+	bool psi;     /* counted as running in its task's group */
 	struct quire_wait_queue *wq;
 	u64 ready_at; /* when the work that it was charged for is done */
 	/* Of a fair scheduler: its share so far, since it got the CPU, and that
@@ -183,6 +184,9 @@ struct model {
 	bool fair;	/* queues by vruntime, as CFS, with ticks of quantum_ns */
 	u64 avenrun[3], next_load;
 	bool finishing, booted, panicked;
+	struct prng explore_rng;
+	unsigned int explore_one_in;
+	u64 nr_stalls;
 
 	struct disk *disk[MODEL_MAX_DISKS];
 	unsigned int nr_disks;

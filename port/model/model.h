@@ -57,6 +57,17 @@ struct quire *model_quire(struct model *m);
  */
 void model_set_processor(struct model *m, unsigned int slowness_percent, u64 tick_ns);
 
+/*
+ * Explores interleavings, in debug builds: from now on a virtual CPU may stand still at
+ * any lock that the core takes or releases, and at its explore_point()s, with whatever
+ * it holds, for up to a µs, while others go on; one point in one_in on average, by the
+ * seed.  0: no more.  What is looked at from outside (quire_verify()) is in order only
+ * after that, once time has passed.
+ */
+void model_explore(struct model *m, u64 seed, unsigned int one_in);
+/* How often a CPU has stood still. */
+u64 model_nr_stalls(const struct model *m);
+
 /* A block device; its number is the bdi's dev. */
 unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg);
 /* From now on its transfers take so long; it is synchronous no more. */

@@ -417,6 +417,11 @@ static void cpu_free(struct model *m, unsigned int cpu)
 	c->busy = false;
 	c->yielded = NULL;
 	set_idle(m, cpu, true);
+	if (f && f->stalled) {
+		f->stalled = false;
+		run_fiber(m, cpu, f);
+		return;
+	}
 	if (!f)
 		m->nr_busy_tails--;
 	else if (!may_run(m, f))
@@ -593,6 +598,40 @@ void sched_yield_cpu(struct model *m)
 	if (f->ctx.task)
 		f->ctx.task->nivcsw++;
 	switch_out(m, f);
+}
+
+#define EXPLORE_STALL_NS 1000
+
+/* The running fiber's CPU stands still for a moment, in the midst of what it does. */
+static void explore(void *model, bool must)
+{
+	struct model *m = model;
+	struct fiber *f = m->running;
+
+	if (!f) {
+		if (must)
+			model_panic(m, "a lock is held by a CPU that stands still");
+		return;
+	}
+	if (!must && prng_below(&m->explore_rng, m->explore_one_in))
+		return;
+	hot_charge(&m->hot, 1 + prng_below(&m->explore_rng, EXPLORE_STALL_NS));
+	f->stalled = true;
+	m->nr_stalls++;
+	f->state = FIBER_YIELDED;
+	switch_out(m, f);
+}
+
+void model_explore(struct model *m, u64 seed, unsigned int one_in)
+{
+	prng_seed(&m->explore_rng, seed);
+	m->explore_one_in = max(one_in, 1u);
+	m->q->explore = one_in ? explore : NULL;
+}
+
+u64 model_nr_stalls(const struct model *m)
+{
+	return m->nr_stalls;
 }
 
 void model_set_processor(struct model *m, unsigned int slowness_percent, u64 tick_ns)

@@ -138,8 +138,34 @@ static const struct {
 	 "4: nodes[0].memory: more than 16T in one node"},
 	{GOOD "remote_distance: 9\n", "5: remote_distance: must be between local_distance and 254"},
 	{GOOD "pci_hole: 5G\n", "5: pci_hole: must lie below 4G"},
-	{GOOD "slab: slib\n",
-	 "5: slab: \"slib\" is not available; write slub, slab or slob"},
+	/* how memory is laid out */
+	{GOOD "kernelcore: lots\n",
+	 "5: kernelcore: \"lots\" is neither a size nor whole per cents; "
+	 "write 4G or 30%"},
+	{GOOD "movablecore: 0.5%\n",
+	 "5: movablecore: \"0.5%\" is neither a size nor whole per cents; write 4G or 30%"},
+	{GOOD "movable_node: true\nkernelcore: 1G\n",
+	 "5: movable_node: kernelcore and movablecore say otherwise"},
+	{GOOD "movable_node: maybe\n", "5: movable_node: \"maybe\" is neither true nor false"},
+	{GOOD "cma: 3M\n", "5: cma: must be a multiple of 2M"},
+	{GOOD "debug_guardpage_minorder: 6\n", "5: debug_guardpage_minorder: must be 0 to 5"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1, hotpluggable: true}\n",
+	 "4: nodes[0].hotpluggable: means nothing without movable_node"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1, hugepages_1g: 1}\n",
+	 "4: nodes[0].hugepages_1g: the pools are larger than the node's memory"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1, hugepages_2m: 257}\n",
+	 "4: nodes[0].hugepages_2m: the pools are larger than the node's memory"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1, cma: 1G}\n",
+	 "4: nodes[0].cma: must be a multiple of 2M, at most the node's memory"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1, start: 4M}\n",
+	 "4: nodes[0].start: the first node begins at 0"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1}\n  - {memory: 512M, cpus: 1, start: 1M}\n",
+	 "5: nodes[1].start: must be a multiple of 4M"},
+	{HEAD "nodes:\n  - {memory: 512M, cpus: 1, distances: \"10 21\"}\n",
+	 "4: nodes[0].distances: \"10 21\" is not 1 distances of 10 to 254, the node's own the "
+	 "least; write them as \"10 21\""},
+	{GOOD "sysfs:\n  - {name: a}\n", "6: sysfs[0]: \"value\" is missing; it must be given"},
+	{GOOD "slab: slib\n", "5: slab: \"slib\" is not available; write slub, slab or slob"},
 	{GOOD "transparent_hugepage: sometimes\n",
 	 "5: transparent_hugepage: \"sometimes\" is no such mode; write always, madvise or never"},
 	/* names */
@@ -163,8 +189,11 @@ static const struct {
 	{PROCESS("    node: \"4\"\n"), "6: processes[0]: node \"4\" is not one of 0 to 0"},
 	{PROCESS("    cgroup: /web\n"),
 	 "6: processes[0]: cgroup \"/web\" is not listed in cgroups"},
-	{PROCESS("    numa: near\n"), "6: processes[0]: numa \"near\" is none of: default, "
-				      "interleave, bind:NODES, preferred:NODE"},
+	{PROCESS("    numa: near\n"),
+	 "6: processes[0]: numa \"near\" is none of: default, local, interleave, bind:NODES, "
+	 "preferred:NODE, preferred-many:NODES, weighted:NODES"},
+	{PROCESS("    numa: weighted:0\n"),
+	 "6: processes[0]: numa \"weighted:0\" needs weighted_interleave: true"},
 	{PROCESS("    count: 30001\n"), "6: processes[0]: count must be 1 to 30000"},
 	{MEMORY("name: m, size: 1M, touched: 2M"),
 	 "8: processes[0].memory[0]: touched is more than size"},
@@ -213,8 +242,9 @@ static void test_all_faults_at_once(void **state)
 		"FILE:2: length: \"soon\" is not a time; write a number with ns, us, ms, s, m or "
 		"h, "
 		"as 70ns or 8h\n"
-		"FILE:7: processes[0]: numa \"near\" is none of: default, interleave, bind:NODES, "
-		"preferred:NODE\n"
+		"FILE:7: processes[0]: numa \"near\" is none of: default, local, interleave, "
+		"bind:NODES, "
+		"preferred:NODE, preferred-many:NODES, weighted:NODES\n"
 		"FILE:7: processes[0].rss: \"big\" is not a size; write a number with K, M, G or "
 		"T, "
 		"as 32G\n"
