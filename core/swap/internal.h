@@ -76,9 +76,15 @@ struct page *__read_swap_cache_async(struct quire *q, swp_entry_t entry, gfp_t g
 /* Drops what reclaim left for a slot that is free now. */
 void clear_shadow_from_swap_cache(struct quire *q, struct swap_info_struct *si,
 				  unsigned long offset);
-/* A slot that only the cache needs: takes its page out if nobody is busy with
- * it; true if the slot is free now. */
-bool try_to_reclaim_swap(struct quire *q, swp_entry_t entry);
+/*
+ * A slot that only the cache needs: takes its page out if nobody is busy with it.
+ * How many slots are free now (those of a huge page all at once); as many, but
+ * negative: the page keeps them; 0: it has no page.
+ */
+long try_to_reclaim_swap(struct quire *q, swp_entry_t entry);
+
+/* Does anybody name a slot of a page in the cache, or of its 512? */
+bool page_swapped(struct quire *q, const struct page *page);
 
 /* ---- page_io.c ------------------------------------------------------------- */
 

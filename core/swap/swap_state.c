@@ -216,9 +216,8 @@ bool try_to_free_swap(struct quire *q, struct page *page)
 {
 	if (!PageSwapCache(page) || PageWriteback(page))
 		return false;
-	for (unsigned long i = 0; i < compound_nr(page); i++)
-		if (swap_count(q, (swp_entry_t){page->private + i}))
-			return false;
+	if (page_swapped(q, page))
+		return false;
 	delete_from_swap_cache(q, page);
 	/* The copy in the slot is gone: this one must not be dropped. */
 	SetPageDirty(page);
@@ -251,15 +250,17 @@ struct page *swap_cache_get(struct quire *q, swp_entry_t entry)
 	return page;
 }
 
-bool try_to_reclaim_swap(struct quire *q, swp_entry_t entry)
+long try_to_reclaim_swap(struct quire *q, swp_entry_t entry)
 {
 	struct page *page = swap_cache_get(q, entry), *head;
 	bool freed = false;
+	long nr;
 
 	if (!page)
-		return false;
-	/* A page that is busy keeps its slot; reclaim takes it later. */
+		return 0;
+	/* A page that is busy keeps its slots; reclaim takes it later. */
 	head = compound_head(page);
+	nr = (long)compound_nr(head);
 	if (trylock_page(head)) {
 		if (PageSwapCache(head) && page->private == entry.val &&
 		    (!page_mapped(head) || vm_swap_full(q)))
@@ -267,7 +268,7 @@ bool try_to_reclaim_swap(struct quire *q, swp_entry_t entry)
 		unlock_page(q, head);
 	}
 	put_page(q, page);
-	return freed;
+	return freed ? nr : -nr;
 }
 
 /* An area's memory of its last fault: the low 22 bits of the page's number, the

@@ -97,6 +97,19 @@ unsigned int swap_count(struct quire *q, swp_entry_t entry)
 	return count;
 }
 
+bool page_swapped(struct quire *q, const struct page *page)
+{
+	swp_entry_t entry = {page->private};
+	const struct swap_info_struct *si;
+
+	if (likely(!PageHead(page)))
+		return swap_count(q, entry) != 0;
+	/* The slots of a huge page are a cluster's. */
+	si = swap_info_get(q, entry);
+	return si && HOT_LOAD(&si->cluster_info[swp_offset(entry) / SWAPFILE_CLUSTER].cached) !=
+			     SWAPFILE_CLUSTER;
+}
+
 struct mem_cgroup *swap_memcg(struct quire *q, swp_entry_t entry)
 {
 	struct swap_info_struct *si = swap_info_get(q, entry);
@@ -299,10 +312,16 @@ static unsigned int reclaim_cached_slots(struct quire *q, struct swap_info_struc
 		if (!HOT_LOAD(&si->cluster_info[cluster].cached))
 			continue;
 		for (unsigned int slot = find_slot(map, 0, SWAP_HAS_CACHE); slot < SWAPFILE_CLUSTER;
-		     slot = find_slot(map, slot + 1, SWAP_HAS_CACHE))
-			nr_freed += try_to_reclaim_swap(
-				q, swp_entry(si->type,
-					     (unsigned long)cluster * SWAPFILE_CLUSTER + slot));
+		     slot = find_slot(map, slot + 1, SWAP_HAS_CACHE)) {
+			unsigned long offset = (unsigned long)cluster * SWAPFILE_CLUSTER + slot;
+			long nr = try_to_reclaim_swap(q, swp_entry(si->type, offset));
+
+			/* A huge page has the whole cluster, and keeps it: asked for
+			 * each of its slots it would look at all of them each time. */
+			if (nr < -1)
+				break;
+			nr_freed += nr > 0;
+		}
 	}
 	return nr_freed;
 }
