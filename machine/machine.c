@@ -78,6 +78,7 @@ static void configure(struct machine *m)
 		cfg->transparent_hugepage = s->transparent_hugepage[0] == 'a'	? QUIRE_THP_ALWAYS
 					    : s->transparent_hugepage[0] == 'm' ? QUIRE_THP_MADVISE
 										: QUIRE_THP_NEVER;
+	cfg->real_bytes = s->real_bytes;
 	cfg->seed = s->seed;
 	cfg->boot_time = day + (int64_t)clock;
 	cfg->hostname = s->hostname;

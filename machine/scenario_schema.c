@@ -218,6 +218,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	STRING("slub_debug", OPT, struct scenario, slub_debug),
 	VALUE("kfence", struct scenario, kfence),
 	STRING("transparent_hugepage", OPT, struct scenario, transparent_hugepage),
+	CYAML_FIELD_BOOL("real_bytes", CYAML_FLAG_OPTIONAL, struct scenario, real_bytes),
 	CYAML_FIELD_SEQUENCE("disks", OPT, struct scenario, disks, &disk_schema, 0, 16),
 	CYAML_FIELD_SEQUENCE("swap", OPT, struct scenario, swap, &swap_schema, 0, 29),
 	CYAML_FIELD_MAPPING_PTR("zswap", OPT, struct scenario, zswap, zswap_fields),

@@ -139,6 +139,9 @@ struct quire_config {
 	/* Transparent huge pages at boot: sysfs changes it later.  Machines of
 	 * less than 512 MiB start without, as Linux's do. */
 	enum { QUIRE_THP_NEVER, QUIRE_THP_MADVISE, QUIRE_THP_ALWAYS } transparent_hugepage;
+	/* The model: users' pages have real bytes, not descriptors alone; each load is
+	 * checked against what was stored last.  Slow, and as large as what it models. */
+	bool real_bytes;
 	uint64_t seed;	      /* all randomness of the instance */
 	int64_t boot_time;    /* wall clock at boot, seconds since 1970 (UTC) */
 	const char *version;  /* "6.1.0-quire"; NULL: that */

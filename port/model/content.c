@@ -18,7 +18,7 @@
 #include <lz4.h>
 
 static const char *const kind_names[NR_CONTENT_KINDS] = {
-	"zero", "same", "text", "heap", "code", "random", "partial",
+	"zero", "same", "text", "heap", "code", "random", "partial", "pattern",
 };
 
 const char *content_kind_name(unsigned int kind)
@@ -175,6 +175,26 @@ static void fill_partial(u64 content, u8 *page)
 	}
 }
 
+/* Every line of 64 bytes tells which page it is of and which line it is; the rest is
+ * small, as in memory of programs. */
+static void fill_pattern(u64 seed, u8 *page)
+{
+	for (u64 line = 0; line < PAGE_SIZE / 64; line++) {
+		u64 words[8] = {seed, seed * 0x9e3779b97f4a7c15UL + line, line, 0, seed, 0, 0,
+				~line};
+
+		memcpy(page + 64 * line, words, sizeof(words));
+	}
+}
+
+bool content_is(u64 content, const u8 page[PAGE_SIZE])
+{
+	u8 bytes[PAGE_SIZE];
+
+	content_fill(content, bytes);
+	return !memcmp(bytes, page, PAGE_SIZE);
+}
+
 void content_fill(u64 content, u8 page[PAGE_SIZE])
 {
 	static void (*const fill[NR_CONTENT_KINDS])(struct prng *, u8 *) = {
@@ -196,6 +216,10 @@ void content_fill(u64 content, u8 page[PAGE_SIZE])
 	}
 	if (kind == CONTENT_KIND_PARTIAL) {
 		fill_partial(content, page);
+		return;
+	}
+	if (kind == CONTENT_KIND_PATTERN) {
+		fill_pattern(seed, page);
 		return;
 	}
 	if (kind >= NR_CONTENT_KINDS)

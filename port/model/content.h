@@ -17,6 +17,7 @@ enum content_kind {
 	CONTENT_KIND_CODE,    /* machine code and tables */
 	CONTENT_KIND_RANDOM,  /* compressed or encrypted: no gain */
 	CONTENT_KIND_PARTIAL, /* random bytes, then zeros: bits 48 to 54 say how many per cent */
+	CONTENT_KIND_PATTERN, /* whose page it is, which one, and written how often */
 	NR_CONTENT_KINDS,
 };
 
@@ -25,6 +26,13 @@ enum content_kind {
 /* Of a partial page's seed: 1 .. 100 per cent, or one word. */
 #define CONTENT_PARTIAL_SHIFT 48
 #define CONTENT_PARTIAL_WORD  127UL
+
+/* Of a pattern's seed: from bit 46 the process, from 28 the version, below the page. */
+#define CONTENT_PATTERN_PAGE_BITS    28
+#define CONTENT_PATTERN_PROCESS_BITS 46
+#define CONTENT_PATTERN_SEED(process, version)          \
+	(((u64)(process) << CONTENT_PATTERN_PROCESS_BITS) | \
+	 ((u64)(version) << CONTENT_PATTERN_PAGE_BITS))
 
 /* LZ4's result for each kind and variant; 0: not measured yet. */
 struct content_lengths {
@@ -43,6 +51,8 @@ int content_kind_of(const char *name);
  * equal modulo CONTENT_VARIANTS differ in 8 bytes only: the seed, in the last word.
  */
 void content_fill(u64 content, u8 page[PAGE_SIZE]);
+/* Are these the bytes? */
+bool content_is(u64 content, const u8 page[PAGE_SIZE]);
 
 /*
  * How many bytes LZ4 makes of it: compressed for real, once for each kind and

@@ -42,8 +42,14 @@ unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg
 		d->cfg.queue_depth = 1;
 	d->nr_pages = cfg->size_bytes >> PAGE_SHIFT;
 	d->content = model_reserve(d->nr_pages * sizeof(u64));
+<<<<<<< HEAD
 	d->slots = keep_calloc(d->cfg.queue_depth, sizeof(u64));
 	if (!d->content || !d->slots)
+=======
+	d->slots = calloc(d->cfg.queue_depth, sizeof(u64));
+	if (m->hot.bytes)
+		d->bytes = model_reserve(d->nr_pages << PAGE_SHIFT);
+	if (!d->content || !d->slots || (m->hot.bytes && !d->bytes))
 		model_panic(m, "the host has no memory for a disk");
 	prng_seed(&d->rng, 0x6469736bUL + m->nr_disks);
 	m->disk[m->nr_disks] = d;
@@ -143,6 +149,8 @@ void model_free_disks(struct model *m)
 		struct disk *d = m->disk[i];
 
 		model_release(d->content, d->nr_pages * sizeof(u64));
+		if (d->bytes)
+			model_release(d->bytes, d->nr_pages << PAGE_SHIFT);
 		keep_free(d->slots);
 		keep_free(d);
 	}
@@ -298,6 +306,20 @@ static u64 schedule(struct disk *d, const struct quire_bio *bio, u64 now)
 	return done;
 }
 
+/* With real bytes: between the frame and the medium, which has what it came with
+ * (default_content()) where nothing was written. */
+static void move_bytes(struct model *m, struct disk *d, u64 page, u64 pfn, bool write)
+{
+	u8 *frame = hot_page_bytes(&m->hot, pfn), *medium = d->bytes + (page << PAGE_SHIFT);
+
+	if (write)
+		memcpy(medium, frame, PAGE_SIZE);
+	else if (d->content[page] & CONTENT_WRITTEN)
+		memcpy(frame, medium, PAGE_SIZE);
+	else
+		content_fill(m->hot.content[pfn], frame);
+}
+
 static void move_content(struct model *m, struct disk *d, const struct quire_bio *bio)
 {
 	for (unsigned int i = 0; i < bio->nr_pages; i++) {
@@ -307,6 +329,8 @@ static void move_content(struct model *m, struct disk *d, const struct quire_bio
 			d->content[page] = m->hot.content[bio->pfn[i]] | CONTENT_WRITTEN;
 		else
 			m->hot.content[bio->pfn[i]] = model_disk_content(m, bio->dev, page);
+		if (unlikely(d->bytes != NULL))
+			move_bytes(m, d, page, bio->pfn[i], bio->op == QUIRE_BIO_WRITE);
 	}
 }
 

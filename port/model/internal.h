@@ -126,6 +126,7 @@ struct disk {
 	struct model_disk_config cfg;
 	char name[32];
 	u64 nr_pages;
+	u8 *bytes;	   /* of all its pages, with real bytes; or NULL */
 	u64 *content;	   /* by page; reserved address space. Bit 63: was written */
 	u64 *slots;	   /* heap of the times at which the queue's slots are free */
 	u64 transfer_free; /* when the wire is free */
@@ -191,6 +192,7 @@ struct model {
 	struct disk *disk[MODEL_MAX_DISKS];
 	unsigned int nr_disks;
 	struct content_lengths lengths;
+	struct quire_port_ops ops;
 	struct mmu *mmu;
 
 	void *physmap, *vmemmap;

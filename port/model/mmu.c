@@ -204,7 +204,22 @@ static u64 written_content(const struct touch *t, u64 vpn)
 {
 	if (t->kind <= CONTENT_SAME)
 		return t->kind ? CONTENT(t->kind, t->seed) : 0;
+	if (t->kind == CONTENT_KIND_PATTERN)
+		return CONTENT(t->kind, t->seed | (vpn & (BIT(CONTENT_PATTERN_PAGE_BITS) - 1)));
 	return CONTENT(t->kind, t->seed + vpn);
+}
+
+/* With real bytes: a store writes them all, and a load must find what was stored. */
+static __attribute__((noinline)) void access_bytes(struct cursor *c, u64 pfn, u64 vpn, bool write)
+{
+	u64 content = c->m->hot.content[pfn];
+	u8 *bytes = hot_page_bytes(&c->m->hot, pfn);
+
+	if (write)
+		content_fill(content, bytes);
+	else if (!content_is(content, bytes))
+		quire_panic(c->q, "space %lu page 0x%lx: its bytes are not those last written",
+			    (unsigned long)c->mm->context_id, (unsigned long)vpn);
 }
 
 /* One access; false: a fault is due. */
@@ -243,6 +258,10 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 hit:
 	if (t->write)
 		c->m->hot.content[pfn] = written_content(t, vpn);
+	if (unlikely(c->m->hot.bytes != NULL))
+		access_bytes(c, pfn, vpn, t->write);
+	if (unlikely(t->seen != NULL))
+		*t->seen = c->m->hot.content[pfn];
 	return true;
 }
 

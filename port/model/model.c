@@ -94,6 +94,8 @@ static bool reserve_memory(struct model *m, struct quire_config *cfg, char *err,
 			 (unsigned long)(m->physmap_bytes >> 20));
 		return false;
 	}
+	if (cfg->real_bytes)
+		m->hot.bytes = m->physmap;
 	cfg->memory = (struct quire_memory){
 		.physmap = m->physmap, .vmemmap = m->vmemmap, .max_pfn = max_pfn};
 	return true;
@@ -133,7 +135,10 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
 		cfg->remote_ns = 130;
 	if (!reserve_memory(m, cfg, err, cap))
 		goto fail;
-	cfg->port = &model_port_ops;
+	m->ops = model_port_ops;
+	if (cfg->real_bytes)
+		m->ops.compressed_bytes_kept = 0; /* all */
+	cfg->port = &m->ops;
 	cfg->port_ctx = m;
 	cfg->hot = &m->hot;
 	rc = quire_init(m->q, cfg);

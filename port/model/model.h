@@ -153,6 +153,7 @@ struct touch {
 	unsigned int kind; /* content kind of written pages (content.h) */
 	u64 seed;
 	u32 work_ns; /* the program's own work a page, beside the access */
+	u64 *seen;   /* the descriptor of the last page touched, as it was; or NULL */
 };
 
 /*

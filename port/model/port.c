@@ -9,6 +9,7 @@
  */
 #include "port/model/internal.h"
 
+#include <lz4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -60,6 +61,23 @@ static void port_frames_dense(void *ctx, uint64_t pfn, uint64_t nr)
 	(void)madvise((char *)m->physmap + (pfn << PAGE_SHIFT), nr << PAGE_SHIFT, MADV_HUGEPAGE);
 }
 
+/* Real bytes: the descriptor, then what LZ4 makes of them. */
+static size_t compress_bytes(struct model *m, u64 pfn, void *dst, size_t cap)
+{
+	u64 content = m->hot.content[pfn];
+	int len;
+
+	if (cap <= sizeof(content))
+		return 0;
+	len = LZ4_compress_fast_extState(m->lengths.lz4_state, hot_page_bytes(&m->hot, pfn),
+					 (char *)dst + sizeof(content), (int)PAGE_SIZE,
+					 (int)(cap - sizeof(content)), 1);
+	if (len <= 0)
+		return 0;
+	memcpy(dst, &content, sizeof(content));
+	return sizeof(content) + (size_t)len;
+}
+
 static size_t port_compress(void *ctx, uint64_t pfn, void *dst, size_t cap)
 {
 	struct model *m = ctx;
@@ -69,6 +87,8 @@ static size_t port_compress(void *ctx, uint64_t pfn, void *dst, size_t cap)
 	hot_charge(&m->hot, m->q->cost.compress);
 	if (m->fail_compress && m->fail_compress(m->fail_compress_ctx, pfn))
 		return 0;
+	if (unlikely(m->hot.bytes != NULL))
+		return compress_bytes(m, pfn, dst, cap);
 	len = content_compressed_len(&m->lengths, content);
 	if (len < sizeof(content) || len > cap)
 		return 0;
@@ -85,6 +105,14 @@ static int port_decompress(void *ctx, const void *src, size_t len, uint64_t pfn)
 	if (len < sizeof(content))
 		return -EINVAL;
 	memcpy(&content, src, sizeof(content));
+	if (unlikely(m->hot.bytes != NULL)) {
+		int n = LZ4_decompress_safe((const char *)src + sizeof(content),
+					    hot_page_bytes(&m->hot, pfn),
+					    (int)(len - sizeof(content)), PAGE_SIZE);
+
+		m->hot.content[pfn] = content;
+		return n == (int)PAGE_SIZE ? 0 : -EINVAL;
+	}
 	if (content_compressed_len(&m->lengths, content) != len)
 		return -EINVAL; /* not what compress() returned */
 	m->hot.content[pfn] = content;

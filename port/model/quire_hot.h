@@ -9,6 +9,7 @@
 #define QUIRE_HOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct quire_context;
@@ -27,6 +28,7 @@ struct quire_hot {
 	struct quire_context *current;
 	uint64_t charged_ns; /* CPU time worked since the running fiber was last charged */
 	uint64_t *content;   /* by frame number */
+	uint8_t *bytes;	     /* all frames, with real bytes switched on; or NULL */
 };
 
 static inline struct quire_context *hot_current(struct quire_hot *hot)
@@ -96,25 +98,62 @@ static inline bool hot_is_locked(struct hot_lock *lock)
 		__hot_ok;                      \
 	})
 
+/* ---- with real bytes, what the descriptors say is done to the frames as well ----- */
+
+#define HOT_PAGE_SIZE 4096u
+
+static inline void *hot_page_bytes(const struct quire_hot *hot, uint64_t pfn)
+{
+	return hot->bytes + pfn * HOT_PAGE_SIZE;
+}
+
+static inline void hot_fill_bytes(struct quire_hot *hot, uint64_t pfn, unsigned long value)
+{
+	unsigned long *word = hot_page_bytes(hot, pfn);
+
+	for (unsigned int i = 0; i < HOT_PAGE_SIZE / sizeof(*word); i++)
+		word[i] = value;
+}
+
 static inline void hot_clear_page(struct quire_hot *hot, uint64_t pfn)
 {
 	hot->content[pfn] = 0;
+	if (__builtin_expect(hot->bytes != NULL, 0))
+		hot_fill_bytes(hot, pfn, 0);
 }
 
 static inline void hot_copy_page(struct quire_hot *hot, uint64_t dst_pfn, uint64_t src_pfn)
 {
 	hot->content[dst_pfn] = hot->content[src_pfn];
+	if (__builtin_expect(hot->bytes != NULL, 0))
+		__builtin_memcpy(hot_page_bytes(hot, dst_pfn), hot_page_bytes(hot, src_pfn),
+				 HOT_PAGE_SIZE);
 }
 
 static inline void hot_fill_page(struct quire_hot *hot, uint64_t pfn, unsigned long value)
 {
 	hot->content[pfn] = value ? CONTENT(CONTENT_SAME, value) : 0;
+	if (__builtin_expect(hot->bytes != NULL, 0))
+		hot_fill_bytes(hot, pfn, value);
+}
+
+static inline bool hot_same_bytes(const struct quire_hot *hot, uint64_t pfn, unsigned long *value)
+{
+	const unsigned long *word = hot_page_bytes(hot, pfn);
+
+	for (unsigned int i = 1; i < HOT_PAGE_SIZE / sizeof(*word); i++)
+		if (word[i] != word[0])
+			return false;
+	*value = word[0];
+	return true;
 }
 
 static inline bool hot_page_same_filled(struct quire_hot *hot, uint64_t pfn, unsigned long *value)
 {
 	uint64_t c = hot->content[pfn];
 
+	if (__builtin_expect(hot->bytes != NULL, 0))
+		return hot_same_bytes(hot, pfn, value);
 	if (c && CONTENT_KIND(c) != CONTENT_SAME)
 		return false;
 	*value = c & ((1UL << 56) - 1);

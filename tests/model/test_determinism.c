@@ -66,7 +66,8 @@ static void process_main(void *arg)
 				      prng_below(&p->rng, 2) != 0,
 				      (unsigned int)prng_range(&p->rng, 2, 5),
 				      prng_u64(&p->rng),
-				      0};
+				      0,
+				      NULL};
 		unsigned long n = mmu_touch_random(r->t->m, p->task, &touch, 100, &p->rng);
 		u32 seq = r->gate.seq;
 		int len =

@@ -29,7 +29,7 @@ static pte_t pte_at(struct testbox *t, u64 addr)
 static void contents(struct testbox *t, void *arg)
 {
 	u64 addr = map(t, 4 * MIB), content;
-	struct touch w = {addr, 1024, 1, true, CONTENT_KIND_TEXT, 77, 0};
+	struct touch w = {addr, 1024, 1, true, CONTENT_KIND_TEXT, 77, 0, NULL};
 	unsigned long rss, flt = t->task->min_flt;
 
 	(void)arg;
@@ -46,7 +46,7 @@ static void contents(struct testbox *t, void *arg)
 				 CONTENT(CONTENT_KIND_TEXT, 77 + (addr >> PAGE_SHIFT) + i));
 	}
 	/* Every second page gets a word; those between keep what they have. */
-	w = (struct touch){addr, 512, 2, true, CONTENT_SAME, 5, 0};
+	w = (struct touch){addr, 512, 2, true, CONTENT_SAME, 5, 0, NULL};
 	flt = t->task->min_flt;
 	assert_int_equal(mmu_touch(t->m, t->task, &w), 512);
 	assert_int_equal(t->task->min_flt, flt);
@@ -59,8 +59,8 @@ static void contents(struct testbox *t, void *arg)
 static void bits(struct testbox *t, void *arg)
 {
 	u64 addr = map(t, MIB);
-	struct touch r = {addr, 16, 1, false, 0, 0, 0},
-		     w = {addr, 16, 1, true, CONTENT_KIND_HEAP, 1, 0};
+	struct touch r = {addr, 16, 1, false, 0, 0, 0, NULL},
+		     w = {addr, 16, 1, true, CONTENT_KIND_HEAP, 1, 0, NULL};
 	pte_t *ptep;
 
 	(void)arg;
@@ -91,7 +91,7 @@ static void bits(struct testbox *t, void *arg)
 static void random_touches(struct testbox *t, void *arg)
 {
 	u64 addr = map(t, 8 * MIB);
-	struct touch w = {addr, 2048, 1, true, CONTENT_KIND_CODE, 3, 0};
+	struct touch w = {addr, 2048, 1, true, CONTENT_KIND_CODE, 3, 0, NULL};
 
 	(void)arg;
 	assert_int_equal(mmu_touch_random(t->m, t->task, &w, 20000, &t->rng), 20000);
@@ -103,7 +103,7 @@ static void random_touches(struct testbox *t, void *arg)
 static void cost(struct testbox *t, void *arg)
 {
 	u64 addr = map(t, MIB), start;
-	struct touch w = {addr, 256, 1, true, CONTENT_KIND_HEAP, 3, 0};
+	struct touch w = {addr, 256, 1, true, CONTENT_KIND_HEAP, 3, 0, NULL};
 	unsigned int cpu_node = cpu_to_node(t->q, smp_processor_id(t->q)), node;
 	u64 latency;
 
@@ -122,7 +122,7 @@ static void cost(struct testbox *t, void *arg)
 
 static void dies_outside(struct testbox *t, void *arg)
 {
-	struct touch w = {map(t, MIB), 512, 1, true, CONTENT_KIND_HEAP, 3, 0};
+	struct touch w = {map(t, MIB), 512, 1, true, CONTENT_KIND_HEAP, 3, 0, NULL};
 
 	/* 1 MiB of 2: the rest is unmapped unless something lies there. */
 	(void)arg;
