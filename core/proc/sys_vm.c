@@ -369,7 +369,7 @@ static const struct proc_def kernel_defs[] = {
 	K_TEXT("msgmax", "8192\n"),
 	K_TEXT("msgmnb", "16384\n"),
 	DEF_TEXT("ngroups_max", 0444, "65536\n"),
-	DEF_TEXT("numa_balancing", 0644, "0\n"),
+	S_UINT("numa_balancing", space, numa.enabled, 0, 1, NULL),
 	DEF_VAL("osrelease", 0444, show_name, NULL, NAME_RELEASE),
 	DEF_TEXT("ostype", 0444, "Linux\n"),
 	K_TEXT("overflowgid", "65534\n"),

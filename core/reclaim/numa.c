@@ -7,6 +7,9 @@
  * moves them, and what does not move is put back: to be moved is a wish.  With
  * MPOL_MF_STRICT it is an error.
  *
+ * move_pages() and the faults of automatic balancing (space/numa_balancing.c) move one
+ * page at a time to one node.
+ *
  * Locks: mmap_lock for reading over the walk.  May sleep.
  */
 #include "reclaim/migrate.h"
@@ -201,6 +204,150 @@ long do_migrate_pages(struct quire *q, struct mm_struct *mm, const nodemask_t *f
 	struct placement p = {.mm = mm, .from = from, .to = to, .flags = flags};
 
 	return (long)place_range(q, &p, 0, TASK_SIZE);
+}
+
+/* ---- one page, one node ------------------------------------------------------ */
+
+/* On that node or nowhere; a huge one for a huge one. */
+static struct page *new_on_node(struct quire *q, struct page *page, void *ctx)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN;
+	unsigned int nid = *(const unsigned int *)ctx;
+	struct page *new;
+
+	if (!PageHead(page))
+		return __alloc_pages(q, gfp, 0, nid, NULL);
+	new = __alloc_pages(q, GFP_TRANSHUGE | __GFP_THISNODE, compound_order(page), nid, NULL);
+	if (new)
+		prep_transhuge_page(new);
+	return new;
+}
+
+/* As a hint wants it: what is free there, without any reclaim for it. */
+static struct page *new_for_hint(struct quire *q, struct page *page, void *ctx)
+{
+	gfp_t gfp = (GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOMEMALLOC | __GFP_NORETRY |
+		     __GFP_NOWARN) &
+		    ~(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM);
+	unsigned int nid = *(const unsigned int *)ctx;
+	struct page *new;
+
+	if (!PageHead(page))
+		return __alloc_pages(q, gfp, 0, nid, NULL);
+	new = __alloc_pages(q, GFP_TRANSHUGE_LIGHT | __GFP_THISNODE, compound_order(page), nid,
+			    NULL);
+	if (new)
+		prep_transhuge_page(new);
+	return new;
+}
+
+/* A page that is isolated for us, to a node; did it move? */
+static bool move_one(struct quire *q, struct page *page, unsigned int nid, new_page_t *get_new,
+		     enum migrate_mode mode)
+{
+	unsigned int moved = 0;
+	LIST_HEAD(pages);
+
+	list_add_tail(&page->lru, &pages);
+	(void)migrate_pages(q, &pages, get_new, NULL, &nid, mode, &moved);
+	putback_movable_pages(q, &pages);
+	return moved != 0;
+}
+
+/* Would a zone of the node hold so many more above its high mark?  Linux:
+ * migrate_balanced_pgdat(). */
+static bool has_room(struct quire *q, unsigned int nid, unsigned long nr)
+{
+	for_each_populated_zone_of_node(
+		NODE_DATA(q, nid), zone) if (zone_watermark_ok(zone, 0, high_wmark_pages(zone) + nr,
+							       ZONE_MOVABLE, 0)) return true;
+	return false;
+}
+
+bool migrate_misplaced_page(struct quire *q, struct page *page, const struct vm_area_struct *vma,
+			    unsigned int nid)
+{
+	bool file = page_is_file_lru(page), moved = false;
+	unsigned long nr = compound_nr(page);
+
+	/* Libraries that many processes run; what must be written first. */
+	if ((file && page_mapcount(page) != 1 && (vma->vm_flags & VM_EXEC)) ||
+	    (file && PageDirty(page)) || !has_room(q, nid, nr) || isolate_lru_page(q, page)) {
+		put_page(q, page);
+		return false;
+	}
+	put_page(q, page); /* isolating took one */
+	moved = move_one(q, page, nid, new_for_hint, MIGRATE_ASYNC);
+	if (moved)
+		count_vm_events(q, NUMA_PAGE_MIGRATE, nr);
+	return moved;
+}
+
+/* The page of an address with a reference, of a huge one the head; or an error. */
+static struct page *page_of_address(struct quire *q, struct mm_struct *mm, u64 addr)
+{
+	const struct vm_area_struct *vma = find_vma(mm, addr);
+	struct page *page = ERR_PTR(-ENOENT);
+	const pte_t *ptep;
+
+	if (!vma || vma->vm_start > addr || (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB)))
+		return ERR_PTR(-EFAULT);
+	spin_lock(q, &mm->page_table_lock);
+	ptep = pt_walk(q, mm->pgd_pfn, addr, 2);
+	if (ptep && pmd_table(*ptep))
+		ptep = pte_offset(q, *ptep, addr);
+	if (ptep && !pte_none(*ptep) && pte_present(*ptep) && !pte_special(*ptep)) {
+		page = compound_head(pfn_to_page(q, pte_pfn(*ptep)));
+		get_page(page);
+	}
+	spin_unlock(q, &mm->page_table_lock);
+	return page;
+}
+
+/* Uses the caller's reference up: the node, or an error. */
+static int move_to(struct quire *q, struct page *page, int node, unsigned int flags)
+{
+	bool there = page_to_nid(page) == (unsigned int)node;
+	int err = 0;
+
+	if (node < 0 || (unsigned int)node >= q->nr_nodes)
+		err = -ENODEV;
+	else if (!there && total_mapcount(page) > 1 && !(flags & MPOL_MF_MOVE_ALL))
+		err = -EACCES;
+	else if (!there)
+		err = isolate_lru_page(q, page);
+	put_page(q, page);
+	if (err || there)
+		return err ? err : node;
+	return move_one(q, page, (unsigned int)node, new_on_node, MIGRATE_SYNC) ? node : -EBUSY;
+}
+
+long do_move_pages(struct quire *q, struct mm_struct *mm, unsigned long nr, const u64 *addrs,
+		   const int *nodes, int *status, unsigned int flags)
+{
+	long left = 0;
+
+	if (flags & ~(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL))
+		return -EINVAL;
+	lru_add_drain_all(q);
+	down_read(q, &mm->mmap_lock);
+	for (unsigned long i = 0; i < nr; i++) {
+		struct page *page = page_of_address(q, mm, addrs[i] & PAGE_MASK);
+
+		if (IS_ERR(page)) {
+			status[i] = (int)PTR_ERR(page);
+			continue;
+		}
+		if (!nodes) {
+			status[i] = (int)page_to_nid(page);
+			put_page(q, page);
+			continue;
+		}
+		status[i] = move_to(q, page, nodes[i], flags);
+		left += status[i] == -EBUSY;
+	}
+	up_read(q, &mm->mmap_lock);
+	return left;
 }
 
 /* ---- cpusets ----------------------------------------------------------------- */

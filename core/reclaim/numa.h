@@ -22,6 +22,17 @@ int do_mbind(struct quire *q, struct task *task, u64 start, u64 len, const struc
  * pages did not. */
 long do_migrate_pages(struct quire *q, struct mm_struct *mm, const nodemask_t *from,
 		      const nodemask_t *to, unsigned int flags);
+/*
+ * move_pages(): each of nr addresses of a space to the node given for it; status[i]
+ * becomes the node it is on then, or -ENOENT (nothing is there), -EACCES (others map it
+ * too, and flags are not MPOL_MF_MOVE_ALL), -ENODEV, -EBUSY, -ENOMEM.  nodes NULL: only asks.
+ * How many did not move for lack of time or memory, -EINVAL.  May sleep.
+ */
+long do_move_pages(struct quire *q, struct mm_struct *mm, unsigned long nr, const u64 *addrs,
+		   const int *nodes, int *status, unsigned int flags);
+/* A hint's page to the node where it was used: struct numa_balancing. */
+bool migrate_misplaced_page(struct quire *q, struct page *page, const struct vm_area_struct *vma,
+			    unsigned int nid);
 /* cpuset.mems: the group's policies and pages follow.  -ENOMEM. */
 int cpuset_change_mems(struct quire *q, struct mem_cgroup *memcg, const nodemask_t *mems);
 

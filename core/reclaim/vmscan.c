@@ -23,6 +23,7 @@
 #include "base/math.h"
 #include "reclaim/compaction.h"
 #include "reclaim/internal.h"
+#include "reclaim/numa.h"
 
 enum scan_balance { SCAN_EQUAL, SCAN_FRACT, SCAN_ANON, SCAN_FILE };
 
@@ -402,6 +403,7 @@ int reclaim_init(struct quire *q)
 	q->page->ops.zone_reclaimable_pages = reclaimable_pages;
 	q->group->ops.try_to_free_mem_cgroup_pages = try_to_free_mem_cgroup_pages;
 	q->space->reclaim_pages = reclaim_pages;
+	q->space->numa.migrate_misplaced_page = migrate_misplaced_page;
 	q->cache->ops.workingset_refault = workingset_refault;
 	q->cache->ops.workingset_activation = workingset_activation;
 	for_each_node (q, nid) {

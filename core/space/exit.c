@@ -29,6 +29,7 @@ void put_task(struct quire *q, struct task *task)
 		kmem_cache_free(q, sp->signal_cachep, sig);
 	}
 	put_shared(q, sp->cred_cachep, &task->cred);
+	task_numa_free(q, task);
 	kmem_cache_free(q, sp->task_cachep, task);
 }
 

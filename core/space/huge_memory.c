@@ -282,6 +282,8 @@ unsigned int do_huge_pmd_fault(struct quire *q, struct vm_fault *vmf)
 		migration_entry_wait(q, vmf->mm, vmf->ptep);
 		return 0;
 	}
+	if (unlikely(!(vmf->orig & _PAGE_PRESENT)))
+		return do_numa_page(q, vmf);
 	if (vmf->write && !pte_write(vmf->orig))
 		return do_huge_pmd_wp_page(q, vmf);
 	return 0; /* another thread was quicker; the processor marks it accessed */

@@ -542,6 +542,9 @@ static unsigned int handle_pte_fault(struct quire *q, struct vm_fault *vmf)
 	}
 	if (!pte_present(vmf->orig))
 		return do_swap_page(q, vmf);
+	/* The area allows the access: a hint. */
+	if (unlikely(!(vmf->orig & _PAGE_PRESENT)))
+		return do_numa_page(q, vmf);
 	if (!vmf->write || pte_write(vmf->orig))
 		return 0; /* another thread was quicker */
 	if (!pte_lock_same(q, vmf))

@@ -138,6 +138,8 @@ struct mm_struct {
 	u64 context_id; /* for TLBs; never reused */
 	struct task *owner;
 	struct khugepaged_mm_slot *khugepaged_slot; /* while khugepaged knows it */
+	u64 numa_next_scan, numa_scan_offset;	    /* ns, an address: numa_balancing.c */
+	int numa_scan_seq;			    /* passes over all of it */
 };
 
 /* mm life. mm_users are tasks, mm_count also those who only look. */

@@ -12,6 +12,7 @@
 #define QUIRE_SPACE_SCHED_H
 
 #include "space/mm.h"
+#include "space/numa_balancing.h"
 
 #define OOM_SCORE_ADJ_MIN (-1000)
 #define OOM_SCORE_ADJ_MAX 1000
@@ -102,6 +103,7 @@ struct task {
 	int exit_code;
 	struct mem_cgroup *memcg; /* NULL: the root */
 	struct mempolicy policy;
+	struct task_numa *numa; /* NULL: balancing has not looked at it */
 	struct psi_task psi;
 	struct list_head oom_reaper_list;   /* on oom->reaper_list, with a reference */
 	u64 oom_reaper_at;		    /* ns: not to be reaped before */
@@ -127,6 +129,7 @@ struct space_floor {
 		*cred_cachep, *pid_cachep;
 	struct page *zero_page;
 	struct huge_floor *huge; /* transparent huge pages: huge_mm.h */
+	struct numa_balancing numa;
 	/* MADV_PAGEOUT: reclaims isolated pages and puts the rest back on their
 	 * lists; empties the list.  NULL: nobody can. */
 	unsigned long (*reclaim_pages)(struct quire *q, struct list_head *pages);

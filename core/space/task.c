@@ -337,6 +337,7 @@ int space_init(struct quire *q)
 	spin_lock_init(&sp->tasklist_lock, LOCK_TASKLIST);
 	sp->next_context_id = 1;
 	q->space = sp;
+	numa_balancing_init(q);
 	q->slab->task_ops.current_task = who_runs;
 	set_limits(q);
 	err = create_caches(q);

@@ -301,6 +301,8 @@ static inline bool touch_page(struct cursor *c, struct task *task, u64 addr, con
 		sched_yield_cpu(c->m);
 		if (fatal_signal_pending(task) || task->mm != c->mm)
 			return false;
+		if (unlikely(c->q->space->numa.enabled))
+			task_numa_tick(c->q, task);
 		cursor_reload(c);
 	}
 	return true;

@@ -5,7 +5,7 @@
  *
  * Families of processes write, read, fork, exit, unmap, protect and advise at random,
  * each held against a plain model: an array that says what every page has.
- * Meanwhile nodes are compacted, processes moved from node to node, huge pages
+ * Meanwhile nodes are compacted, processes moved from node to node, pages balanced, huge pages
  * collapsed by khugepaged and split, and the machine is so small that most of it
  * lies in zswap or on the disk.
  *
@@ -176,6 +176,18 @@ static void move_to_node(struct family *f, struct process *p)
 	(void)do_migrate_pages(f->t->q, p->task->mm, &from_nodes, &to_nodes, MPOL_MF_MOVE_ALL);
 }
 
+/* Its pages are to tell where they are used, and may move there. */
+static void make_hints(struct family *f, struct process *p, u64 addr, u64 len)
+{
+	struct mm_struct *mm = p->task->mm;
+	struct vm_area_struct *vma;
+
+	down_read(f->t->q, &mm->mmap_lock);
+	vma = find_vma(mm, addr);
+	(void)change_prot_numa(f->t->q, vma, addr, min(addr + len, vma->vm_end));
+	up_read(f->t->q, &mm->mmap_lock);
+}
+
 static void use_shared(struct family *f, struct process *p)
 {
 	unsigned long i = prng_below(&f->rng, SHARED_PAGES);
@@ -228,6 +240,8 @@ static void one_step(struct family *f)
 	case 12:
 		if (prng_below(&f->rng, 4) == 0)
 			move_to_node(f, p);
+		else
+			make_hints(f, p, addr, n << PAGE_SHIFT);
 		break;
 	case 13:
 		for (int i = 0; i < 8; i++)
@@ -324,7 +338,7 @@ static void assert_seen(struct testbox *t)
 		PGMIGRATE_SUCCESS, THP_FAULT_ALLOC, THP_COLLAPSE_ALLOC,
 		THP_SPLIT_PAGE,	   THP_SPLIT_PMD,   PSWPIN,
 		PSWPOUT,	   ZSWPIN,	    ZSWPOUT,
-		THP_SWPOUT,	   PGREUSE,	    PGLAZYFREED,
+		PGREUSE,	   PGLAZYFREED,	    NUMA_PAGE_MIGRATE,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
@@ -350,6 +364,7 @@ static void test_contents(__unused void **state)
 	k->scan_sleep_millisecs = 5;
 	assert_int_equal(start_stop_khugepaged(t->q), 0);
 	zswap_params(t->q)->enabled = true;
+	t->q->space->numa.enabled = 1;
 	testbox_call(t, start, &steps);
 	while (left)
 		testbox_pass(t, NSEC_PER_SEC);
