@@ -170,8 +170,8 @@ unsigned long change_prot_numa(struct quire *q, struct vm_area_struct *vma, u64 
 	while ((pmdp = next_pmd(q, mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
 
-		if (pmd_leaf(*pmdp)) {
-			if (stop - addr == PMD_SIZE && !pte_special(*pmdp) &&
+		if (pmd_huge(*pmdp)) {
+			if (pmd_leaf(*pmdp) && stop - addr == PMD_SIZE && !pte_special(*pmdp) &&
 			    !pte_protnone(*pmdp)) {
 				make_hint(q, pmdp);
 				huge++;

@@ -42,11 +42,7 @@ unsigned int model_add_disk(struct model *m, const struct model_disk_config *cfg
 		d->cfg.queue_depth = 1;
 	d->nr_pages = cfg->size_bytes >> PAGE_SHIFT;
 	d->content = model_reserve(d->nr_pages * sizeof(u64));
-<<<<<<< HEAD
 	d->slots = keep_calloc(d->cfg.queue_depth, sizeof(u64));
-	if (!d->content || !d->slots)
-=======
-	d->slots = calloc(d->cfg.queue_depth, sizeof(u64));
 	if (m->hot.bytes)
 		d->bytes = model_reserve(d->nr_pages << PAGE_SHIFT);
 	if (!d->content || !d->slots || (m->hot.bytes && !d->bytes))
