@@ -27,9 +27,9 @@
  * at all if its _mapcount is not negative, or the flag is not set and the whole
  * is mapped.  References to any of its pages are the head's.  (Linux 6.1.)
  *
- * PG_virgin is Quire's own: the head of a free block of the highest order
- * whose other descriptors have not been written yet.  They are set up when the
- * block is first taken.  The heads themselves are written one at a time, as
+ * PG_virgin is Quire's own: the head of a free block, of order 6 or more, whose other
+ * descriptors have not been written yet, or of an embedder's pageblock of which that is
+ * true still (page/frames.h).  They are set up when the block is first taken.  The heads themselves are written one at a time, as
  * the lists run dry (zone->virgin_pfn), so boot touches next to nothing of the
  * map.  Frames that boot took keep a descriptor of zeros.
  */

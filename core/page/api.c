@@ -125,6 +125,7 @@ static void __attribute__((noinline)) bad_free(struct quire *q, struct page *pag
 		return;
 	}
 	head = frames_head(q, pfn);
+	frames_write_descriptors(q, pfn);
 	bad_page(q, page,
 		 head == pfn	      ? "freed with another order than it was allocated with"
 		 : head != UINT64_MAX ? "freed, but it is not a block's first page"

@@ -25,9 +25,11 @@
  * list of that order is never left empty: when its last block goes, the next
  * virgin one is put there, so whoever finds a list empty can believe it, and
  * the order is that of a list that boot had filled.  Such a block has PG_virgin
- * and one written descriptor; the others follow when it is taken off the list
- * (materialise()), before anyone could look at them: a block of the highest
- * order has no buddy to be joined with.
+ * and one written descriptor, and so have the halves that it is split into, as long
+ * as their descriptors would fill a page, and what two such halves are joined to.
+ * The others follow when a block is taken (materialise()), before anyone could look
+ * at them.  Only who asks for a block that he keeps no descriptors of
+ * (__rmqueue_virgin()) is given it as it is, and gives it back so.
  *
  * Lock: zone->lock, which the callers hold.  Follows Linux's page_alloc.c.
  */
@@ -140,18 +142,50 @@ static void move_to_free_list(const struct quire *q, struct page *page, struct z
 		refill_virgin(q, zone);
 }
 
-/* Writes the descriptors of a virgin block. */
-static void materialise(struct page *page)
+/* Writes the descriptors of a virgin block; of another they are. */
+void materialise(struct page *page, unsigned int order)
 {
 	unsigned long place = page->flags & PAGE_PLACE_MASK;
 
+	if (likely(!(page->flags & BIT(PG_virgin))))
+		return;
 	HOT_STORE(&page->flags, place);
-	for (unsigned int i = 1; i < 1u << HIGHEST_ORDER; i++)
+	for (unsigned int i = 1; i < 1u << order; i++)
 		init_single_page(page + i, place);
 }
 
-static void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
-				    unsigned int order)
+/* The same for a block that is split until one of order low is left: the halves
+ * stay virgin if they are not too small, and so does what is left. */
+static void split_virgin(const struct quire *q, struct page *page, unsigned int low,
+			 unsigned int high)
+{
+	unsigned long virgin = page->flags;
+
+	if (likely(!(virgin & BIT(PG_virgin))))
+		return;
+	/* Guard pages are halves that are on no list. */
+	while (high > max(low, (unsigned int)VIRGIN_ORDER) && !(q->keys & KEY_GUARD_PAGE))
+		init_single_page(page + (1UL << --high), virgin);
+	if (high != low)
+		materialise(page, high);
+}
+
+/* Before two free blocks are joined: the descriptors of both are written, or those
+ * of neither. */
+static void join_virgin(struct page *lower, struct page *upper, unsigned int order)
+{
+	if (likely(!((lower->flags | upper->flags) & BIT(PG_virgin))))
+		return;
+	if (lower->flags & upper->flags & BIT(PG_virgin)) {
+		HOT_STORE(&upper->flags, upper->flags & PAGE_PLACE_MASK);
+	} else {
+		materialise(lower, order);
+		materialise(upper, order);
+	}
+}
+
+static void take_off_free_list(const struct quire *q, struct page *page, struct zone *zone,
+			       unsigned int order)
 {
 	struct free_area *area = &zone->free_area[order];
 
@@ -159,11 +193,15 @@ static void del_page_from_free_list(const struct quire *q, struct page *page, st
 	__ClearPageType(page, PG_buddy);
 	page->private = 0;
 	HOT_STORE(&area->nr_free, area->nr_free - 1);
-	if (order == HIGHEST_ORDER) {
-		if (page->flags & BIT(PG_virgin))
-			materialise(page);
+	if (order == HIGHEST_ORDER)
 		refill_virgin(q, zone);
-	}
+}
+
+static void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
+				    unsigned int order)
+{
+	take_off_free_list(q, page, zone, order);
+	materialise(page, order);
 }
 
 /* ---- guard pages ------------------------------------------------------------ */
@@ -267,6 +305,7 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 		struct page *buddy;
 
 		if (unlikely(capc) && compaction_capture(capc, page, order, migratetype)) {
+			materialise(page, order);
 			mod_zone_freepage_state(zone, -(1L << order), migratetype);
 			return;
 		}
@@ -285,7 +324,8 @@ void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *z
 		if (unlikely(PageGuard(buddy)))
 			clear_page_guard(q, zone, buddy, order, migratetype);
 		else
-			del_page_from_free_list(q, buddy, zone, order);
+			take_off_free_list(q, buddy, zone, order);
+		join_virgin(buddy_pfn < pfn ? buddy : page, buddy_pfn < pfn ? page : buddy, order);
 		if (buddy_pfn < pfn) {
 			page = buddy;
 			pfn = buddy_pfn;
@@ -329,8 +369,9 @@ static void expand(struct quire *q, struct zone *zone, struct page *page, unsign
 	}
 }
 
-struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
-				int migratetype)
+/* A virgin block stays one. */
+static struct page *rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
+				     int migratetype)
 {
 	for (unsigned int o = order; o < MAX_ORDER; o++) {
 		struct free_area *area = &zone->free_area[o];
@@ -339,7 +380,8 @@ struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int
 		if (!(area->types & 1u << migratetype))
 			continue;
 		page = list_first_entry(&area->free_list[migratetype], struct page, lru);
-		del_page_from_free_list(q, page, zone, o);
+		take_off_free_list(q, page, zone, o);
+		split_virgin(q, page, order, o);
 		expand(q, zone, page, order, o, migratetype);
 		set_pcppage_migratetype(page, migratetype);
 		if (unlikely(q->keys & TRACE_KEY(TRACE_MM_PAGE_ALLOC_ZONE_LOCKED)))
@@ -347,6 +389,16 @@ struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int
 		return page;
 	}
 	return NULL;
+}
+
+struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
+				int migratetype)
+{
+	struct page *page = rmqueue_smallest(q, zone, order, migratetype);
+
+	if (page)
+		materialise(page, order);
+	return page;
 }
 
 /* Moves the free blocks in [start, end) of a zone to mt's lists. */
@@ -510,8 +562,8 @@ static bool __rmqueue_fallback(struct quire *q, struct zone *zone, unsigned int 
 	return true;
 }
 
-struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
-		       unsigned int alloc_flags)
+struct page *__rmqueue_virgin(struct quire *q, struct zone *zone, unsigned int order,
+			      int migratetype, unsigned int alloc_flags)
 {
 	bool cma = unlikely(zone->cma_pages) && (alloc_flags & ALLOC_CMA);
 	struct page *page;
@@ -519,15 +571,25 @@ struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, i
 	/* Half of what is free is kept for contiguous areas: theirs first. */
 	if (cma &&
 	    zone_page_state(zone, NR_FREE_CMA_PAGES) > zone_page_state(zone, NR_FREE_PAGES) / 2) {
-		page = __rmqueue_smallest(q, zone, order, MIGRATE_CMA);
+		page = rmqueue_smallest(q, zone, order, MIGRATE_CMA);
 		if (page)
 			return page;
 	}
 	do {
-		page = __rmqueue_smallest(q, zone, order, migratetype);
+		page = rmqueue_smallest(q, zone, order, migratetype);
 		if (unlikely(!page) && cma)
-			page = __rmqueue_smallest(q, zone, order, MIGRATE_CMA);
+			page = rmqueue_smallest(q, zone, order, MIGRATE_CMA);
 	} while (unlikely(!page) && __rmqueue_fallback(q, zone, order, migratetype, alloc_flags));
+	return page;
+}
+
+struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
+		       unsigned int alloc_flags)
+{
+	struct page *page = __rmqueue_virgin(q, zone, order, migratetype, alloc_flags);
+
+	if (likely(page))
+		materialise(page, order);
 	return page;
 }
 
@@ -710,6 +772,20 @@ static struct zone *zone_of_pfn(struct quire *q, u64 pfn)
 		for_each_populated_zone_of_node(NODE_DATA(q, nid),
 						zone) if (zone_has_pfn(q, zone, pfn)) return zone;
 	return NULL;
+}
+
+void write_free_descriptors(struct quire *q, u64 pfn)
+{
+	struct zone *zone = zone_of_pfn(q, pfn);
+	struct page *page;
+
+	if (!zone)
+		return;
+	spin_lock(q, &zone->lock);
+	page = free_block_of(q, zone, pfn);
+	if (page)
+		materialise(page, buddy_order(page));
+	spin_unlock(q, &zone->lock);
 }
 
 bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)

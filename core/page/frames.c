@@ -152,6 +152,8 @@ static void put_block(struct quire *q, struct frame_node *node, u32 pfn, unsigne
 	int was = map->largest;
 
 	if (unlikely(!map->owned || pbmap_put(map, pfn & (PBMAP_PAGES - 1), order) < 0)) {
+		if (map->owned)
+			materialise(pfn_to_page(q, ALIGN_DOWN(pfn, PBMAP_PAGES)), pageblock_order);
 		bad_page(q, pfn_to_page(q, pfn), "freed twice at once");
 		return;
 	}
@@ -222,9 +224,13 @@ static bool add_pageblock(struct quire *q, struct frame_node *node, unsigned int
 	spin_unlock(q, &node->lock);
 	if (pageblock_to_spare(q, zone)) {
 		spin_lock(q, &zone->lock);
-		page = __rmqueue(q, zone, pageblock_order, (int)type, ALLOC_KSWAPD);
+		page = __rmqueue_virgin(q, zone, pageblock_order, (int)type, ALLOC_KSWAPD);
 		if (page) {
 			u64 pfn = page_to_pfn(q, page);
+
+			/* A descriptor of zeros says node 0: with one node that is true. */
+			if (q->nr_nodes > 1)
+				materialise(page, pageblock_order);
 
 			mod_zone_page_state(zone, NR_FREE_PAGES, -(long)pageblock_nr_pages);
 			set_page_count(page, 1);

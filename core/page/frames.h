@@ -33,6 +33,10 @@
  * other nodes).  The other way round a kernel request that would fail takes a
  * block from the maps (frames_lend()).
  *
+ * Descriptors of pages here are not written or read.  If a pageblock was virgin when it
+ * came (buddy.c) it stays so and goes back so, with its first one alone; with several
+ * nodes all are written once, for page_to_nid().
+ *
  * A block in use that frames have no list for, order 10 or one from the buddy's
  * own remnants, has a byte too (FRAME_BUDDY): so ownership is checked alike.
  *
@@ -153,6 +157,9 @@ static inline bool frames_own(const struct quire *q, u64 pfn)
 
 /* The first frame of the block in use that has this one; UINT64_MAX: none. */
 u64 frames_head(const struct quire *q, u64 pfn);
+
+/* Writes what descriptors around a frame are not: it will be reported. */
+void frames_write_descriptors(struct quire *q, u64 pfn);
 
 /* Free pages in maps; node -1: of all. */
 unsigned long frames_nr_free(const struct quire *q, int nid);

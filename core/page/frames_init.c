@@ -123,6 +123,21 @@ u64 frames_head(const struct quire *q, u64 pfn)
 	return UINT64_MAX;
 }
 
+void frames_write_descriptors(struct quire *q, u64 pfn)
+{
+	const struct pageblock_map *map = &q->frames->map[pfn / PBMAP_PAGES];
+	struct frame_node *node = frames_own(q, pfn) ? q->frames->node[map->nid] : NULL;
+
+	if (!node) {
+		write_free_descriptors(q, pfn);
+		return;
+	}
+	spin_lock(q, &node->lock);
+	if (map->owned)
+		materialise(pfn_to_page(q, ALIGN_DOWN(pfn, PBMAP_PAGES)), pageblock_order);
+	spin_unlock(q, &node->lock);
+}
+
 /* ---- blocks lent to the kernel ------------------------------------------------- */
 
 struct page *frames_lend(struct quire *q, unsigned int order, unsigned int nid, int migratetype)
@@ -137,6 +152,8 @@ struct page *frames_lend(struct quire *q, unsigned int order, unsigned int nid, 
 	if (!pfn)
 		return NULL;
 	spin_lock(q, &node->lock);
+	/* The kernel's pages have neighbours with descriptors. */
+	materialise(pfn_to_page(q, ALIGN_DOWN(pfn, PBMAP_PAGES)), pageblock_order);
 	HOT_STORE(&q->frames->state[pfn], (u8)(FRAME_LENT | (u32)migratetype << 4 | order));
 	node->nr_lent += 1UL << order;
 	spin_unlock(q, &node->lock);

@@ -151,7 +151,7 @@ int online_range(struct quire *q, struct zone *zone, u64 pfn, unsigned long nr_p
 	for (u64 at = pfn; at < end; at += pageblock_nr_pages)
 		set_pfnblock_migratetype(zone, at, MIGRATE_MOVABLE);
 	change_zone(q, zone, (long)nr_pages);
-	free_edge(q, zone, pfn, end);
+	free_edge(q, zone, pfn, end, false);
 	spin_unlock(q, &zone->lock);
 	if (first)
 		build_all_zonelists(q);

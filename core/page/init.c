@@ -93,7 +93,7 @@ int page_init_early(struct quire *q)
 }
 
 /* Gives [start, end) of one zone to its lists. */
-void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end)
+void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end, bool fresh)
 {
 	unsigned long place = page_place(zone);
 
@@ -103,7 +103,9 @@ void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end)
 
 		while (start + (1UL << order) > end)
 			order--;
-		for (unsigned long i = 0; i < 1UL << order; i++)
+		init_single_page(page,
+				 place | (fresh && order >= VIRGIN_ORDER ? BIT(PG_virgin) : 0));
+		for (unsigned long i = 1; !PageVirgin(page) && i < 1UL << order; i++)
 			init_single_page(page + i, place);
 		__free_one_page(q, page, start, zone, order, pfnblock_migratetype(zone, start),
 				FPI_TO_TAIL);
@@ -118,9 +120,9 @@ static void free_zone_range(struct quire *q, struct zone *zone, u64 start, u64 e
 	u64 last = max(first, ALIGN_DOWN(end, MAX_ORDER_NR_PAGES));
 
 	zone->managed_pages += end - start;
-	free_edge(q, zone, start, first);
+	free_edge(q, zone, start, first, true);
 	__free_virgin_blocks(q, zone, (last - first) / MAX_ORDER_NR_PAGES);
-	free_edge(q, zone, last, end);
+	free_edge(q, zone, last, end, true);
 }
 
 /* What boot left of a zone in [start, end): gives it to the lists, or counts it

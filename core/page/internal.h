@@ -53,10 +53,13 @@ void free_prepare_debug(struct quire *q, struct page *page, unsigned int order);
 void prep_compound_page(struct page *page, unsigned int order);
 
 /* init.c */
-/* Gives [start, end) of one zone to its lists, new descriptors and all. */
-void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end);
+/* Gives [start, end) of one zone to its lists, new descriptors and all; fresh: what
+ * descriptors hold that are not written is zero. */
+void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end, bool fresh);
 
 /* buddy.c */
+#define VIRGIN_ORDER 6 /* the descriptors of so large a block fill a page */
+
 void init_free_lists(struct zone *zone);
 /* A descriptor as a free page of the zone has it; for frames never used. */
 void init_single_page(struct page *page, unsigned long place);
@@ -69,6 +72,13 @@ void write_virgin_blocks(struct quire *q, struct zone *zone, u64 end);
 /* 2^order pages of a type, stealing from others if it must; NULL: none. */
 struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, int migratetype,
 		       unsigned int alloc_flags);
+/* The same, but the block may be virgin: of its descriptors, if it has PG_virgin, only
+ * the first is written, and so it may be given back.  Materialise() writes the others. */
+struct page *__rmqueue_virgin(struct quire *q, struct zone *zone, unsigned int order,
+			      int migratetype, unsigned int alloc_flags);
+void materialise(struct page *page, unsigned int order);
+/* The same for the free block that has a frame, if one has: it will be looked at. */
+void write_free_descriptors(struct quire *q, u64 pfn);
 struct page *__rmqueue_smallest(struct quire *q, struct zone *zone, unsigned int order,
 				int migratetype);
 void reserve_highatomic_pageblock(struct quire *q, struct page *page, struct zone *zone);

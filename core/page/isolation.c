@@ -64,7 +64,8 @@ static bool can_isolate(const struct quire *q, struct zone *zone, u64 pfn, int m
 		return false;
 	if (mt == MIGRATE_CMA)
 		return migratetype == MIGRATE_CMA;
-	return PageVirgin(page) || !has_unmovable_pages(q, pfn, pfn + pageblock_nr_pages);
+	return (PageVirgin(page) && PageBuddy(page) && buddy_order(page) >= pageblock_order) ||
+	       !has_unmovable_pages(q, pfn, pfn + pageblock_nr_pages);
 }
 
 static int isolate_pageblock(struct quire *q, struct zone *zone, u64 pfn, bool split,

@@ -464,10 +464,14 @@ void dump_page(struct quire *q, const struct page *page, const char *reason)
 {
 	const struct page *head = compound_head(page);
 	u64 pfn = page_to_pfn(q, page);
-	const char *kind = "";
+	const char *kind = "", *area = "";
 	char flags[256];
 	struct text t;
 
+	/* Of a frame never used the descriptor says nothing. */
+	if (zone_spans_pfn(page_zone(q, page), pfn) &&
+	    get_pageblock_migratetype(q, page) == MIGRATE_CMA)
+		area = " CMA";
 	pr_warn(q, "page:%016lx refcount:%d mapcount:%d mapping:%s index:%#lx pfn:%#lx",
 		page_hash(q, pfn), page_ref_count(head), page_mapcount(page),
 		page->mapping ? "(set)" : "0000000000000000", page->index, pfn);
@@ -479,8 +483,7 @@ void dump_page(struct quire *q, const struct page *page, const char *reason)
 		kind = "anon ";
 	text_init(&t, flags, sizeof(flags));
 	page_flags_to_text(&t, head);
-	pr_warn(q, "%sflags: %s%s", kind, flags,
-		get_pageblock_migratetype(q, page) == MIGRATE_CMA ? " CMA" : "");
+	pr_warn(q, "%sflags: %s%s", kind, flags, area);
 	if (reason)
 		pr_warn(q, "page dumped because: %s", reason);
 	dump_page_owner(q, page);

@@ -53,7 +53,7 @@ static void check_free_block(struct verify *v, struct zone_walk *w, const struct
 		broken(v, "page: free block %#lx is not aligned to its order %u", pfn, order);
 	if (page->_refcount)
 		broken(v, "page: free block %#lx has %d references", pfn, page->_refcount);
-	if ((page->flags & BIT(PG_virgin)) && order != MAX_ORDER - 1)
+	if ((page->flags & BIT(PG_virgin)) && order < VIRGIN_ORDER)
 		broken(v, "page: virgin block %#lx of order %u", pfn, order);
 }
 

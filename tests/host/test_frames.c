@@ -277,6 +277,7 @@ static void test_misuse(void **state)
 	quire_free_pages(q, page, 0);
 	quire_drain_pages(q);
 	misuse(q, page, 0, "it is free");
+	misuse(q, q->mem_map + q->max_pfn - 100000 / 4, 0, "it is free");
 	kernels = alloc_pages(q, GFP_KERNEL, 0);
 	assert_non_null(kernels);
 	misuse(q, kernels, 0, "the kernel's");
@@ -371,6 +372,65 @@ static void test_exhaustion(void **state)
 }
 
 /* ---- counts, fork, threads --------------------------------------------------------- */
+
+/* Has a frame's descriptor ever been written to? */
+static bool written(struct quire *q, uint64_t pfn)
+{
+	static const struct page zero;
+
+	return memcmp(pfn_to_page(q, pfn), &zero, sizeof(zero)) != 0;
+}
+
+/*
+ * Embedders' pages come and go, and of their descriptors only the first of each
+ * pageblock is written; the kernel's have theirs, of pageblocks that were
+ * embedders' before and of those that lend.
+ */
+static void test_descriptors(void **state)
+{
+	static struct page *pages[60000];
+	struct quire *q = create(1, 512);
+	struct page *huge, *kernels = NULL;
+	unsigned int n = 0, touched = 0;
+
+	(void)state;
+	while (n < 60000 && (pages[n] = quire_alloc_pages(q, 0, 0, QUIRE_ALLOC_MOVABLE)) != NULL)
+		n++;
+	assert_int_equal(n, 60000);
+	huge = quire_alloc_pages(q, 9, 0, 0);
+	assert_non_null(huge);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_int_equal(quire_page_node(pages[i]), 0);
+		touched += written(q, page_to_pfn(q, pages[i]));
+	}
+	for (unsigned int i = 1; i < 512; i++)
+		assert_false(written(q, page_to_pfn(q, huge) + i));
+	/* Some pageblocks had kernel's pages before, at boot. */
+	assert_true(touched < n / 512 + 1 + 2048);
+	quire_free_pages(q, huge, 9);
+	for (unsigned int i = 0; i < n; i++)
+		quire_free_pages(q, pages[i], 0);
+	verify(q);
+	quire_drain_pages(q);
+	verify(q);
+	/* Now the kernel takes it all, and gives it back. */
+	for (struct page *page; (page = alloc_pages_node(q, 0, GFP_NOWAIT | __GFP_NOWARN, 3));) {
+		for (unsigned int i = 0; i < 8; i++)
+			assert_true(written(q, page_to_pfn(q, page) + i));
+		page->private = (unsigned long)kernels;
+		kernels = page;
+	}
+	verify(q);
+	while (kernels) {
+		struct page *next = (struct page *)kernels->private;
+
+		kernels->private = 0;
+		__free_pages(q, kernels, 3);
+		kernels = next;
+	}
+	verify(q);
+	quire_host_destroy(q);
+}
 
 static void test_counts(void **state)
 {
@@ -574,7 +634,7 @@ int main(void)
 		cmocka_unit_test(test_misuse),	   cmocka_unit_test(test_invariants),
 		cmocka_unit_test(test_counts),	   cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_random),
-		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_threads),	   cmocka_unit_test(test_descriptors),
 	};
 	const struct CMUnitTest races[] = {
 		cmocka_unit_test(test_counts),

@@ -381,16 +381,31 @@ static void test_bad_free(void **state)
 /* ---- verify ----------------------------------------------------------------- */
 
 /* The first block of some small order that is free. */
+/* The first of a list, if its descriptors are all written. */
+static struct page *written_block(struct zone *z, unsigned int order)
+{
+	for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
+		struct list_head *list = &z->free_area[order].free_list[mt];
+		struct page *page = list_first_entry(list, struct page, lru);
+
+		if (!list_empty(list) && !PageVirgin(page))
+			return page;
+	}
+	return NULL;
+}
+
 static struct page *a_free_block(struct quire *q, unsigned int *order)
 {
-	for_each_populated_zone_of_node(
-		NODE_DATA(q, 0),
-		z) for (unsigned int o = 1; o < MAX_ORDER - 1;
-			o++) for (int mt = 0; mt < MIGRATE_TYPES;
-				  mt++) if (!list_empty(&z->free_area[o].free_list[mt]))
+	/* Something must have been split; the CPU's list keeps what comes back. */
+	__free_pages(q, alloc_pages_node(q, 0, GFP_KERNEL, 0), 0);
+	for_each_populated_zone_of_node(NODE_DATA(q, 0), z)
 	{
-		*order = o;
-		return list_first_entry(&z->free_area[o].free_list[mt], struct page, lru);
+		for (*order = 1; *order < MAX_ORDER - 1; ++*order) {
+			struct page *page = written_block(z, *order);
+
+			if (page)
+				return page;
+		}
 	}
 	fail_msg("no free block");
 	return NULL;
