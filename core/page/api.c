@@ -171,6 +171,9 @@ struct page *quire_alloc_pages(struct quire *q, unsigned int order, int node, un
 		const struct frame_floor *f = q->frames;
 		u32 pfn;
 
+		/* A register fewer: its list's address is no sum that must be kept. */
+		__asm__("" : "+r"(kind));
+
 		if (likely(hot_percpu_try_pop32(q->hot, &f->list[kind].off, &pfn))) {
 			HOT_STORE(&f->state[pfn], (u8)(FRAME_USED | kind));
 			return pfn_to_page(q, pfn);
@@ -203,10 +206,10 @@ static void __attribute__((noinline)) free_pages_slow(struct quire *q, u64 pfn, 
 }
 
 /* Not from the fast path: of several nodes, of the buddy's, or no one's. */
-static void __attribute__((noinline))
-free_pages_other(struct quire *q, struct page *page, unsigned int order)
+static void __attribute__((noinline)) free_pages_other(struct quire *q, u64 pfn, unsigned int order)
 {
-	u64 pfn = frame_of(q, page);
+	/* frame_of()'s other way. */
+	struct page *page = (struct page *)((uintptr_t)q->mem_map + (pfn << 6 | pfn >> 58));
 	u8 state = q->frames && pfn < q->max_pfn ? HOT_LOAD(&q->frames->state[pfn]) : 0;
 
 	if (!q->frames || state == (FRAME_BUDDY | order)) {
@@ -228,19 +231,19 @@ free_pages_other(struct quire *q, struct page *page, unsigned int order)
  */
 static inline __attribute__((always_inline)) bool kind_of_frame(u8 state, u64 order, u64 *kind)
 {
-	u64 differs = state ^ (FRAME_USED | order);
+	u64 differs = state ^ order;
 
-	if (likely(differs == FRAME_KIND(MIGRATE_UNMOVABLE, 0))) {
+	if (likely(differs == (FRAME_USED | FRAME_KIND(MIGRATE_UNMOVABLE, 0)))) {
 		*kind = order;
 		__asm__("" : "+r"(*kind));
 		return true;
 	}
-	if (likely(differs == FRAME_KIND(MIGRATE_MOVABLE, 0))) {
+	if (likely(differs == (FRAME_USED | FRAME_KIND(MIGRATE_MOVABLE, 0)))) {
 		*kind = order + FRAME_KIND(MIGRATE_MOVABLE, 0);
 		__asm__("" : "+r"(*kind));
 		return true;
 	}
-	if (likely(differs == FRAME_KIND(MIGRATE_RECLAIMABLE, 0))) {
+	if (likely(differs == (FRAME_USED | FRAME_KIND(MIGRATE_RECLAIMABLE, 0)))) {
 		*kind = order + FRAME_KIND(MIGRATE_RECLAIMABLE, 0);
 		__asm__("" : "+r"(*kind));
 		return true;
@@ -255,10 +258,10 @@ void quire_free_pages(struct quire *q, struct page *page, unsigned int order)
 	const struct frame_floor *f = q->frames;
 	u64 pfn = frame_of(q, page), kind;
 
-	if (unlikely((q->keys & KEY_SLOW_FRAMES) || pfn >= q->max_pfn ||
+	if (unlikely((q->keys & KEY_SLOW_FRAMES) || order >= PBMAP_ORDERS || pfn >= q->max_pfn ||
 		     !kind_of_frame(__atomic_load_n(&f->state[pfn], __ATOMIC_RELAXED), order,
 				    &kind))) {
-		free_pages_other(q, page, order);
+		free_pages_other(q, pfn, order);
 		return;
 	}
 	__atomic_store_n(&f->state[pfn], 0, __ATOMIC_RELAXED);

@@ -269,7 +269,14 @@ static void test_misuse(void **state)
 		quire_free_pages(q, page, order);
 		misuse(q, page, order, order == 10 ? "free" : "it is free");
 	}
+	/* Orders whose bits are a type's. */
+	page = quire_alloc_pages(q, 0, 0, QUIRE_ALLOC_MOVABLE);
+	misuse(q, page, 16, "another order");
+	misuse(q, page, 0x100, "another order");
+	misuse(q, page, 0x80000000, "another order");
+	quire_free_pages(q, page, 0);
 	page = quire_alloc_pages(q, 0, 0, 0);
+	misuse(q, page, 32, "another order");
 	misuse(q, (struct page *)((char *)page + 8), 0, "no page of this instance");
 	misuse(q, q->mem_map + q->max_pfn, 0, "no page of this instance");
 	misuse(q, q->mem_map - 1, 0, "no page of this instance");
