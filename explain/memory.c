@@ -293,7 +293,11 @@ static bool take_limits(struct report *r, const char *text)
 		r->memsw = memsw;
 		return true;
 	}
-	return !strncmp(text, "kmem: usage ", 12);
+	if (strncmp(text, "kmem: usage ", 12))
+		return false;
+	number_after(text, "usage", &r->kmem_usage_kb);
+	number_after(text, "limit", &r->kmem_limit_kb);
+	return true;
 }
 
 /* One of "anon 12345" in bytes, from 4.19 on. */

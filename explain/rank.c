@@ -75,10 +75,12 @@ static void count_memory(struct explanation *e)
 		long max = r->swap_limit_kb;
 
 		e->memory_kb = r->limit_kb > 0 ? r->limit_kb : 0;
-		e->total_pages = e->memory_kb / r->page_kb;
 		/* memory+swap is the sum's limit, swap its own. */
-		if (e->total_pages && max >= 0 && r->memsw && max > r->limit_kb)
-			max -= r->limit_kb;
+		if (r->memsw && max > 0 && max < e->memory_kb)
+			e->memory_kb = max;
+		if (r->memsw && max >= 0)
+			max = max > e->memory_kb ? max - e->memory_kb : 0;
+		e->total_pages = e->memory_kb / r->page_kb;
 		if (e->total_pages && max >= 0) {
 			max /= r->page_kb;
 			if (r->swap_total_kb >= 0)

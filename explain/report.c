@@ -36,6 +36,7 @@ static void report_clear(struct report *r)
 			     .failcnt = -1,
 			     .swap_usage_kb = -1,
 			     .swap_limit_kb = -1,
+			     .kmem_limit_kb = -1,
 			     .stat_anon_kb = -1,
 			     .stat_file_kb = -1,
 			     .stat_shmem_kb = -1,

@@ -93,7 +93,8 @@ struct report {
 	char task_group[REPORT_GROUP];
 	long usage_kb, limit_kb, failcnt;  /* the group's memory */
 	long swap_usage_kb, swap_limit_kb; /* its swap, or memory+swap */
-	bool memsw;			   /* ... which of them */
+	bool memsw;			   /* ... which of them: control groups of version 1 */
+	long kmem_usage_kb, kmem_limit_kb; /* version 1: the kernel's part of it */
 	/* What the group's statistics say, kB. */
 	long stat_anon_kb, stat_file_kb, stat_shmem_kb, stat_slab_kb, stat_kernel_kb;
 	long sum[NR_SUMS];

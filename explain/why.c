@@ -373,29 +373,83 @@ static void why_cache(struct explanation *e)
 
 /* ---- the whole --------------------------------------------------------------- */
 
+#define NEAR_KB 1024 /* charges come in batches */
+
+static bool is_full(long usage, long limit)
+{
+	return limit > 0 && usage + NEAR_KB >= limit;
+}
+
+/* Version 1 has a limit of memory and swap together, and had one of the kernel's. */
+static bool sum_is_full(const struct report *r)
+{
+	return r->memsw && is_full(r->swap_usage_kb, r->swap_limit_kb) &&
+	       !is_full(r->usage_kb, r->limit_kb);
+}
+
+static bool kernel_is_full(const struct report *r)
+{
+	return r->memsw && is_full(r->kmem_usage_kb, r->kmem_limit_kb) &&
+	       !is_full(r->usage_kb, r->limit_kb);
+}
+
+static const char *limit_file(const struct report *r)
+{
+	return sum_is_full(r)	   ? "memory.memsw.limit_in_bytes"
+	       : kernel_is_full(r) ? "memory.kmem.limit_in_bytes"
+	       : r->memsw	   ? "memory.limit_in_bytes"
+				   : "memory.max";
+}
+
+static long limit_kb(const struct report *r)
+{
+	return sum_is_full(r)	   ? r->swap_limit_kb
+	       : kernel_is_full(r) ? r->kmem_limit_kb
+				   : r->limit_kb;
+}
+
+static void cause_of_group(struct explanation *e, const char *group)
+{
+	static const char rest[] = "and reclaim within it found nothing more. The machine's own "
+				   "memory was not the question.";
+	const struct report *r = e->r;
+
+	if (sum_is_full(r))
+		CAUSE(e, "group-memsw-limit",
+		      "The limit of memory and swap together of %s was reached: %ld of %ld MB (of "
+		      "memory alone %ld of %ld MB), so swapping could not help, %s",
+		      group, mb(r->swap_usage_kb), mb(r->swap_limit_kb), mb(r->usage_kb),
+		      mb(r->limit_kb), rest);
+	else if (kernel_is_full(r))
+		CAUSE(e, "group-kmem-limit",
+		      "The limit of kernel memory of %s was reached: %ld of %ld MB, %s", group,
+		      mb(r->kmem_usage_kb), mb(r->kmem_limit_kb), rest);
+	else if (r->limit_kb > 0)
+		CAUSE(e, "group-limit", "The limit of %s was reached: %ld of %ld MB, %s", group,
+		      mb(r->usage_kb), mb(r->limit_kb), rest);
+	else
+		CAUSE(e, "group-limit", "The limit of %s was reached.", group);
+}
+
 static void why_group(struct explanation *e)
 {
 	const struct report *r = e->r;
-	const char *group = *r->oom_group ? r->oom_group : "a control group";
 
-	if (r->limit_kb > 0)
-		CAUSE(e, "group-limit",
-		      "The limit of %s was reached: %ld of %ld MB, and reclaim within it found "
-		      "nothing "
-		      "more. The machine's own memory was not the question.",
-		      group, mb(r->usage_kb), mb(r->limit_kb));
-	else
-		CAUSE(e, "group-limit", "The limit of %s was reached.", group);
+	cause_of_group(e, *r->oom_group ? r->oom_group : "a control group");
 	if (r->swap_limit_kb == 0 || (r->memsw && r->swap_limit_kb == r->limit_kb))
 		CAUSE(e, "group-no-swap", "The group may not swap.");
 	if (held(e, "shared memory") * 4 > e->memory_kb && e->memory_kb)
 		CAUSE(e, "group-shmem", "%ld MB of it are shared memory or tmpfs, which count too.",
 		      mb(held(e, "shared memory")));
-	ADVICE(e, "group-limit",
-	       "Give the group more (memory.max above %ld MB), or set memory.high below it, which "
-	       "slows "
-	       "the group down and shows in memory.pressure before anybody dies.",
-	       mb(r->limit_kb > 0 ? r->limit_kb : 0));
+	if (r->memsw)
+		ADVICE(e, "group-limit", "Give the group more (%s above %ld MB).", limit_file(r),
+		       mb(max(limit_kb(r), 0L)));
+	else
+		ADVICE(e, "group-limit",
+		       "Give the group more (memory.max above %ld MB), or set memory.high below "
+		       "it, which slows the group down and shows in memory.pressure before "
+		       "anybody dies.",
+		       mb(max(limit_kb(r), 0L)));
 }
 
 static void why_victim(struct explanation *e)
@@ -527,12 +581,11 @@ static void settings_of_group(struct explanation *e)
 	const struct report *r = e->r;
 	long kb = e->victim < e->nr_rank ? e->rank[e->victim].task->rss * r->page_kb : 0;
 
-	if (r->limit_kb > 0)
-		SETTING(e, "memory.max",
-			"memory.max above %ld MB: the end comes later by what is added; %ld MB "
-			"more "
-			"are what the victim held.",
-			mb(r->limit_kb), mb(kb));
+	if (limit_kb(r) > 0)
+		SETTING(e, limit_file(r),
+			"%s above %ld MB: the end comes later by what is added; %ld MB more are "
+			"what the victim held.",
+			limit_file(r), mb(limit_kb(r)), mb(kb));
 	if (r->swap_limit_kb == 0 || (r->memsw && r->swap_limit_kb == r->limit_kb))
 		SETTING(e, "memory.swap.max",
 			"memory.swap.max above 0, where the machine has swap: cold memory leaves "

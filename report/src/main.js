@@ -101,31 +101,51 @@ function holders() {
     label: n, colour: `--c${i}`, data: run.samples.map((x) => (x.holders.find((h) => h.comm === n) || { rss: null }).rss) })) });
 }
 
+// The other nights beside this one: a line each, as long as this one's.
+function others(label, of, colours = ["--c4", "--c5", "--c7", "--c3"]) {
+  return runs.slice(1).map((r, i) => {
+    const data = of(r);
+    return { label: `${label}, ${r.label || r.name}`, colour: colours[i % colours.length], width: 1.2,
+      data: seconds(run).map((_, k) => (k < data.length ? data[k] : null)) };
+  });
+}
+
+function rates(r, key, scale) {
+  const dt = seconds_between(r);
+  return steps(r, key, scale).map((v, i) => v / dt[i]);
+}
+
 function pressure() {
   const s = section("Pressure", "Part of the time in which some task, or all of them, waited for memory or for I/O.");
-  const c = charts(s, true), dt = seconds_between(run);
+  const c = charts(s, true);
   for (const [what, title] of [["memory", "memory"], ["io", "I/O"]]) {
-    const line = (state, i) => ({ label: state, colour: i ? "--c1" : "--c0",
-      data: steps(run, `psi_${what}_${state}_ns`, 1e-7).map((v, k) => v / dt[k]) });
-    chart.add(c, run, { title, x: seconds(run), value: format.percent, lines: ["some", "full"].map(line), most: 1 });
+    const of = (state) => (r) => rates(r, `psi_${what}_${state}_ns`, 1e-7);
+    const line = (state, i) => ({ label: state, colour: i ? "--c1" : "--c0", data: of(state)(run) });
+    chart.add(c, run, { title, x: seconds(run), value: format.percent,
+      lines: [...["some", "full"].map(line), ...others("some", of("some"))], most: 1 });
   }
 }
 
 function swap() {
   const s = section("Swap, zswap and faults");
-  const c = charts(s, true), x = seconds(run), dt = seconds_between(run);
-  const rate = (key, label, colour, scale) => ({ label, colour, data: steps(run, key, scale).map((v, i) => v / dt[i]) });
+  const c = charts(s, true), x = seconds(run);
+  const rate = (key, label, colour, scale) => ({ label, colour, data: rates(run, key, scale) });
+  const beside = (key, label, scale) => others(label, (r) => rates(r, key, scale));
   chart.add(c, run, { title: "In use", x, lines: [
     { label: "swap", data: column(run, "swap_used"), colour: "--c1" },
     { label: "stored in zswap", data: column(run, "zswap_stored"), colour: "--c2" },
-    { label: "zswap's pool", data: column(run, "zswap_pool"), colour: "--c6" }] });
+    { label: "zswap's pool", data: column(run, "zswap_pool"), colour: "--c6" },
+    ...others("swap", (r) => column(r, "swap_used"))] });
   chart.add(c, run, { title: "Traffic a second", x, lines: [
     rate("pswpout", "out to the device", "--c1", 4096), rate("pswpin", "in from it", "--c0", 4096),
-    rate("zswpout", "out to zswap", "--c2", 4096), rate("zswpin", "in from zswap", "--c6", 4096)] });
+    rate("zswpout", "out to zswap", "--c2", 4096), rate("zswpin", "in from zswap", "--c6", 4096),
+    ...beside("pswpout", "out to the device", 4096)] });
   chart.add(c, run, { title: "Faults a second", x, value: format.count, lines: [
-    rate("pgfault", "all", "--c0"), rate("pgmajfault", "major", "--c1")] });
+    rate("pgfault", "all", "--c0"), rate("pgmajfault", "major", "--c1"),
+    ...beside("pgmajfault", "major")] });
   chart.add(c, run, { title: "Pages that came back a second (refaults)", x, value: format.count, lines: [
-    rate("refault_anon", "anonymous", "--c1"), rate("refault_file", "files", "--c0")] });
+    rate("refault_anon", "anonymous", "--c1"), rate("refault_file", "files", "--c0"),
+    ...beside("refault_anon", "anonymous")] });
 }
 
 function nodes() {

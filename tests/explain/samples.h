@@ -70,6 +70,27 @@ static const char sample_310[] =
 	"[ 5000.000012] Killed process 701 (node x) total-vm:1200000kB, anon-rss:350000kB, "
 	"file-rss:10000kB\n";
 
+/* The same group where memory and swap together are limited. */
+static const char sample_memsw[] =
+	"[ 5000.000001] node x invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0\n"
+	"[ 5000.000002] CPU: 1 PID: 701 Comm: node x Not tainted 3.10.0-1160.el7.x86_64 #1\n"
+	"[ 5000.000003] Task in /system.slice/app.service killed as a result of limit of "
+	"/system.slice/app.service\n"
+	"[ 5000.000004] memory: usage 524288kB, limit 1048576kB, failcnt 0\n"
+	"[ 5000.000005] memory+swap: usage 786432kB, limit 786432kB, failcnt 99\n"
+	"[ 5000.000006] kmem: usage 0kB, limit 9007199254740988kB, failcnt 0\n"
+	"[ 5000.000007] Memory cgroup stats for /system.slice/app.service: cache:0KB rss:524288KB "
+	"rss_huge:0KB mapped_file:0KB swap:0KB inactive_anon:0KB\n"
+	"[ 5000.000008] [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name\n"
+	"[ 5000.000009] [  701]    80   701   300000    90000     250        0             0 node "
+	"x\n"
+	"[ 5000.000010] [  702]    80   702   300000    41000     250        0             0 node "
+	"x\n"
+	"[ 5000.000011] Memory cgroup out of memory: Kill process 733 (node x) score 688 or "
+	"sacrifice child\n"
+	"[ 5000.000012] Killed process 701 (node x) total-vm:1200000kB, anon-rss:350000kB, "
+	"file-rss:10000kB\n";
+
 /* 6.1: the largest is protected, the next dies; journald's short form. */
 static const char sample_601[] =
 	"Nov 23 03:03:03 h kernel: java invoked oom-killer: "

@@ -124,6 +124,24 @@ static void test_group(void **state)
 	end(&rd);
 }
 
+/* Version 1: memory is not full, but memory and swap together are, which is what
+ * the points are thousandths of. */
+static void test_memsw(void **state)
+{
+	struct reading rd = {0};
+
+	(void)state;
+	assert_true(read_text(&rd, sample_memsw, strlen(sample_memsw), 1));
+	assert_true(rd.e.r->memsw);
+	assert_int_equal(rd.e.memory_kb, 786432);
+	assert_int_equal(rd.e.total_pages, 786432 / 4);
+	assert_true(has_cause(&rd.e, "group-memsw-limit"));
+	assert_false(has_cause(&rd.e, "group-limit"));
+	assert_true(rd.e.nr_settings > 0);
+	assert_string_equal(rd.e.settings[0].code, "memory.memsw.limit_in_bytes");
+	end(&rd);
+}
+
 static void test_protected(void **state)
 {
 	struct reading rd = {0};
@@ -187,7 +205,7 @@ static void test_several(void **state)
 /* Whatever is cut off at either end, all of it is read and said. */
 static void test_cut(void **state)
 {
-	const char *samples[] = {sample_232, sample_310, sample_601, sample_failure};
+	const char *samples[] = {sample_232, sample_310, sample_memsw, sample_601, sample_failure};
 	FILE *null = fopen("/dev/null", "w");
 
 	(void)state;
@@ -213,7 +231,7 @@ static void test_cut(void **state)
 /* Random changes of bytes, and lines in another order. */
 static void test_hostile(void **state)
 {
-	const char *samples[] = {sample_232, sample_310, sample_601, sample_failure};
+	const char *samples[] = {sample_232, sample_310, sample_memsw, sample_601, sample_failure};
 	static char text[2 * sizeof(sample_601)];
 	FILE *null = fopen("/dev/null", "w");
 	struct prng rng;
@@ -318,11 +336,11 @@ static void test_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_old_kernel),
-		cmocka_unit_test(test_group),	 cmocka_unit_test(test_protected),
-		cmocka_unit_test(test_failure),	 cmocka_unit_test(test_several),
-		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_real),
+		cmocka_unit_test(test_prefixes),  cmocka_unit_test(test_old_kernel),
+		cmocka_unit_test(test_group),	  cmocka_unit_test(test_memsw),
+		cmocka_unit_test(test_protected), cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_several),	  cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_hostile),	  cmocka_unit_test(test_real),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,9 +255,90 @@ static void test_group(void **unused)
 	check_reports(true);
 }
 
+/* ---- a failed allocation ---------------------------------------------------------- */
+
+/* The line of a log that holds `what`, and Mem-Info behind it up to the line of `last`. */
+static void take_failure(struct forms *f, const char *log, const char *what, const char *last)
+{
+	const char *begin = strstr(log, what), *info, *stop;
+
+	assert_non_null(begin);
+	info = strstr(begin, "Mem-Info:");
+	assert_non_null(info);
+	stop = strstr(info, last);
+	assert_non_null(stop);
+	while (begin > log && begin[-1] != '\n')
+		begin--;
+	while (info > log && info[-1] != '\n')
+		info--;
+	take_report(f, begin, strchr(begin, '\n'));
+	take_report(f, info, stop + strcspn(stop, "\n"));
+}
+
+/* The largest blocks until there is none. */
+static void fail_to_allocate(struct testbox *t, void *arg)
+{
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	(void)arg;
+	while ((page = alloc_pages(t->q, GFP_NOWAIT | __GFP_COMP, MAX_ORDER - 1)))
+		list_add(&page->lru, &pages);
+	list_for_each_entry_safe (page, next, &pages, lru)
+		__free_pages(t->q, page, MAX_ORDER - 1);
+}
+
+/*
+ * Linux 6.1 was not seen to print one in the recorded runs; 6.12 was, once (a task
+ * that is being killed, past all reserves).  The first line is that one's; the
+ * rest is show_mem(), as the killer's reports of 6.1 have it.
+ */
+static void test_failure(void **unused)
+{
+	static const char last[] = "hwpoisoned";
+	struct forms *theirs = calloc(1, sizeof(*theirs)), *ours = calloc(1, sizeof(*ours)),
+		     *first = calloc(1, sizeof(*first));
+	struct oracle_result r;
+	char why[256], *name;
+	struct box *b;
+
+	(void)unused;
+	assert_true(theirs && ours && first);
+	if (!oracle_result_read(&r, RESULTS "/b-oom/6.12/out.txt.gz", why, sizeof(why)))
+		fail_msg("%s", why);
+	take_failure(first, r.log, "page allocation failure", last);
+	oracle_result_free(&r);
+	if (!oracle_result_read(&r, RESULTS "/b-oom/6.1/out.txt.gz", why, sizeof(why)))
+		fail_msg("%s", why);
+	take_failure(theirs, r.log, " invoked oom-killer", last);
+	oracle_result_free(&r);
+	/* The invoker's line is the killer's own; in its place that of the failure. */
+	strcpy(theirs->form[0], first->form[0]);
+
+	b = box_new(0);
+	testbox_call(b->t, fail_to_allocate, NULL);
+	take_failure(ours, b->log, "page allocation failure", last);
+	/* Who asked is another, and not in a group of its own. */
+	for (struct forms *f = theirs;; f = ours) {
+		name = strstr(f->form[0], ": page allocation failure");
+		assert_non_null(name);
+		memmove(f->form[0], name, strlen(name) + 1);
+		if (f == ours)
+			break;
+	}
+	compare("page allocation failure", theirs, ours);
+	print_message("# a failed allocation: %zu forms of lines\n", ours->nr);
+	assert_true(ours->nr > 15);
+	box_free(b);
+	free(theirs);
+	free(ours);
+	free(first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_machine),
 		cmocka_unit_test(test_group),
 	};

@@ -36,6 +36,15 @@ done
 [ "$(grep -o '<canvas' "$dir/dom" | wc -l)" -ge 13 ] || fail "charts are missing"
 grep -q 'ledgerd (' "$dir/dom" || fail "the kill is not on the page"
 grep -q 'anonymous</td>' "$dir/dom" || fail "the map was not drawn"
+# Another night beside it: in the charts of memory, pressure, swap, faults.
+"$quire" whatif --quiet --no-range -o "$dir/w" "$top/tests/machine/night.yaml" --set vm.swappiness=10 >/dev/null ||
+	fail whatif
+"$quire" report "$dir/w/0000.night.json" "$dir/w/0001.night.json" -o "$dir/beside.html" || fail "report of two"
+timeout 100 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$dir/browser" --window-size=1280,4200 \
+	--virtual-time-budget=5000 --dump-dom "file://$dir/beside.html" >"$dir/dom2" 2>"$dir/err"
+for label in 'free, ' 'some, ' 'swap, ' 'out to the device, ' 'major, ' 'anonymous, '; do
+	grep -q ">$label[^<]*swappiness=10<" "$dir/dom2" || fail "the other night is not beside: $label"
+done
 # A picture in each theme: not blank, and not the same.
 browse --screenshot="$dir/light.png" || fail "no picture"
 browse --force-dark-mode --blink-settings=preferredColorScheme=0 --screenshot="$dir/dark.png" || fail "no dark picture"
