@@ -77,8 +77,10 @@ static void put_head(const struct explanation *e, FILE *f)
 	put_text(f, "task_memcg", r->task_group);
 	fprintf(f, ", ");
 	put_long(f, "limit_kb", r->limit_kb, r->limit_kb >= 0);
+	fprintf(f, ", ");
 	put_long(f, r->memsw ? "memsw_usage_kb" : "swap_usage_kb", r->swap_usage_kb,
 		 r->swap_limit_kb >= 0);
+	fprintf(f, ", ");
 	put_long(f, r->memsw ? "memsw_limit_kb" : "swap_limit_kb", r->swap_limit_kb,
 		 r->swap_limit_kb >= 0);
 	fprintf(f, ", ");

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -313,7 +314,8 @@ int futures_run(struct futures *f, FILE *err)
 		return 1;
 	}
 	sort_variants(&t);
-	if (!pipe(t.pipes.tokens) && !pipe(t.pipes.progress)) {
+	if (!pipe(t.pipes.tokens) && !pipe(t.pipes.progress) &&
+	    !fcntl(t.pipes.tokens[0], F_SETFL, O_NONBLOCK)) {
 		run_trunks(&t);
 		status = t.failed;
 	}

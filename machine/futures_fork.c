@@ -7,11 +7,16 @@
  * parent of one copy for each part and waits.  Copies are made by fork(2), also
  * in the midst of a fiber: memory, stacks and all go on as they are.
  *
- * A process that runs holds one of the tokens in a pipe; one that waits for its
- * copies gives it back, so no more run than there are processors, and at most a
- * chain of waiting ones holds memory beside them.
+ * A process that runs holds one of the tokens in a pipe, so no more run than there
+ * are processors.  One that waits for its copies lends them its own, in a pipe that
+ * only they and theirs can read: what is begun is ended before a brother of it
+ * begins, and for each token only a chain of waiting ones holds memory.  A machine
+ * of 128 GB holds 5 GB; ten that wait at their kills would be more than a host has.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +30,14 @@
 
 #define STEPS 64 /* in one message: below PIPE_BUF */
 
+#define MAX_POOLS 64 /* one for each division: gates, and kills */
+
 struct trunk {
 	struct futures *f;
 	const struct future_pipes *pipes;
+	int pool[MAX_POOLS][2]; /* of tokens: everybody's, then those of its forebears */
+	unsigned int nr_pools;
+	unsigned int mine; /* the pool that its token is from */
 	struct scenario *scenario;
 	struct machine *m;
 	size_t *v; /* the variants that this process stands for */
@@ -35,20 +45,45 @@ struct trunk {
 	FILE *quiet;
 };
 
+static bool give_token(const struct trunk *t)
+{
+	return write(t->pool[t->mine][1], "+", 1) == 1;
+}
+
 __attribute__((noreturn)) static void leave(struct trunk *t, bool ok)
 {
 	fflush(NULL);
-	if (write(t->pipes->tokens[1], "+", 1) != 1)
-		ok = false;
+	ok &= give_token(t);
 	_exit(ok ? 0 : 1);
 }
 
+/* The nearest first.  Others may be quicker to read what was there: then again. */
 static void take_token(struct trunk *t)
 {
+	struct pollfd fds[MAX_POOLS];
 	char c;
 
-	if (read(t->pipes->tokens[0], &c, 1) != 1)
-		_exit(1);
+	for (;;) {
+		for (unsigned int i = t->nr_pools; i-- > 0;) {
+			if (read(t->pool[i][0], &c, 1) == 1) {
+				t->mine = i;
+				return;
+			}
+			if (errno != EAGAIN && errno != EINTR)
+				_exit(1);
+			fds[i] = (struct pollfd){.fd = t->pool[i][0], .events = POLLIN};
+		}
+		poll(fds, t->nr_pools, -1);
+	}
+}
+
+/* A pool for the copies, with the token of who waits for them. */
+static bool lend_token(struct trunk *t)
+{
+	int *p = t->pool[t->nr_pools];
+
+	return t->nr_pools < MAX_POOLS && !pipe2(p, O_CLOEXEC) &&
+	       !fcntl(p[0], F_SETFL, O_NONBLOCK) && write(p[1], "+", 1) == 1;
 }
 
 static void tell(struct machine *m, u64 now, void *ctx)
@@ -78,6 +113,8 @@ static void divide(struct trunk *t, const size_t *part, size_t nr_parts)
 
 	if (nr_parts < 2)
 		return;
+	if (!lend_token(t))
+		leave(t, false);
 	fflush(NULL);
 	for (size_t p = 0; p < nr_parts; p++) {
 		size_t n = 0;
@@ -89,6 +126,7 @@ static void divide(struct trunk *t, const size_t *part, size_t nr_parts)
 		}
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		model_forked(t->m->model);
+		t->nr_pools++;
 		for (size_t i = 0; i < t->nr; i++)
 			if (part[i] == p)
 				t->v[n++] = t->v[i];
@@ -96,11 +134,13 @@ static void divide(struct trunk *t, const size_t *part, size_t nr_parts)
 		take_token(t);
 		return;
 	}
-	if (write(t->pipes->tokens[1], "+", 1) != 1)
-		ok = false;
-	while (waitpid(-1, &status, 0) > 0)
+	while (waitpid(-1, &status, 0) > 0) {
 		ok &= WIFEXITED(status) && !WEXITSTATUS(status);
-	_exit(ok ? 0 : 1);
+		/* It may have had the token: the others are not to wait for ever. */
+		if (WIFSIGNALED(status))
+			ok &= write(t->pool[t->nr_pools][1], "+", 1) == 1;
+	}
+	leave(t, ok);
 }
 
 /* Numbers variants by a text each; frees the texts; how many there are. */
@@ -329,6 +369,7 @@ void future_trunk(struct futures *f, const size_t *variants, size_t nr,
 	if (!t.v || !t.quiet)
 		_exit(1);
 	memcpy(t.v, variants, nr * sizeof(*variants));
+	memcpy(t.pool[t.nr_pools++], pipes->tokens, sizeof(t.pool[0]));
 	take_token(&t);
 	if (!load(&t))
 		leave(&t, false);
