@@ -337,7 +337,6 @@ static int boot_floors(struct quire *q)
 
 static int make_caches(struct quire *q)
 {
-	heap.id_base = q->slab->sheaf_base;
 	for (unsigned int i = 0; i < NR_CLASSES; i++) {
 		u32 size = heap_class_bytes[i];
 		struct kmem_cache *s = kmem_cache_create(q, heap.cfg.slabs[i].name, size,
@@ -348,10 +347,14 @@ static int make_caches(struct quire *q)
 		heap.caches[i] = s;
 		if (!cache_has_sheaves(s))
 			continue;
-		heap.off[i] = s->sheaves.off;
-		heap.id_cap[s->sheaf_id] = s->sheaves.cap;
-		heap.id_class[s->sheaf_id] = (u8)i;
+		heap.id_room[s->fast.id] = s->fast.room;
+		heap.id_class[s->fast.id] = (u8)i;
+		heap.class_id[i] = s->fast.id;
 	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(heap.id_small); i++)
+		heap.id_small[i] = heap.class_id[heap_class_small[i]];
+	for (unsigned int i = 0; i < ARRAY_SIZE(heap.id_large); i++)
+		heap.id_large[i] = heap.class_id[heap_class_large[i]];
 	return 0;
 }
 
@@ -399,6 +402,20 @@ static int boot(void)
 	return err ? err : make_caches(q);
 }
 
+/* Threads may be in malloc() already: the offset, without which they take the slow
+ * way, comes last. */
+static void open_fast_path(void)
+{
+	struct quire_host_stack stacks = hot_stack(&heap.host.hot, heap.q.slab->sheaf_base, 0);
+	int64_t rseq_offset = stacks.rseq_offset;
+
+	stacks.rseq_offset = 0;
+	heap.first_page = (u64)stacks.physmap >> PAGE_SHIFT;
+	heap.ids_at = (u64)stacks.slab_ids - heap.first_page;
+	heap.stacks = stacks;
+	HOT_STORE(&heap.stacks.rseq_offset, rseq_offset);
+}
+
 bool heap_ready(void)
 {
 	int state = __atomic_load_n(&heap.state, __ATOMIC_ACQUIRE);
@@ -416,10 +433,9 @@ bool heap_ready(void)
 		heap.trim_slack = 256; /* 1 MiB */
 		state = boot() ? HEAP_FAILED : HEAP_READY;
 		if (state == HEAP_READY) {
-			heap.physmap = heap.host.hot.physmap;
-			heap.start = heap.physmap + FIRST_ADDRESS;
+			heap.start = heap.host.hot.physmap + FIRST_ADDRESS;
 			heap.bytes = heap.host.physmap_bytes;
-			heap.nr_frames = heap.host.hot.nr_frames;
+			open_fast_path();
 			heap_publish();
 			pthread_atfork(before_fork, after_fork, after_fork);
 		}

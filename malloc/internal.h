@@ -44,13 +44,15 @@ struct heap {
 	struct quire q;
 	struct quire_config cfg;
 	struct kmem_cache *caches[NR_CLASSES];
-	u32 off[NR_CLASSES]; /* of the class's arrays; 0 until it is there */
-	u32 id_base;	     /* by hot_slab_id(): arrays are at base + (id << SHEAF_SHIFT) */
-	u32 id_cap[256];     /* id 0: no room, so what is no object takes the slow way */
-	u8 id_class[256];
-	char *physmap; /* as .hot's: of frame 0, which lies below the heap */
-	u64 nr_frames; /* 0 until the heap is there */
-	char *start;   /* where its memory begins, and how much it is */
+	/* What all classes' stacks have in common: id's is at .lists + (id << SHEAF_SHIFT). */
+	struct quire_host_stack stacks;
+	u64 first_page;	  /* number of frame 0's page, in the address space */
+	u64 ids_at;	  /* slab_ids, less that */
+	u32 id_room[256]; /* by hot_slab_id(); id 0: what is no object takes the slow way */
+	u8 id_class[256], class_id[NR_CLASSES];
+	/* The id by size, by 8 bytes and by 256; 0 until the heap is there. */
+	u8 id_small[1024 / 8 + 1], id_large[MAX_CLASS_BYTES / 256 + 1];
+	char *start; /* where its memory begins, and how much it is */
 	u64 bytes;
 	int state; /* HEAP_* */
 	/* Statistics; changed in slow paths only, atomically. */
@@ -78,6 +80,19 @@ static inline unsigned int heap_class(size_t size)
 {
 	return size <= 1024 ? heap_class_small[(size + 7) / 8]
 			    : heap_class_large[(size + 255) / 256];
+}
+
+/* The last object of the running CPU's stack, and back; false: take the slow way. */
+static inline __attribute__((always_inline)) bool heap_try_pop(u64 id, u64 *object)
+{
+	return likely(quire_host_stack_pop_at(&heap.stacks, id << SHEAF_SHIFT, &heap.id_room[id],
+					      object));
+}
+
+static inline __attribute__((always_inline)) bool heap_try_push(u64 id, void *object)
+{
+	return likely(quire_host_stack_push_at(&heap.stacks, id << SHEAF_SHIFT, &heap.id_room[id],
+					       (u64)object));
 }
 
 /* heap.c.  The heap, booted on first use; false: it can't be, or it is this

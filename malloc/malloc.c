@@ -120,29 +120,22 @@ EXPORT void *API(malloc)(size_t size)
 {
 	u64 object;
 
-	if (likely(size <= 1024) &&
-	    likely(hot_percpu_try_pop64(&heap.host.hot, heap.off[heap_class_small[(size + 7) / 8]],
-					&object)))
+	if (likely(size <= 1024) && heap_try_pop(heap.id_small[(size + 7) / 8], &object))
 		return (void *)object;
 	if (size <= MAX_CLASS_BYTES && size > 1024 &&
-	    likely(hot_percpu_try_pop64(&heap.host.hot,
-					heap.off[heap_class_large[(size + 255) / 256]], &object)))
+	    heap_try_pop(heap.id_large[(size + 255) / 256], &object))
 		return (void *)object;
 	return malloc_slow(size);
 }
 
 EXPORT void API(free)(void *p)
 {
-	u64 pfn = (u64)((char *)p - heap.physmap) >> PAGE_SHIFT;
+	u64 page = (u64)p >> PAGE_SHIFT;
 
-	if (likely(pfn < heap.nr_frames)) {
-		u8 id = heap.host.hot.slab_ids[pfn];
-
-		if (likely(hot_percpu_try_push64(&heap.host.hot,
-						 heap.id_base + ((u32)id << SHEAF_SHIFT),
-						 heap.id_cap[id], (u64)p)))
-			return;
-	}
+	/* The id by the address itself: one step less until the list is known. */
+	if (likely(page - heap.first_page < heap.stacks.nr_frames) &&
+	    heap_try_push(*(const u8 *)(heap.ids_at + page), p))
+		return;
 	free_slow(p);
 }
 
@@ -155,9 +148,7 @@ EXPORT void *API(calloc)(size_t n, size_t size)
 
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		return no_memory();
-	if (likely(bytes <= 1024) &&
-	    likely(hot_percpu_try_pop64(&heap.host.hot, heap.off[heap_class_small[(bytes + 7) / 8]],
-					&object)))
+	if (likely(bytes <= 1024) && heap_try_pop(heap.id_small[(bytes + 7) / 8], &object))
 		return memset((void *)object, 0, bytes);
 	p = slow_alloc(bytes, bytes <= 8 ? 8 : MIN_ALIGN, &zeroed);
 	return p && !zeroed ? memset(p, 0, bytes) : p;

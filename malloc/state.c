@@ -40,7 +40,7 @@ void heap_publish(void)
 		.cache_objects = CACHE(objects),
 		.cache_order = CACHE(order),
 		.cache_node0 = CACHE(node),
-		.cache_sheaf_id = CACHE(sheaf_id),
+		.cache_sheaf_id = CACHE(fast.id),
 		.no_sheaves = NO_SHEAVES,
 		.cache_nr_free = CACHE(sheaves.nr_free),
 		.node_nr_slabs = NODE(nr_slabs),

@@ -53,7 +53,7 @@ void *quire_kmem_cache_alloc(struct quire *q, struct quire_kmem_cache *cache, un
 	u64 object;
 
 	if (likely(!(flags & QUIRE_ALLOC_ZERO)) &&
-	    likely(hot_percpu_try_pop64(q->hot, to_cache(cache)->sheaves.off, &object)))
+	    likely(hot_stack_try_pop(&to_cache(cache)->fast, &object)))
 		return (void *)object;
 #endif
 	return alloc_slow(q, cache, flags);
@@ -79,8 +79,8 @@ void quire_kmem_cache_free(struct quire *q, struct quire_kmem_cache *cache, void
 #if HOT_PERCPU
 	struct kmem_cache *s = to_cache(cache);
 
-	if (likely(is_sheaved_object(q, s, object)) &&
-	    likely(hot_percpu_try_push64(q->hot, s->sheaves.off, s->sheaves.cap, (u64)object)))
+	if (likely(is_sheaved_object(s, object)) &&
+	    likely(hot_stack_try_push(&s->fast, (u64)object)))
 		return;
 #endif
 	free_slow(q, cache, object);

@@ -23,6 +23,10 @@ void slab_update_hooked(struct quire *q, struct kmem_cache *s)
 
 	/* Read by those who allocate and free meanwhile: either is right. */
 	HOT_STORE(&s->flags, flags);
+#if HOT_PERCPU
+	/* The fast path reads no flags; it just finds nothing to take. */
+	HOT_STORE(&s->fast.take, hooked ? 0 : s->fast.room);
+#endif
 }
 
 static void *alloc_behind_hooks(struct quire *q, struct kmem_cache *s, gfp_t gfp, int nid,

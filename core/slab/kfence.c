@@ -158,7 +158,7 @@ int kfence_init(struct quire *q)
 	kf->cache->objects = 1;
 	kf->cache->refcount = -1;
 #if HOT_PERCPU
-	kf->cache->sheaf_id = NO_SHEAVES;
+	kf->cache->fast.id = NO_SHEAVES;
 #endif
 	kf->sample_ms = q->cfg.kfence_sample_ms;
 	/* Is it any use to ask? */

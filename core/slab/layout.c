@@ -264,7 +264,7 @@ int calculate_sizes(struct quire *q, struct kmem_cache *s, unsigned int object_s
 	if (align && !is_power_of_2(align))
 		return -EINVAL;
 #if HOT_PERCPU
-	s->sheaf_id = NO_SHEAVES;
+	s->fast = (struct quire_host_stack){.id = NO_SHEAVES};
 #endif
 	s->flags = flags;
 	if ((flags & SLAB_POISON) && !(flags & SLAB_TYPESAFE_BY_RCU) && !ctor)

@@ -99,8 +99,9 @@ void sheaf_setup(struct quire *q, struct kmem_cache *s)
 	sh->cap = clamp(SHEAF_BYTES / s->size, 8u, SHEAF_MAX);
 	sh->batch = sh->cap / 2;
 	sh->barn.max = clamp(BARN_BYTES / (sh->batch * s->size), 2u, 32u);
-	sh->off = q->slab->sheaf_base + (id << SHEAF_SHIFT);
-	s->sheaf_id = (u8)id;
+	s->fast = hot_stack(q->hot, q->slab->sheaf_base + (id << SHEAF_SHIFT), sh->cap);
+	s->fast.id = (u8)id;
+	slab_update_hooked(q, s);
 }
 
 void sheaf_remove(struct quire *q, struct kmem_cache *s)
@@ -116,9 +117,9 @@ void sheaf_remove(struct quire *q, struct kmem_cache *s)
 		sheaf_mem_free(q, sheaf, sheaf_bytes(s));
 	}
 	spin_lock(q, &q->slab->list_lock);
-	q->slab->sheaved[s->sheaf_id] = NULL;
+	q->slab->sheaved[s->fast.id] = NULL;
 	spin_unlock(q, &q->slab->list_lock);
-	s->sheaf_id = NO_SHEAVES;
+	s->fast = (struct quire_host_stack){.id = NO_SHEAVES};
 }
 
 /* ---- slabs ------------------------------------------------------------------- */
@@ -147,7 +148,7 @@ bool sheaf_slab_init(struct quire *q, struct kmem_cache *s, struct page *page)
 	for (unsigned int i = 0; i < nr; i += BITS_PER_LONG)
 		bits[i / BITS_PER_LONG] =
 			nr - i >= BITS_PER_LONG ? ~0UL : BITMAP_LAST_WORD_MASK(nr - i);
-	set_frames(q, page, s->sheaf_id);
+	set_frames(q, page, s->fast.id);
 	if (compound_order(page) != s->order)
 		HOT_STORE(&s->sheaves.two_orders, true);
 	return true;
@@ -351,10 +352,8 @@ static void put_sheaf(struct quire *q, struct kmem_cache *s, struct slab_sheaf *
 
 static void *alloc_from_sheaf(struct quire *q, struct kmem_cache *s, struct slab_sheaf *sheaf)
 {
-	struct cache_sheaves *sh = &s->sheaves;
 	void *object = sheaf->objects[--sheaf->size];
-	u32 moved = hot_percpu_push_many64(q->hot, sh->off, sh->cap, (u64 *)sheaf->objects,
-					   sheaf->size);
+	u32 moved = hot_stack_push_many(q->hot, &s->fast, (u64 *)sheaf->objects, sheaf->size);
 
 	/* Another thread was quicker, or the CPU is stopped: the rest stays a sheaf. */
 	if (unlikely(moved < sheaf->size))
@@ -380,7 +379,7 @@ void *sheaf_alloc_slow(struct quire *q, struct kmem_cache *s, gfp_t gfp)
 		return NULL;
 	p = batch + sh->batch - nr;
 	nr--;
-	moved = hot_percpu_push_many64(q->hot, sh->off, sh->cap, (u64 *)p, (u32)nr);
+	moved = hot_stack_push_many(q->hot, &s->fast, (u64 *)p, (u32)nr);
 	if (unlikely(moved < nr))
 		slabs_free(q, s, nr - moved, p + moved);
 	return p[nr];
@@ -399,14 +398,14 @@ void sheaf_free_slow(struct quire *q, struct kmem_cache *s, void *object)
 			sheaf = sheaf_mem(q, sheaf_bytes(s));
 	}
 	if (sheaf) {
-		sheaf->size = hot_percpu_pop_many64(q->hot, sh->off, (u64 *)sheaf->objects,
-						    sh->batch, false);
+		sheaf->size =
+			hot_stack_pop_many(q->hot, &s->fast, (u64 *)sheaf->objects, sh->batch);
 		put_sheaf(q, s, sheaf);
 	} else {
-		nr = hot_percpu_pop_many64(q->hot, sh->off, (u64 *)batch, sh->batch, false);
+		nr = hot_stack_pop_many(q->hot, &s->fast, (u64 *)batch, sh->batch);
 		slabs_free(q, s, nr, batch);
 	}
-	if (!hot_percpu_push64(q->hot, sh->off, sh->cap, (u64)object))
+	if (!hot_stack_push(q->hot, &s->fast, (u64)object))
 		slabs_free(q, s, 1, &object);
 }
 
@@ -420,7 +419,7 @@ bool sheaf_alloc_bulk(struct quire *q, struct kmem_cache *s, gfp_t gfp, size_t n
 	while (have < nr) {
 		u32 want = (u32)min(nr - have, (size_t)PERCPU_COUNT_MASK);
 
-		have += hot_percpu_pop_many64(q->hot, sh->off, (u64 *)(p + have), want, true);
+		have += hot_stack_pop_many(q->hot, &s->fast, (u64 *)(p + have), want);
 		if (have == nr)
 			break;
 		if (nr - have > sh->batch) {
@@ -450,7 +449,7 @@ void sheaf_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void **p)
 
 	while (nr) {
 		u32 want = (u32)min(nr, (size_t)sh->cap);
-		u32 moved = hot_percpu_push_many64(q->hot, sh->off, sh->cap, (u64 *)p, want);
+		u32 moved = hot_stack_push_many(q->hot, &s->fast, (u64 *)p, want);
 
 		p += moved;
 		nr -= moved;
@@ -465,7 +464,6 @@ void sheaf_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void **p)
 
 void sheaf_flush(struct quire *q, struct kmem_cache *s)
 {
-	struct cache_sheaves *sh = &s->sheaves;
 	struct slab_sheaf *sheaf;
 	void *batch[SHEAF_MAX];
 
@@ -473,14 +471,11 @@ void sheaf_flush(struct quire *q, struct kmem_cache *s)
 		struct percpu_list *list;
 		u32 nr;
 
-		if (!percpu_count(hot_percpu_word(q->hot, slot, sh->off)))
+		if (!hot_stack_count(&s->fast, slot))
 			continue;
-		list = percpu_list(hot_percpu_stop(q->hot, slot), sh->off);
-		nr = percpu_count(list->word);
+		list = hot_stack_stop(q->hot, &s->fast, slot, &nr);
 		memcpy(batch, list->u64, nr * sizeof(*batch));
-		/* Others read it (hot_percpu_word()), stopped or not. */
-		HOT_STORE(&list->word, list->word - nr);
-		hot_percpu_resume(q->hot, slot);
+		hot_stack_resume(q->hot, &s->fast, slot, 0);
 		slabs_free(q, s, nr, batch);
 	}
 	while ((sheaf = barn_get(q, s, true)) != NULL) {
@@ -496,7 +491,7 @@ unsigned long sheaf_count(struct quire *q, struct kmem_cache *s)
 	unsigned long nr = 0;
 
 	for (u32 slot = 0; slot < hot_percpu_slots(q->hot); slot++)
-		nr += percpu_count(hot_percpu_word(q->hot, slot, sh->off));
+		nr += hot_stack_count(&s->fast, slot);
 	spin_lock(q, &sh->barn.lock);
 	for (struct slab_sheaf *sheaf = sh->barn.full; sheaf; sheaf = sheaf->next)
 		nr += sheaf->size;

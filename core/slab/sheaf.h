@@ -18,7 +18,7 @@
  * (hot_slab_id), so kfree() and the check that an object is of the cache that it
  * is freed to touch no descriptor.
  *
- * A cache has sheaves (s->sheaf_id is its number) unless it is debugged, shuffled or given back
+ * A cache has sheaves (s->fast.id is its number) unless it is debugged, shuffled or given back
  * a grace period late, or the machine has several nodes: their objects are to
  * be told apart, which needs the descriptor.  Then it is a cache as any other.
  * An object of an array or a barn counts as in use in its slab.
@@ -39,10 +39,10 @@ struct page;
 struct quire;
 struct slabinfo;
 
-#define SHEAF_MAX	  254u	      /* entries of a CPU's array at most */
-#define SHEAF_SHIFT	  11	      /* bytes from one array to the next, by sheaf_id */
-#define SHEAF_BYTES	  (32u << 10) /* of objects, about, in a CPU's array */
-#define BARN_BYTES (256u << 10) /* of objects, about, in a barn */
+#define SHEAF_MAX	  508u	       /* entries of a CPU's array at most */
+#define SHEAF_SHIFT	  12	       /* bytes from one array to the next, by sheaf_id */
+#define SHEAF_BYTES	  (32u << 10)  /* of objects, about, in a CPU's array */
+#define BARN_BYTES	  (256u << 10) /* of objects, about, in a barn */
 #define NR_SHEAVED_CACHES 254u
 #define NO_SHEAVES	  255u /* in place of their number: no frame has it */
 #define NR_SHEAF_SIZES	  6u   /* 64 bytes to 2 KiB: sheaves and bitmaps */
@@ -61,8 +61,7 @@ struct slab_barn {
 
 /* Part of struct kmem_cache. */
 struct cache_sheaves {
-	u32 off;		 /* of the CPUs' arrays: by its number */
-	u32 cap;		 /* entries of such an array */
+	u32 cap;		 /* entries of a CPU's array */
 	u32 batch;		 /* what goes at once: half of it */
 	u32 recip;		 /* 2^32 / size, rounded up: divides offsets */
 	bool two_orders;	 /* some slabs are smaller: memory was short */

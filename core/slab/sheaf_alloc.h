@@ -11,27 +11,29 @@
 
 static inline bool cache_has_sheaves(const struct kmem_cache *s)
 {
-	return s->sheaf_id != NO_SHEAVES;
+	return s->fast.id != NO_SHEAVES;
 }
 
-/* NULL: the array is empty, or there is none. */
-static inline void *sheaf_pop(struct quire *q, const struct kmem_cache *s)
+/* The common case alone.  NULL: the array is empty, or there is none, or the next
+ * allocation is to be sampled (kfence.c): look at the flags. */
+static inline void *sheaf_try_pop(const struct kmem_cache *s)
 {
 	u64 object;
 
-	return likely(hot_percpu_pop64(q->hot, s->sheaves.off, &object)) ? (void *)object : NULL;
+	return likely(hot_stack_try_pop(&s->fast, &object)) ? (void *)object : NULL;
 }
 
 static inline void *sheaf_alloc(struct quire *q, struct kmem_cache *s, gfp_t gfp)
 {
-	void *object = sheaf_pop(q, s);
+	u64 object;
 
-	return likely(object) ? object : sheaf_alloc_slow(q, s, gfp);
+	return likely(hot_stack_pop(q->hot, &s->fast, &object)) ? (void *)object
+								: sheaf_alloc_slow(q, s, gfp);
 }
 
 static inline void sheaf_free(struct quire *q, struct kmem_cache *s, void *object)
 {
-	if (unlikely(!hot_percpu_push64(q->hot, s->sheaves.off, s->sheaves.cap, (u64)object)))
+	if (unlikely(!hot_stack_push(q->hot, &s->fast, (u64)object)))
 		sheaf_free_slow(q, s, object);
 }
 
@@ -50,12 +52,9 @@ static inline struct kmem_cache *sheaved_cache_of(struct quire *q, const void *o
 }
 
 /* Is it an object of this cache, which has sheaves? */
-static inline bool is_sheaved_object(struct quire *q, const struct kmem_cache *s,
-				     const void *object)
+static inline bool is_sheaved_object(const struct kmem_cache *s, const void *object)
 {
-	u64 pfn = virt_to_pfn(q, object);
-
-	return likely(pfn < q->hot->nr_frames) && *hot_slab_id(q->hot, pfn) == s->sheaf_id;
+	return quire_host_stack_owns(&s->fast, object);
 }
 
 #else

@@ -363,7 +363,7 @@ int slob_boot(struct quire *q, struct kmem_cache *boot_cache, unsigned int cache
 	slob->cache->size = slob->cache->object_size = PAGE_SIZE;
 	slob->cache->usersize = PAGE_SIZE;
 #if HOT_PERCPU
-	slob->cache->sheaf_id = NO_SHEAVES;
+	slob->cache->fast.id = NO_SHEAVES;
 #endif
 	q->slab->slob = slob;
 	(void)slob_impl_create(q, boot_cache);

@@ -450,8 +450,7 @@ static inline void *slab_alloc_node(struct quire *q, struct kmem_cache *s, gfp_t
 	void *object;
 
 #if HOT_PERCPU
-	/* What hooks a cache that has sheaves only samples. */
-	object = sheaf_pop(q, s);
+	object = sheaf_try_pop(s);
 	if (likely(object))
 		goto out;
 #endif
@@ -541,7 +540,7 @@ void kmem_cache_free(struct quire *q, struct kmem_cache *s, void *object)
 	struct page *page;
 
 #if HOT_PERCPU
-	if (likely(is_sheaved_object(q, s, object))) {
+	if (likely(is_sheaved_object(s, object))) {
 		sheaf_free(q, s, object);
 		return;
 	}

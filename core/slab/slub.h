@@ -69,6 +69,11 @@ struct kmem_cache_node {
 };
 
 struct kmem_cache {
+#if HOT_PERCPU
+	/* The CPUs' arrays; .id: hot_slab_id() of its slabs, or NO_SHEAVES.  First, and all
+	 * that the fast path reads (<quire/host_slab.h>). */
+	struct quire_host_stack fast;
+#endif
 	struct kmem_cache_cpu *cpu_slab; /* [nr_cpus] */
 	unsigned int flags;		 /* SLAB_* */
 	unsigned int size;		 /* bytes from one object to the next */
@@ -97,7 +102,6 @@ struct kmem_cache {
 	unsigned int asked_flags, asked_align; /* by its owner, before debugging's */
 	struct slab_own *own; /* of the SLAB: its arrays and colours (slab_array.h) */
 #if HOT_PERCPU
-	u8 sheaf_id; /* hot_slab_id() of its slabs, or NO_SHEAVES */
 	struct cache_sheaves sheaves;
 #endif
 	struct kmem_cache_node *node[]; /* [nr_nodes]; NULL: a node without memory */

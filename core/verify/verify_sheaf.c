@@ -36,7 +36,7 @@ void verify_sheaf_slab(struct verify *v, struct kmem_cache *s, struct page *page
 		broken(v, "slab: %s: the bitmap of slab 0x%lx of %u objects has %u free beside %u",
 		       s->name, pfn, page->objects, nr, page->inuse);
 	for (unsigned long i = 0; i < 1UL << compound_order(page); i++)
-		if (*hot_slab_id(v->q->hot, pfn + i) != s->sheaf_id) {
+		if (*hot_slab_id(v->q->hot, pfn + i) != s->fast.id) {
 			broken(v, "slab: %s: frame 0x%lx is marked as cache %u's", s->name, pfn + i,
 			       *hot_slab_id(v->q->hot, pfn + i));
 			break;
@@ -99,7 +99,7 @@ void verify_sheaves(struct verify *v, struct kmem_cache *s)
 		       sh->nr_free, sh->seen_free);
 	/* Arrays, then the barn; the last one may be marked in part. */
 	for (; slot < slots && good; slot++) {
-		struct percpu_list *list = percpu_list(hot_percpu_region(hot, slot), sh->off);
+		struct percpu_list *list = hot_stack_list(&s->fast, slot);
 
 		marked = mark(v, s, list->u64, percpu_count(list->word), true);
 		good = marked == percpu_count(list->word);
@@ -112,7 +112,7 @@ void verify_sheaves(struct verify *v, struct kmem_cache *s)
 		broken(v, "slab: %s: counts %u sheaves and has %u", s->name, sh->barn.nr_full,
 		       nr_full);
 	for (u32 i = 0; i < slot; i++) {
-		struct percpu_list *list = percpu_list(hot_percpu_region(hot, i), sh->off);
+		struct percpu_list *list = hot_stack_list(&s->fast, i);
 		bool last = !good && !nr_full && i == slot - 1;
 
 		mark(v, s, list->u64, last ? marked : percpu_count(list->word), false);

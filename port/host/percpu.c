@@ -204,6 +204,42 @@ void hot_percpu_resume(struct quire_hot *hot, uint32_t slot)
 	pthread_mutex_unlock(&h->percpu_lock);
 }
 
+/*
+ * A CPU's stack is stopped by its word.  Who is in the middle of a sequence there may
+ * store his own over it, and has left by the time that restart_cpu() returns: then
+ * that one is the list's word, and it is stopped again.
+ */
+struct percpu_list *hot_stack_stop(struct quire_hot *hot, const struct quire_host_stack *s,
+				   uint32_t slot, uint32_t *nr)
+{
+	struct percpu_list *list = hot_stack_list(s, slot);
+
+	if (!hot->percpu.rseq) {
+		(void)hot_percpu_stop(hot, slot);
+		*nr = percpu_count(list->word);
+		return list;
+	}
+	pthread_mutex_lock(&container_of(hot, struct host, hot)->percpu_lock);
+	do {
+		*nr = percpu_count(__atomic_exchange_n(&list->word, (uint64_t)QUIRE_STACK_STOPPED,
+						       __ATOMIC_SEQ_CST));
+		restart_cpu(slot);
+	} while (__atomic_load_n(&list->word, __ATOMIC_SEQ_CST) != QUIRE_STACK_STOPPED);
+	stack_tsan_acquire(s);
+	return list;
+}
+
+void hot_stack_resume(struct quire_hot *hot, const struct quire_host_stack *s, uint32_t slot,
+		      uint32_t nr)
+{
+	stack_tsan_release(s);
+	__atomic_store_n(&hot_stack_list(s, slot)->word, nr, __ATOMIC_RELEASE);
+	if (hot->percpu.rseq)
+		pthread_mutex_unlock(&container_of(hot, struct host, hot)->percpu_lock);
+	else
+		hot_percpu_resume(hot, slot);
+}
+
 /* ---- a thread's slot --------------------------------------------------------- */
 
 uint32_t host_percpu_take_slot(struct host *h)
@@ -258,67 +294,101 @@ static void leave(struct quire_hot *hot, uint32_t slot, struct percpu_list *list
 	__atomic_store_n(&hot->percpu.busy[slot].busy, 0, __ATOMIC_RELEASE);
 }
 
-#define THREAD_LISTS(bits)                                                                    \
-	bool quire_host_pop##bits(struct quire_hot *hot, uint32_t off, uint##bits##_t *value) \
-	{                                                                                     \
-		uint32_t slot = 0;                                                            \
-		struct percpu_list *list = enter(hot, off, &slot);                            \
-		uint64_t word = list ? list->word : 0;                                        \
-		uint32_t count = percpu_count(word);                                          \
-                                                                                              \
-		if (count)                                                                    \
-			*value = list->u##bits[count - 1];                                    \
-		if (list)                                                                     \
-			leave(hot, slot, list, count ? word + 0xffff : word);                 \
-		return count != 0;                                                            \
-	}                                                                                     \
-	bool quire_host_push##bits(struct quire_hot *hot, uint32_t off, uint32_t cap,         \
-				   uint##bits##_t value)                                      \
-	{                                                                                     \
-		uint32_t slot = 0;                                                            \
-		struct percpu_list *list = enter(hot, off, &slot);                            \
-		uint64_t word = list ? list->word : 0;                                        \
-		uint32_t count = percpu_count(word);                                          \
-		bool room = list && count < cap;                                              \
-                                                                                              \
-		if (room)                                                                     \
-			list->u##bits[count] = value;                                         \
-		if (list)                                                                     \
-			leave(hot, slot, list, word + room);                                  \
-		return room;                                                                  \
-	}
+bool quire_host_pop32(struct quire_hot *hot, uint32_t off, uint32_t *value)
+{
+	uint32_t slot = 0;
+	struct percpu_list *list = enter(hot, off, &slot);
+	uint64_t word = list ? list->word : 0;
+	uint32_t count = percpu_count(word);
 
-THREAD_LISTS(32)
-THREAD_LISTS(64)
+	if (count)
+		*value = list->u32[count - 1];
+	if (list)
+		leave(hot, slot, list, count ? word + 0xffff : word);
+	return count != 0;
+}
 
-#define THREAD_MANY(bits)                                                                      \
-	uint32_t quire_host_pop_many##bits(struct quire_hot *hot, uint32_t off,                \
-					   uint##bits##_t *to, uint32_t nr, bool count)        \
-	{                                                                                      \
-		uint32_t slot = 0;                                                             \
-		struct percpu_list *list = enter(hot, off, &slot);                             \
-                                                                                               \
-		if (!list)                                                                     \
-			return 0;                                                              \
-		nr = min(nr, percpu_count(list->word));                                        \
-		memcpy(to, &list->u##bits[percpu_count(list->word) - nr], nr * sizeof(*to));   \
-		leave(hot, slot, list, count ? list->word + nr * 0xffffUL : list->word - nr);  \
-		return nr;                                                                     \
-	}                                                                                      \
-	uint32_t quire_host_push_many##bits(struct quire_hot *hot, uint32_t off, uint32_t cap, \
-					    const uint##bits##_t *from, uint32_t nr)           \
-	{                                                                                      \
-		uint32_t slot = 0;                                                             \
-		struct percpu_list *list = enter(hot, off, &slot);                             \
-		uint32_t there = list ? percpu_count(list->word) : 0;                          \
-                                                                                               \
-		if (!list)                                                                     \
-			return 0;                                                              \
-		nr = min(nr, cap > there ? cap - there : 0);                                   \
-		memcpy(&list->u##bits[there], from, nr * sizeof(*from));                       \
-		leave(hot, slot, list, list->word + nr);                                       \
-		return nr;                                                                     \
-	}
+bool quire_host_push32(struct quire_hot *hot, uint32_t off, uint32_t cap, uint32_t value)
+{
+	uint32_t slot = 0;
+	struct percpu_list *list = enter(hot, off, &slot);
+	uint64_t word = list ? list->word : 0;
+	uint32_t count = percpu_count(word);
+	bool room = list && count < cap;
 
-THREAD_MANY(32)
-THREAD_MANY(64)
+	if (room)
+		list->u32[count] = value;
+	if (list)
+		leave(hot, slot, list, word + room);
+	return room;
+}
+
+uint32_t quire_host_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to, uint32_t nr,
+			       bool count)
+{
+	uint32_t slot = 0;
+	struct percpu_list *list = enter(hot, off, &slot);
+
+	if (!list)
+		return 0;
+	nr = min(nr, percpu_count(list->word));
+	memcpy(to, &list->u32[percpu_count(list->word) - nr], nr * sizeof(*to));
+	leave(hot, slot, list, count ? list->word + nr * 0xffffUL : list->word - nr);
+	return nr;
+}
+
+uint32_t quire_host_push_many32(struct quire_hot *hot, uint32_t off, uint32_t cap,
+				const uint32_t *from, uint32_t nr)
+{
+	uint32_t slot = 0;
+	struct percpu_list *list = enter(hot, off, &slot);
+	uint32_t there = list ? percpu_count(list->word) : 0;
+
+	if (!list)
+		return 0;
+	nr = min(nr, cap > there ? cap - there : 0);
+	memcpy(&list->u32[there], from, nr * sizeof(*from));
+	leave(hot, slot, list, list->word + nr);
+	return nr;
+}
+
+bool quire_host_stack_pop_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+			       uint64_t *value)
+{
+	return quire_host_stack_pop_many_slot(hot, s, value, 1) != 0;
+}
+
+bool quire_host_stack_push_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+				uint64_t value)
+{
+	return quire_host_stack_push_many_slot(hot, s, &value, 1) != 0;
+}
+
+uint32_t quire_host_stack_pop_many_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+					uint64_t *to, uint32_t nr)
+{
+	uint32_t slot = 0;
+	struct percpu_list *list = enter(hot, s->off, &slot);
+
+	if (!list)
+		return 0;
+	nr = min(nr, percpu_count(list->word));
+	memcpy(to, &list->u64[percpu_count(list->word) - nr], nr * sizeof(*to));
+	leave(hot, slot, list, list->word - nr);
+	return nr;
+}
+
+uint32_t quire_host_stack_push_many_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+					 const uint64_t *from, uint32_t nr)
+{
+	uint32_t slot = 0;
+	struct percpu_list *list = enter(hot, s->off, &slot);
+	uint32_t there = list ? percpu_count(list->word) : 0;
+
+	if (!list)
+		return 0;
+	nr = min(nr, s->room > there ? s->room - there : 0);
+	memcpy(&list->u64[there], from, nr * sizeof(*from));
+	leave(hot, slot, list, list->word + nr);
+	return nr;
+}

@@ -141,16 +141,18 @@ static inline bool hot_page_same_filled(struct quire_hot *hot, uint64_t pfn, uns
 /* percpu.c: the same where a slot is a thread's. */
 bool quire_host_pop32(struct quire_hot *hot, uint32_t off, uint32_t *value);
 bool quire_host_push32(struct quire_hot *hot, uint32_t off, uint32_t cap, uint32_t value);
-bool quire_host_pop64(struct quire_hot *hot, uint32_t off, uint64_t *value);
-bool quire_host_push64(struct quire_hot *hot, uint32_t off, uint32_t cap, uint64_t value);
 uint32_t quire_host_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to, uint32_t nr,
 			       bool count);
 uint32_t quire_host_push_many32(struct quire_hot *hot, uint32_t off, uint32_t cap,
 				const uint32_t *from, uint32_t nr);
-uint32_t quire_host_pop_many64(struct quire_hot *hot, uint32_t off, uint64_t *to, uint32_t nr,
-			       bool count);
-uint32_t quire_host_push_many64(struct quire_hot *hot, uint32_t off, uint32_t cap,
-				const uint64_t *from, uint32_t nr);
+bool quire_host_stack_pop_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+			       uint64_t *value);
+bool quire_host_stack_push_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+				uint64_t value);
+uint32_t quire_host_stack_pop_many_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+					uint64_t *to, uint32_t nr);
+uint32_t quire_host_stack_push_many_slot(struct quire_hot *hot, const struct quire_host_stack *s,
+					 const uint64_t *from, uint32_t nr);
 
 /* Bytes at one offset of each slot, zero; 0: there are none.  And back. */
 uint32_t hot_percpu_alloc(struct quire_hot *hot, size_t bytes);
@@ -225,25 +227,6 @@ hot_percpu_push32(struct quire_hot *hot, uint32_t off, uint32_t cap, uint32_t va
 	return !hot->percpu.rseq && quire_host_push32(hot, off, cap, value);
 }
 
-/* The same for pointers. */
-static inline __attribute__((always_inline)) bool hot_percpu_pop64(struct quire_hot *hot,
-								   uint32_t off, uint64_t *value)
-{
-	if (__builtin_expect(!rseq_pop64(&hot->percpu, off, value), 0))
-		return !hot->percpu.rseq && quire_host_pop64(hot, off, value);
-	host_tsan_acquire(&hot->percpu);
-	return true;
-}
-
-static inline __attribute__((always_inline)) bool
-hot_percpu_push64(struct quire_hot *hot, uint32_t off, uint32_t cap, uint64_t value)
-{
-	host_tsan_release(&hot->percpu);
-	if (__builtin_expect(off && rseq_push64(&hot->percpu, off, cap, value), 1))
-		return true;
-	return !hot->percpu.rseq && quire_host_push64(hot, off, cap, value);
-}
-
 /* Up to nr of the last ones, oldest first; how many.  count: as pops. */
 static inline uint32_t hot_percpu_pop_many32(struct quire_hot *hot, uint32_t off, uint32_t *to,
 					     uint32_t nr, bool count)
@@ -265,42 +248,101 @@ static inline uint32_t hot_percpu_push_many32(struct quire_hot *hot, uint32_t of
 	return off && nr ? rseq_push_many32(&hot->percpu, off, cap, from, nr) : 0;
 }
 
-/* The common case of both alone: false also where a slot is a thread's, and then
- * the slow path asks again as above. */
-static inline __attribute__((always_inline)) bool
-hot_percpu_try_pop64(const struct quire_hot *hot, uint32_t off, uint64_t *value)
+/* ---- stacks of pointers ------------------------------------------------------- */
+
+/* A client's, at offset off of each region, of room entries at most. */
+static inline struct quire_host_stack hot_stack(const struct quire_hot *hot, uint32_t off,
+						uint32_t room)
 {
-	if (__builtin_expect(!rseq_pop64(&hot->percpu, off, value), 0))
+	return (struct quire_host_stack){
+		.rseq_offset = hot->percpu.nr_rseq ? hot->percpu.rseq_offset : 0,
+		.lists = hot->percpu.regions + off,
+		.nr_cpus = hot->percpu.nr_rseq,
+		.room = room,
+		.take = room,
+		.off = off,
+		.physmap = hot->physmap,
+		.slab_ids = hot->slab_ids,
+		.nr_frames = hot->nr_frames,
+	};
+}
+
+static inline struct percpu_list *hot_stack_list(const struct quire_host_stack *s, uint32_t slot)
+{
+	return (struct percpu_list *)(s->lists + (size_t)slot * PERCPU_REGION);
+}
+
+/* The entries there were a moment ago. */
+static inline uint32_t hot_stack_count(const struct quire_host_stack *s, uint32_t slot)
+{
+	uint64_t word = __atomic_load_n(&hot_stack_list(s, slot)->word, __ATOMIC_RELAXED);
+
+	return word == QUIRE_STACK_STOPPED ? 0 : percpu_count(word);
+}
+
+/* Stops a slot's list: where it is and *nr, its entries, until hot_stack_resume()
+ * says how many there are now. */
+struct percpu_list *hot_stack_stop(struct quire_hot *hot, const struct quire_host_stack *s,
+				   uint32_t slot, uint32_t *nr);
+void hot_stack_resume(struct quire_hot *hot, const struct quire_host_stack *s, uint32_t slot,
+		      uint32_t nr);
+
+/* The common case alone: false also where a slot is a thread's, or takes are to go the
+ * slow way; and then the slow path asks again with the functions below. */
+static inline __attribute__((always_inline)) bool
+hot_stack_try_pop(const struct quire_host_stack *s, uint64_t *value)
+{
+	if (__builtin_expect(!quire_host_stack_pop(s, &s->take, value), 0))
 		return false;
-	host_tsan_acquire(&hot->percpu);
+	stack_tsan_acquire(s);
 	return true;
 }
 
-/* off is not 0. */
 static inline __attribute__((always_inline)) bool
-hot_percpu_try_push64(const struct quire_hot *hot, uint32_t off, uint32_t cap, uint64_t value)
+hot_stack_try_push(const struct quire_host_stack *s, uint64_t value)
 {
-	host_tsan_release(&hot->percpu);
-	return __builtin_expect(rseq_push64(&hot->percpu, off, cap, value), 1);
+	stack_tsan_release(s);
+	return quire_host_stack_push(s, &s->room, value);
 }
 
-static inline uint32_t hot_percpu_pop_many64(struct quire_hot *hot, uint32_t off, uint64_t *to,
-					     uint32_t nr, bool count)
+/* The last one in; false: there is none, or no list. */
+static inline bool hot_stack_pop(struct quire_hot *hot, const struct quire_host_stack *s,
+				 uint64_t *value)
+{
+	if (__builtin_expect(!quire_host_stack_pop(s, &s->room, value), 0))
+		return !hot->percpu.rseq && quire_host_stack_pop_slot(hot, s, value);
+	stack_tsan_acquire(s);
+	return true;
+}
+
+/* False: the list is full, or there is none. */
+static inline bool hot_stack_push(struct quire_hot *hot, const struct quire_host_stack *s,
+				  uint64_t value)
+{
+	if (__builtin_expect(hot_stack_try_push(s, value), 1))
+		return true;
+	return !hot->percpu.rseq && quire_host_stack_push_slot(hot, s, value);
+}
+
+/* Up to nr of the last ones, oldest first; how many. */
+static inline uint32_t hot_stack_pop_many(struct quire_hot *hot, const struct quire_host_stack *s,
+					  uint64_t *to, uint32_t nr)
 {
 	if (__builtin_expect(!hot->percpu.rseq, 0))
-		return quire_host_pop_many64(hot, off, to, nr, count);
-	nr = nr ? rseq_pop_many64(&hot->percpu, off, to, nr, count ? 0xffff : UINT64_MAX) : 0;
-	host_tsan_acquire(&hot->percpu);
+		return quire_host_stack_pop_many_slot(hot, s, to, nr);
+	nr = nr ? stack_pop_many(s, to, nr) : 0;
+	stack_tsan_acquire(s);
 	return nr;
 }
 
-static inline uint32_t hot_percpu_push_many64(struct quire_hot *hot, uint32_t off, uint32_t cap,
-					      const uint64_t *from, uint32_t nr)
+/* As many as there is room for; how many. */
+static inline uint32_t hot_stack_push_many(struct quire_hot *hot, const struct quire_host_stack *s,
+					   const uint64_t *from, uint32_t nr)
 {
 	if (__builtin_expect(!hot->percpu.rseq, 0))
-		return quire_host_push_many64(hot, off, cap, from, nr);
-	host_tsan_release(&hot->percpu);
-	return off && nr ? rseq_push_many64(&hot->percpu, off, cap, from, nr) : 0;
+		return quire_host_stack_push_many_slot(hot, s, from, nr);
+	stack_tsan_release(s);
+	return nr ? stack_push_many(s, from, nr) : 0;
 }
 
 /* ---- slabs by frame ----------------------------------------------------------- */

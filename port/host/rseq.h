@@ -12,7 +12,7 @@
  * What it holds.  Each slot (a CPU) has a region of PERCPU_REGION bytes, all
  * alike.  A client takes some bytes of them all at one offset, as with Linux's
  * alloc_percpu(), and keeps lists there: a word, and behind it the entries, of
- * 4 bytes (pop32, push32) or 8 (pop64, push64):
+ * 4 bytes (pop32, push32; those of 8 are below):
  *
  *	u32 off = hot_percpu_alloc(hot, PERCPU_LIST_BYTES(cap, sizeof(u32)));
  *
@@ -49,6 +49,13 @@
  * list changes its word by an atomic store (HOT_STORE).  Before hot_percpu_free()
  * all lists of the client must have been emptied so.
  *
+ * Lists of 8 bytes, pointers, are stacks (<quire/host_stack.h>): hot_stack_pop(),
+ * _push() and so on.  They are faster: all that a sequence needs is in one line of the
+ * client's, no table is asked, and what is popped is not counted.  So such a
+ * list is stopped alone, by its word: hot_stack_stop() changes it for one that is
+ * neither empty nor has room, restarts whoever was in the middle, and does both
+ * again if one of them stored his own word last.
+ *
  * Where there is no rseq (an old glibc, GLIBC_TUNABLES=glibc.pthread.rseq=0, another
  * processor, a kernel without membarrier for it) a slot is a thread's instead
  * of a CPU's: it says in busy that it is at work, and who stops it waits for
@@ -61,9 +68,7 @@
 #ifndef QUIRE_HOST_RSEQ_H
 #define QUIRE_HOST_RSEQ_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <quire/host_stack.h>
 
 #if defined(__x86_64__) && defined(__linux__)
 #define HOST_RSEQ 1
@@ -84,15 +89,19 @@ extern const unsigned int __rseq_size __attribute__((weak));
 #ifdef HOST_TSAN
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
-#define host_tsan_acquire(p) __tsan_acquire((p)->regions)
-#define host_tsan_release(p) __tsan_release((p)->regions)
+#define host_tsan_acquire(p)  __tsan_acquire((p)->regions)
+#define host_tsan_release(p)  __tsan_release((p)->regions)
+#define stack_tsan_acquire(s) __tsan_acquire((s)->lists)
+#define stack_tsan_release(s) __tsan_release((s)->lists)
 #else
-#define HOST_TSAN	     0
-#define host_tsan_acquire(p) ((void)(p))
-#define host_tsan_release(p) ((void)(p))
+#define HOST_TSAN	      0
+#define host_tsan_acquire(p)  ((void)(p))
+#define host_tsan_release(p)  ((void)(p))
+#define stack_tsan_acquire(s) ((void)(s))
+#define stack_tsan_release(s) ((void)(s))
 #endif
 
-#define PERCPU_REGION	  (8u << 20)
+#define PERCPU_REGION	  (1u << QUIRE_CPU_SHIFT)
 #define PERCPU_COUNT_MASK 0xffffu /* entries of a list, at most */
 #define PERCPU_NO_SLOT	  UINT32_MAX
 
@@ -203,50 +212,45 @@ static inline uint64_t percpu_pops(uint64_t word)
 #define RSEQ_TABLE  [rseq] "m"(p->rseq_offset), [table] "m"(p->table), [nr] "m"(p->nr_rseq)
 #define RSEQ_INPUTS RSEQ_TABLE, [off] "r"((uint64_t)off)
 
-#define RSEQ_SINGLE(bits, suffix, reg, size, before)                                               \
-	static inline __attribute__((always_inline)) bool rseq_pop##bits(                          \
-		const struct host_percpu *p, uint32_t off, uint##bits##_t *value)                  \
-	{                                                                                          \
-		uint64_t list, word;                                                               \
-		uint##bits##_t v; /* the count, then the entry */                                  \
-                                                                                                   \
-		__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[v]\n\t"                  \
-						     "testl %k[v], %k[v]\n\t"                      \
-						     "jz %l[out]\n\t"                              \
-						     "mov" suffix " " before                       \
-						     "(%[list], %q[v], " size "), %" reg "[v]\n\t" \
-						     "addq $0xffff, %[word]\n\t" RSEQ_LEAVE        \
-					  : [list] "=&r"(list), [word] "=&r"(word), [v] "=&r"(v)   \
-					  : RSEQ_INPUTS                                            \
-					  : "memory", "cc"                                         \
-					  : out);                                                  \
-		*value = v;                                                                        \
-		return true;                                                                       \
-	out:                                                                                       \
-		return false;                                                                      \
-	}                                                                                          \
-	static inline __attribute__((always_inline)) bool rseq_push##bits(                         \
-		const struct host_percpu *p, uint32_t off, uint32_t cap, uint##bits##_t v)         \
-	{                                                                                          \
-		uint64_t list, word, count;                                                        \
-                                                                                                   \
-		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER "movzwl %w[word], %k[count]\n\t"                                \
-				   "cmpl %[cap], %k[count]\n\t"                                    \
-				   "jae %l[out]\n\t"                                               \
-				   "mov" suffix " %" reg "[v], 8(%[list], %[count], " size ")\n\t" \
-				   "incq %[word]\n\t" RSEQ_LEAVE                                   \
-			: [list] "=&r"(list), [word] "=&r"(word), [count] "=&r"(count)             \
-			: RSEQ_INPUTS, [cap] "rm"(cap), [v] "r"(v)                                 \
-			: "memory", "cc"                                                           \
-			: out);                                                                    \
-		return true;                                                                       \
-	out:                                                                                       \
-		return false;                                                                      \
-	}
+static inline __attribute__((always_inline)) bool rseq_pop32(const struct host_percpu *p,
+							     uint32_t off, uint32_t *value)
+{
+	uint64_t list, word;
+	uint32_t v; /* the count, then the entry */
 
-RSEQ_SINGLE(32, "l", "k", "4", "4")
-RSEQ_SINGLE(64, "q", "q", "8", "0")
+	__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[v]\n\t"
+					     "testl %k[v], %k[v]\n\t"
+					     "jz %l[out]\n\t"
+					     "movl 4(%[list], %q[v], 4), %k[v]\n\t"
+					     "addq $0xffff, %[word]\n\t" RSEQ_LEAVE
+				  : [list] "=&r"(list), [word] "=&r"(word), [v] "=&r"(v)
+				  : RSEQ_INPUTS
+				  : "memory", "cc"
+				  : out);
+	*value = v;
+	return true;
+out:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+rseq_push32(const struct host_percpu *p, uint32_t off, uint32_t cap, uint32_t v)
+{
+	uint64_t list, word, count;
+
+	__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[count]\n\t"
+					     "cmpl %[cap], %k[count]\n\t"
+					     "jae %l[out]\n\t"
+					     "movl %k[v], 8(%[list], %[count], 4)\n\t"
+					     "incq %[word]\n\t" RSEQ_LEAVE
+				  : [list] "=&r"(list), [word] "=&r"(word), [count] "=&r"(count)
+				  : RSEQ_INPUTS, [cap] "rm"(cap), [v] "r"(v)
+				  : "memory", "cc"
+				  : out);
+	return true;
+out:
+	return false;
+}
 
 /* The same where p->rseq is set, with what is known of the list in memory: two
  * registers fewer. */
@@ -296,105 +300,157 @@ out:
  * Up to nr (not 0) entries at once, in the list's order.  step is what each adds
  * to the word.  The copy may be begun several times; it is made before it counts.
  */
-#define RSEQ_MANY(bits, suffix, acc, size)                                                         \
-	static inline uint32_t rseq_pop_many##bits(const struct host_percpu *p, uint32_t off,      \
-						   uint##bits##_t *to, uint32_t nr, uint64_t step) \
-	{                                                                                          \
-		uint64_t list, word, n, i, from;                                                   \
-                                                                                                   \
-		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"                                    \
-				   "testl %k[i], %k[i]\n\t"                                        \
-				   "jz %l[out]\n\t"                                                \
-				   "movl %[want], %k[n]\n\t"                                       \
-				   "cmpl %k[i], %k[n]\n\t"                                         \
-				   "cmova %k[i], %k[n]\n\t"                                        \
-				   "subl %k[n], %k[i]\n\t"                                         \
-				   "leaq 8(%[list], %[i], " size "), %[from]\n\t"                  \
-				   "movq %[n], %[i]\n\t"                                           \
-				   "imulq %[step], %[i]\n\t"                                       \
-				   "addq %[i], %[word]\n\t"                                        \
-				   "xorl %k[i], %k[i]\n\t"                                         \
-				   "5:\n\t"                                                        \
-				   "mov" suffix " (%[from], %[i], " size "), " acc "\n\t"          \
-				   "mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"            \
-				   "incl %k[i]\n\t"                                                \
-				   "cmpl %k[n], %k[i]\n\t"                                         \
-				   "jb 5b\n\t" RSEQ_LEAVE                                          \
-			: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),      \
-			  [from] "=&r"(from)                                                       \
-			: RSEQ_INPUTS, [to] "r"(to), [want] "m"(nr), [step] "m"(step)              \
-			: "memory", "cc", "rax"                                                    \
-			: out);                                                                    \
-		return (uint32_t)n;                                                                \
-	out:                                                                                       \
-		return 0;                                                                          \
-	}                                                                                          \
-	static inline uint32_t rseq_push_many##bits(const struct host_percpu *p, uint32_t off,     \
-						    uint32_t cap, const uint##bits##_t *from,      \
-						    uint32_t nr)                                   \
-	{                                                                                          \
-		uint64_t list, word, n, i, to;                                                     \
-                                                                                                   \
-		__asm__ __volatile__ goto(                                                         \
-			RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"                                    \
-				   "movl %[cap], %k[n]\n\t"                                        \
-				   "subl %k[i], %k[n]\n\t"                                         \
-				   "jbe %l[out]\n\t"                                               \
-				   "cmpl %[want], %k[n]\n\t"                                       \
-				   "cmova %[want], %k[n]\n\t"                                      \
-				   "leaq 8(%[list], %[i], " size "), %[to]\n\t"                    \
-				   "addq %[n], %[word]\n\t"                                        \
-				   "xorl %k[i], %k[i]\n\t"                                         \
-				   "5:\n\t"                                                        \
-				   "mov" suffix " (%[from], %[i], " size "), " acc "\n\t"          \
-				   "mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"            \
-				   "incl %k[i]\n\t"                                                \
-				   "cmpl %k[n], %k[i]\n\t"                                         \
-				   "jb 5b\n\t" RSEQ_LEAVE                                          \
-			: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),      \
-			  [to] "=&r"(to)                                                           \
-			: RSEQ_INPUTS, [from] "r"(from), [want] "m"(nr), [cap] "m"(cap)            \
-			: "memory", "cc", "rax"                                                    \
-			: out);                                                                    \
-		return (uint32_t)n;                                                                \
-	out:                                                                                       \
-		return 0;                                                                          \
-	}
+#define RSEQ_COPY(suffix, acc, size)                           \
+	"xorl %k[i], %k[i]\n\t"                                \
+	"5:\n\t"                                               \
+	"mov" suffix " (%[from], %[i], " size "), " acc "\n\t" \
+	"mov" suffix " " acc ", (%[to], %[i], " size ")\n\t"   \
+	"incl %k[i]\n\t"                                       \
+	"cmpl %k[n], %k[i]\n\t"                                \
+	"jb 5b\n\t"
 
-RSEQ_MANY(32, "l", "%%eax", "4")
-RSEQ_MANY(64, "q", "%%rax", "8")
+static inline uint32_t rseq_pop_many32(const struct host_percpu *p, uint32_t off, uint32_t *to,
+				       uint32_t nr, uint64_t step)
+{
+	uint64_t list, word, n, i, from;
+
+	__asm__ __volatile__ goto(RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"
+					     "testl %k[i], %k[i]\n\t"
+					     "jz %l[out]\n\t"
+					     "movl %[want], %k[n]\n\t"
+					     "cmpl %k[i], %k[n]\n\t"
+					     "cmova %k[i], %k[n]\n\t"
+					     "subl %k[n], %k[i]\n\t"
+					     "leaq 8(%[list], %[i], 4), %[from]\n\t"
+					     "movq %[n], %[i]\n\t"
+					     "imulq %[step], %[i]\n\t"
+					     "addq %[i], %[word]\n\t" RSEQ_COPY("l", "%%eax", "4")
+						     RSEQ_LEAVE
+				  : [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n),
+				    [i] "=&r"(i), [from] "=&r"(from)
+				  : RSEQ_INPUTS, [to] "r"(to), [want] "m"(nr), [step] "m"(step)
+				  : "memory", "cc", "rax"
+				  : out);
+	return (uint32_t)n;
+out:
+	return 0;
+}
+
+static inline uint32_t rseq_push_many32(const struct host_percpu *p, uint32_t off, uint32_t cap,
+					const uint32_t *from, uint32_t nr)
+{
+	uint64_t list, word, n, i, to;
+
+	__asm__ __volatile__ goto(
+		RSEQ_ENTER "movzwl %w[word], %k[i]\n\t"
+			   "movl %[cap], %k[n]\n\t"
+			   "subl %k[i], %k[n]\n\t"
+			   "jbe %l[out]\n\t"
+			   "cmpl %[want], %k[n]\n\t"
+			   "cmova %[want], %k[n]\n\t"
+			   "leaq 8(%[list], %[i], 4), %[to]\n\t"
+			   "addq %[n], %[word]\n\t" RSEQ_COPY("l", "%%eax", "4") RSEQ_LEAVE
+		: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i), [to] "=&r"(to)
+		: RSEQ_INPUTS, [from] "r"(from), [want] "m"(nr), [cap] "m"(cap)
+		: "memory", "cc", "rax"
+		: out);
+	return (uint32_t)n;
+out:
+	return 0;
+}
+
+/* The same for stacks of pointers (<quire/host_stack.h>). */
+static inline uint32_t stack_pop_many(const struct quire_host_stack *s, uint64_t *to, uint32_t nr)
+{
+	uint64_t list, word, n, i, from;
+
+	__asm__ __volatile__ goto(
+		QUIRE_STACK_ENTER
+		"movl (%[list]), %k[word]\n\t"
+		"leal -1(%k[word]), %k[i]\n\t"
+		"cmpl %[room], %k[i]\n\t"
+		"jae %l[out]\n\t"
+		"movl %[want], %k[n]\n\t"
+		"cmpl %k[word], %k[n]\n\t"
+		"cmova %k[word], %k[n]\n\t"
+		"subl %k[n], %k[word]\n\t"
+		"leaq 8(%[list], %[word], 8), %[from]\n\t" RSEQ_COPY(
+			"q", "%%rax", "8") "movl %k[word], (%[list])\n\t" QUIRE_STACK_LEAVE
+		: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i),
+		  [from] "=&r"(from)
+		: QUIRE_STACK_INPUTS, [to] "r"(to), [want] "m"(nr), [room] "m"(s->room)
+		: "memory", "cc", "rax"
+		: out);
+	return (uint32_t)n;
+out:
+	return 0;
+}
+
+static inline uint32_t stack_push_many(const struct quire_host_stack *s, const uint64_t *from,
+				       uint32_t nr)
+{
+	uint64_t list, word, n, i, to;
+
+	__asm__ __volatile__ goto(
+		QUIRE_STACK_ENTER
+		"movl (%[list]), %k[word]\n\t"
+		"movl %[room], %k[n]\n\t"
+		"subl %k[word], %k[n]\n\t"
+		"jbe %l[out]\n\t"
+		"cmpl %[want], %k[n]\n\t"
+		"cmova %[want], %k[n]\n\t"
+		"leaq 8(%[list], %[word], 8), %[to]\n\t"
+		"addl %k[n], %k[word]\n\t" RSEQ_COPY(
+			"q", "%%rax", "8") "movl %k[word], (%[list])\n\t" QUIRE_STACK_LEAVE
+		: [list] "=&r"(list), [word] "=&r"(word), [n] "=&r"(n), [i] "=&r"(i), [to] "=&r"(to)
+		: QUIRE_STACK_INPUTS, [from] "r"(from), [want] "m"(nr), [room] "m"(s->room)
+		: "memory", "cc", "rax"
+		: out);
+	return (uint32_t)n;
+out:
+	return 0;
+}
 
 #else /* another processor: p->rseq is never set */
 
-#define RSEQ_NONE(bits)                                                                            \
-	static inline bool rseq_pop##bits(const struct host_percpu *p, uint32_t off,               \
-					  uint##bits##_t *value)                                   \
-	{                                                                                          \
-		(void)p, (void)off, (void)value;                                                   \
-		return false;                                                                      \
-	}                                                                                          \
-	static inline bool rseq_push##bits(const struct host_percpu *p, uint32_t off,              \
-					   uint32_t cap, uint##bits##_t v)                         \
-	{                                                                                          \
-		(void)p, (void)off, (void)cap, (void)v;                                            \
-		return false;                                                                      \
-	}                                                                                          \
-	static inline uint32_t rseq_pop_many##bits(const struct host_percpu *p, uint32_t off,      \
-						   uint##bits##_t *to, uint32_t nr, uint64_t step) \
-	{                                                                                          \
-		(void)p, (void)off, (void)to, (void)nr, (void)step;                                \
-		return 0;                                                                          \
-	}                                                                                          \
-	static inline uint32_t rseq_push_many##bits(const struct host_percpu *p, uint32_t off,     \
-						    uint32_t cap, const uint##bits##_t *from,      \
-						    uint32_t nr)                                   \
-	{                                                                                          \
-		(void)p, (void)off, (void)cap, (void)from, (void)nr;                               \
-		return 0;                                                                          \
-	}
-RSEQ_NONE(32)
-RSEQ_NONE(64)
+static inline bool rseq_pop32(const struct host_percpu *p, uint32_t off, uint32_t *value)
+{
+	(void)p, (void)off, (void)value;
+	return false;
+}
+
+static inline bool rseq_push32(const struct host_percpu *p, uint32_t off, uint32_t cap, uint32_t v)
+{
+	(void)p, (void)off, (void)cap, (void)v;
+	return false;
+}
+
+static inline uint32_t rseq_pop_many32(const struct host_percpu *p, uint32_t off, uint32_t *to,
+				       uint32_t nr, uint64_t step)
+{
+	(void)p, (void)off, (void)to, (void)nr, (void)step;
+	return 0;
+}
+
+static inline uint32_t rseq_push_many32(const struct host_percpu *p, uint32_t off, uint32_t cap,
+					const uint32_t *from, uint32_t nr)
+{
+	(void)p, (void)off, (void)cap, (void)from, (void)nr;
+	return 0;
+}
+
+static inline uint32_t stack_pop_many(const struct quire_host_stack *s, uint64_t *to, uint32_t nr)
+{
+	(void)s, (void)to, (void)nr;
+	return 0;
+}
+
+static inline uint32_t stack_push_many(const struct quire_host_stack *s, const uint64_t *from,
+				       uint32_t nr)
+{
+	(void)s, (void)from, (void)nr;
+	return 0;
+}
 
 static inline bool rseq_sure_pop32(const struct host_percpu *p, const uint32_t *off,
 				   uint32_t *value)

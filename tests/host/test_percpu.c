@@ -48,7 +48,8 @@ static struct quire *create(void)
 struct pool {
 	struct quire *q;
 	struct quire_hot *hot;
-	uint32_t small, wide; /* lists of numbers, of pointers */
+	uint32_t small;		      /* lists of numbers */
+	struct quire_host_stack wide; /* of pointers */
 	uint32_t held[NR_TOKENS];
 	uint64_t plain[NR_TOKENS]; /* written by the holder, without care */
 	pthread_mutex_t lock;
@@ -98,6 +99,25 @@ struct worker {
 	uint64_t popped, pushed, lost_room;
 };
 
+/* Most by the fast path alone, as the slab does; the rest many at a time. */
+static bool pop_wide(struct worker *w, struct prng *rng, uint64_t *wide)
+{
+	struct pool *p = w->p;
+
+	if (prng_below(rng, 4))
+		return hot_stack_try_pop(&p->wide, wide) || hot_stack_pop(p->hot, &p->wide, wide);
+	return hot_stack_pop_many(p->hot, &p->wide, wide, 1) != 0;
+}
+
+static bool push_wide(struct worker *w, struct prng *rng, uint64_t wide)
+{
+	struct pool *p = w->p;
+
+	if (prng_below(rng, 4))
+		return hot_stack_push(p->hot, &p->wide, wide);
+	return hot_stack_push_many(p->hot, &p->wide, &wide, 1) != 0;
+}
+
 static void step_single(struct worker *w, struct prng *rng)
 {
 	struct pool *p = w->p;
@@ -109,7 +129,7 @@ static void step_single(struct worker *w, struct prng *rng)
 			w->popped++;
 		else if (!take_left(p, &token))
 			return;
-	} else if (hot_percpu_pop64(p->hot, p->wide, &wide)) {
+	} else if (pop_wide(w, rng, &wide)) {
 		token = (uint32_t)(wide ^ 0xabcd00000000UL);
 	} else if (!take_left(p, &token)) {
 		return;
@@ -121,7 +141,7 @@ static void step_single(struct worker *w, struct prng *rng)
 			w->pushed++;
 		else
 			put_left(p, token);
-	} else if (!hot_percpu_push64(p->hot, p->wide, CAP, token ^ 0xabcd00000000UL)) {
+	} else if (!push_wide(w, rng, token ^ 0xabcd00000000UL)) {
 		put_left(p, token);
 	}
 }
@@ -171,18 +191,19 @@ static void drain(struct pool *p, uint32_t slot)
 {
 	char *region = hot_percpu_stop(p->hot, slot);
 	struct percpu_list *small = percpu_list(region, p->small);
-	struct percpu_list *wide = percpu_list(region, p->wide);
+	struct percpu_list *wide;
+	uint32_t nr;
 
 	while (percpu_count(small->word)) {
 		put_left(p, small->u32[percpu_count(small->word) - 1]);
 		small->word--;
 		p->drained++;
 	}
-	while (percpu_count(wide->word)) {
-		put_left(p, (uint32_t)(wide->u64[percpu_count(wide->word) - 1] ^ 0xabcd00000000UL));
-		wide->word--;
-	}
 	hot_percpu_resume(p->hot, slot);
+	wide = hot_stack_stop(p->hot, &p->wide, slot, &nr);
+	while (nr)
+		put_left(p, (uint32_t)(wide->u64[--nr] ^ 0xabcd00000000UL));
+	hot_stack_resume(p->hot, &p->wide, slot, 0);
 }
 
 static void *drain_all(void *arg)
@@ -214,8 +235,9 @@ static void test_threads(void **state)
 	p = (struct pool){.q = create()};
 	p.hot = p.q->hot;
 	p.small = hot_percpu_alloc(p.hot, PERCPU_LIST_BYTES(CAP, sizeof(uint32_t)));
-	p.wide = hot_percpu_alloc(p.hot, PERCPU_LIST_BYTES(CAP, sizeof(uint64_t)));
-	assert_true(p.small && p.wide && p.small != p.wide);
+	p.wide = hot_stack(p.hot, hot_percpu_alloc(p.hot, PERCPU_LIST_BYTES(CAP, sizeof(uint64_t))),
+			   CAP);
+	assert_true(p.small && p.wide.off && p.small != p.wide.off);
 	pthread_mutex_init(&p.lock, NULL);
 	for (uint32_t i = 0; i < NR_TOKENS; i++)
 		p.left[p.nr_left++] = i;
@@ -304,6 +326,65 @@ static void test_bounds(void **state)
 	quire_host_destroy(q);
 }
 
+/* A stack of pointers: its ends, its gate, and while it is stopped. */
+static void test_stack(void **state)
+{
+	struct quire *q = create();
+	struct quire_hot *hot = q->hot;
+	uint32_t off = hot_percpu_alloc(hot, PERCPU_LIST_BYTES(4, sizeof(uint64_t))), nr, found = 0;
+	struct quire_host_stack s = hot_stack(hot, off, 4), none = {0};
+	uint64_t v = 0, many[9];
+	cpu_set_t one;
+
+	(void)state;
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_false(hot_stack_pop(hot, &s, &v));
+	for (uint64_t i = 0; i < 4; i++)
+		assert_true(hot_stack_push(hot, &s, 100 + i));
+	assert_false(hot_stack_push(hot, &s, 1));
+	assert_int_equal(hot_stack_push_many(hot, &s, many, 1), 0);
+	/* With the gate shut only the fast path finds nothing. */
+	s.take = 0;
+	assert_false(hot_stack_try_pop(&s, &v));
+	assert_true(hot_stack_pop(hot, &s, &v));
+	assert_int_equal(v, 103);
+	s.take = s.room;
+	assert_int_equal(hot_stack_try_pop(&s, &v), hot->percpu.rseq);
+	if (hot->percpu.rseq)
+		assert_true(hot_stack_try_push(&s, v));
+	assert_int_equal(hot_stack_pop_many(hot, &s, many, 9), 3);
+	assert_int_equal(many[0], 100);
+	assert_int_equal(many[2], 102);
+	assert_int_equal(hot_stack_pop_many(hot, &s, many, 9), 0);
+	assert_int_equal(hot_stack_push_many(hot, &s, many, 9), 4);
+	assert_int_equal(hot_stack_push_many(hot, &s, many, 0), 0);
+	assert_int_equal(hot_stack_pop_many(hot, &s, many, 2), 2);
+	for (uint32_t slot = 0; slot < hot_percpu_slots(hot); slot++) {
+		uint32_t there = hot_stack_count(&s, slot);
+
+		(void)hot_stack_stop(hot, &s, slot, &nr);
+		assert_int_equal(nr, there);
+		if (nr) {
+			assert_int_equal(nr, 2);
+			assert_false(hot_stack_pop(hot, &s, &v));
+			assert_false(hot_stack_push(hot, &s, 1));
+			assert_int_equal(hot_stack_pop_many(hot, &s, many, 1), 0);
+			assert_int_equal(hot_stack_push_many(hot, &s, many, 1), 0);
+		}
+		found += nr;
+		hot_stack_resume(hot, &s, slot, nr ? 1 : 0);
+	}
+	assert_int_equal(found, 2);
+	assert_true(hot_stack_pop(hot, &s, &v));
+	assert_false(hot_stack_pop(hot, &s, &v));
+	assert_false(quire_host_stack_pop(&none, &none.room, &v));
+	assert_false(quire_host_stack_push(&none, &none.room, 1));
+	assert_false(quire_host_stack_owns(&none, q));
+	quire_host_destroy(q);
+}
+
 /* A child has lists of its own, with what was on them. */
 static void test_fork(void **state)
 {
@@ -335,6 +416,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_stack),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_threads),
 	};

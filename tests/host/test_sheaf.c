@@ -95,8 +95,7 @@ static void reports(const char *expected)
 static struct percpu_list *some_list(void)
 {
 	for (u32 slot = 0; slot < hot_percpu_slots(q->hot); slot++) {
-		struct percpu_list *l =
-			percpu_list(hot_percpu_region(q->hot, slot), s->sheaves.off);
+		struct percpu_list *l = hot_stack_list(&s->fast, slot);
 
 		if (percpu_count(l->word) > 2)
 			return l;
