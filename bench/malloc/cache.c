@@ -3,9 +3,10 @@
  * The same loads as bench/malloc/loads.c on a cache of objects, by what a program on
  * the host port uses (<quire/host_slab.h>; called: <quire/slab.h>):
  *
- *	cache pair|called|some|many|random|remote|bulk|full BYTES
+ *	cache pair|called|sampled|some|many|random|remote|bulk|full BYTES
  *
- * Prints CPU time in ns for one allocation with its free (random: for the free);
+ * Prints CPU time in ns for one allocation with its free (random: for the free;
+ * sampled: the pair with KFENCE on, its thread's time, too);
  * bulk: 16 at a time by one call, ns for one object's allocation and free; full:
  * bytes of slabs for a byte of objects.
  */
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
 
 	cfg.node[0].size_bytes = 2UL << 30;
 	cfg.node[0].nr_cpus = 2;
+	cfg.kfence_sample_ms = strcmp(what, "sampled") ? 0 : 100; /* Linux's default */
 	cfg.slabs = &layout;
 	cfg.nr_slabs = 1;
 	q = quire_host_create(&cfg, 0, NULL);
@@ -166,6 +168,8 @@ int main(int argc, char **argv)
 	if (!cache)
 		return 1;
 	if (!strcmp(what, "pair"))
+		value = pair();
+	else if (!strcmp(what, "sampled"))
 		value = pair();
 	else if (!strcmp(what, "called"))
 		value = called();

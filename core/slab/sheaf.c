@@ -101,7 +101,10 @@ void sheaf_setup(struct quire *q, struct kmem_cache *s)
 	sh->barn.max = clamp(BARN_BYTES / (sh->batch * s->size), 2u, 32u);
 	s->fast = hot_stack(q->hot, q->slab->sheaf_base + (id << SHEAF_SHIFT), sh->cap);
 	s->fast.id = (u8)id;
+	/* KFENCE's gate may be open; it opens and shuts under this lock. */
+	spin_lock(q, &q->slab->list_lock);
 	slab_update_hooked(q, s);
+	spin_unlock(q, &q->slab->list_lock);
 }
 
 void sheaf_remove(struct quire *q, struct kmem_cache *s)

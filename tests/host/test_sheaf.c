@@ -3,7 +3,8 @@
  * Sheaves on the host port: each invariant of core/verify/verify_sheaf.c broken on
  * purpose and reported; every object is somewhere, once, through random single and
  * bulk calls by threads; freed objects are found by shrinking; misuse stops the
- * machine; debugging takes a cache's sheaves away, and gives them back.
+ * machine; debugging takes a cache's sheaves away, and gives them back; KFENCE sees
+ * what never leaves an array.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,8 +17,9 @@
 #include <cmocka.h>
 
 #include <quire/host.h>
-#include <quire/slab.h>
+#include <quire/host_slab.h>
 #include "base/prng.h"
+#include "slab/kfence.h"
 #include "slab/sheaf_alloc.h"
 
 #define SIZE 48
@@ -228,12 +230,78 @@ static void test_threads(void **state)
 	all_well();
 }
 
+static int setup_kfence(void **state)
+{
+	struct quire_config cfg = {.nr_nodes = 1, .kfence_sample_ms = 3600000};
+
+	(void)state;
+	cfg.node[0].size_bytes = 64UL << 20;
+	cfg.node[0].nr_cpus = 2;
+	q = quire_host_create(&cfg, 0, NULL);
+	s = q ? kmem_cache_create(q, "sheaved", SIZE, 0, 0, NULL) : NULL;
+	return s && cache_has_sheaves(s) ? 0 : -1;
+}
+
+static bool is_sampled(void *object)
+{
+	return page_is_kfence(q, virt_to_page(q, object));
+}
+
+static unsigned long samples(void)
+{
+	struct kfence_stats stats;
+
+	assert_true(kfence_get_stats(q, &stats));
+	return stats.allocs;
+}
+
+/* A full array does not hide a loop from KFENCE: the gate empties it, for one. */
+static void test_sampled(void **state)
+{
+	struct quire_kmem_cache *c = (struct quire_kmem_cache *)s;
+	void *p[8], *bulk[4];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		p[i] = quire_host_cache_alloc(q, c, 0);
+	for (int i = 0; i < 8; i++)
+		quire_host_cache_free(q, c, p[i]);
+	kfence_open_gate(q);
+	p[0] = quire_host_cache_alloc(q, c, 0);
+	p[1] = quire_host_cache_alloc(q, c, 0);
+	assert_true(is_sampled(p[0]));
+	assert_false(is_sampled(p[1]));
+	kfence_open_gate(q);
+	p[2] = kmem_cache_alloc(q, s, GFP_KERNEL);
+	assert_true(is_sampled(p[2]));
+	kfence_open_gate(q);
+	p[3] = kmalloc(q, 100, GFP_KERNEL);
+	assert_true(is_sampled(p[3]));
+	kfree(q, p[3]);
+	kfence_open_gate(q);
+	assert_int_equal(kmem_cache_alloc_bulk(q, s, GFP_KERNEL, 4, bulk), 4);
+	assert_true(is_sampled(bulk[0]) && !is_sampled(bulk[3]));
+	kmem_cache_free_bulk(q, s, 4, bulk);
+	for (int i = 0; i < 3; i++)
+		quire_host_cache_free(q, c, p[i]);
+	/* By time, and nothing but a hot pair runs. */
+	assert_int_equal(kfence_set_interval(q, 1), 0);
+	for (u64 before = samples(); samples() < before + 5;) {
+		for (int i = 0; i < 10000; i++)
+			quire_host_cache_free(q, c, quire_host_cache_alloc(q, c, 0));
+	}
+	assert_int_equal(kfence_set_interval(q, 0), 0);
+	all_well();
+	assert_int_equal(kmem_cache_objects_in_use(q, s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_debug, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sampled, setup_kfence, teardown),
 		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	};
 
