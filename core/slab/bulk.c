@@ -73,11 +73,25 @@ static size_t give_to_cpu(struct quire *q, struct kmem_cache *s, size_t at, size
 	return at;
 }
 
+#if HOT_PERCPU
+/* Those of the cache's slabs run by run; what is KFENCE's, or nobody's, by itself. */
+static void free_to_sheaves(struct quire *q, struct kmem_cache *s, size_t nr, void **objects)
+{
+	for (size_t i = 0, from; i < nr; i++) {
+		for (from = i; i < nr && is_sheaved_object(s, objects[i]); i++)
+			;
+		sheaf_free_bulk(q, s, i - from, objects + from);
+		if (i < nr)
+			kmem_cache_free(q, s, objects[i]);
+	}
+}
+#endif
+
 void kmem_cache_free_bulk(struct quire *q, struct kmem_cache *s, size_t nr, void **objects)
 {
 #if HOT_PERCPU
 	if (s && cache_has_sheaves(s)) {
-		sheaf_free_bulk(q, s, nr, objects);
+		free_to_sheaves(q, s, nr, objects);
 		return;
 	}
 #endif
