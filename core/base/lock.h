@@ -51,6 +51,7 @@ enum lock_rank {
 	LOCK_MEMCG_STOCK, /* a CPU's charges at hand */
 	LOCK_OBJCG,	  /* who pays for objects, a group */
 	LOCK_PSI,	  /* stall times of a group */
+	LOCK_STACKS,	  /* the depot of call chains */
 	LOCK_TRACE,	  /* a CPU's ring of events */
 	LOCK_PRINTK,	  /* the log */
 	NR_LOCK_RANKS,

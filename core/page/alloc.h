@@ -89,6 +89,11 @@ struct page_pressure_ops {
 	 * away (reclaim/contig.c); may sleep.  NULL: nobody can. */
 	int (*alloc_contig_range)(struct quire *q, struct zone *zone, u64 start, u64 end,
 				  int migratetype);
+	/* Call chains, for page owners: the one that led here as a number (0: not
+	 * known), its entries, and what there must be before.  NULL: none are kept. */
+	u32 (*stack_here)(struct quire *q);
+	unsigned int (*stack_fetch)(struct quire *q, u32 handle, const uintptr_t **entries);
+	int (*stack_init)(struct quire *q);
 	/* A page table's page is charged to the running task's group (0 or
 	 * -ENOMEM), and its charge taken back.  NULL: no groups. */
 	int (*charge_table)(struct quire *q, struct page *page, gfp_t gfp, bool counted);

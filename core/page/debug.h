@@ -26,6 +26,7 @@ struct page_ext {
 	unsigned int poisoned : 1; /* it is free and holds the pattern */
 	int pid, tgid;
 	int free_pid, free_tgid;
+	u32 handle, free_handle; /* the call chains; 0: not known */
 	char comm[PAGE_OWNER_COMM];
 };
 _Static_assert(sizeof(struct page_ext) <= 64, "64 of them a page");

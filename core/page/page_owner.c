@@ -19,8 +19,10 @@
  * Locks: none.  A slot of the tree is set once, by compare and exchange; a
  * page's entry is changed by who allocates or frees the page.
  *
- * Differs from Linux: no stack traces (there is no stack that would say more than
- * the task's name); they are kept from when it is switched on.
+ * Call chains are kept in the slab floor's depot, where the port can tell them.
+ *
+ * Differs from Linux: owners are kept from when it is switched on; on a port that
+ * tells no call chains (the model) there are none.
  */
 #include <quire/page.h>
 
@@ -175,6 +177,9 @@ int page_owner_enable(struct quire *q, bool on)
 {
 	if (on == !!(q->keys & KEY_PAGE_OWNER))
 		return 0;
+	/* Owners without call chains are better than none. */
+	if (on && q->page->ops.stack_init)
+		(void)q->page->ops.stack_init(q);
 	return set_key(q, KEY_PAGE_OWNER, on);
 }
 
@@ -267,10 +272,24 @@ static void check_poison(struct quire *q, struct page *page)
 
 /* ---- where pages come and go ------------------------------------------------ */
 
+/* The call chain that led here.  What the depot allocates has no owner. */
+static u32 stack_here(struct quire *q)
+{
+	u32 handle;
+
+	if (!q->page->ops.stack_here)
+		return 0;
+	current_context(q)->in_page_owner = true;
+	handle = q->page->ops.stack_here(q);
+	current_context(q)->in_page_owner = false;
+	return handle;
+}
+
 static void set_owner(struct quire *q, struct page_ext *ext, unsigned int order, gfp_t gfp)
 {
 	const char *comm = page_current(q, &ext->pid, &ext->tgid);
 
+	ext->handle = stack_here(q);
 	ext->order = order & 15;
 	ext->gfp = gfp;
 	ext->reason = 0;
@@ -306,15 +325,17 @@ void post_alloc_debug(struct quire *q, struct page *page, unsigned int order, gf
 		first.free_pid = ext->free_pid;
 		first.free_tgid = ext->free_tgid;
 		first.freed = ext->freed;
+		first.free_handle = ext->free_handle;
 		*ext = first;
 	}
 }
 
 /* The page is no more its owner's; who it is now is not known. */
-static void reset_owner(struct quire *q, struct page_ext *ext)
+static void reset_owner(struct quire *q, struct page_ext *ext, u32 handle)
 {
 	ext->allocated = 0;
 	ext->freed = 1;
+	ext->free_handle = handle;
 	ext->free_ts_ns = quire_clock(q);
 	(void)page_current(q, &ext->free_pid, &ext->free_tgid);
 }
@@ -322,6 +343,7 @@ static void reset_owner(struct quire *q, struct page_ext *ext)
 void free_prepare_debug(struct quire *q, struct page *page, unsigned int order)
 {
 	u64 pfn = page_to_pfn(q, page);
+	u32 handle = 0;
 
 	if (q->keys & TRACE_KEY(TRACE_MM_PAGE_FREE))
 		trace_mm_page_free(q, page, order);
@@ -333,8 +355,10 @@ void free_prepare_debug(struct quire *q, struct page *page, unsigned int order)
 
 		if (!ext)
 			continue;
+		if (ext->allocated && !handle)
+			handle = stack_here(q);
 		if (ext->allocated)
-			reset_owner(q, ext);
+			reset_owner(q, ext, handle);
 		if (poison) {
 			memset(page_address(q, page + i), PAGE_POISON, PAGE_SIZE);
 			ext->poisoned = 1;
@@ -409,6 +433,28 @@ u64 page_hash(const struct quire *q, u64 pfn)
 	return prng_splitmix64(&seed) & HASH_MASK;
 }
 
+/* A call chain, a line an entry: Linux's stack_depot_snprint().  With t NULL into the
+ * log. */
+static void put_stack(struct quire *q, struct text *t, u32 handle)
+{
+	const uintptr_t *entries;
+	unsigned int nr = 0;
+	char name[128];
+
+	if (handle && q->page->ops.stack_fetch)
+		nr = q->page->ops.stack_fetch(q, handle, &entries);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (q->port->symbol)
+			q->port->symbol(q->port_ctx, entries[i], name, sizeof(name));
+		else
+			text_format(name, sizeof(name), "unknown");
+		if (t)
+			text_printf(t, " %s\n", name);
+		else
+			pr_err(q, " %s", name);
+	}
+}
+
 void page_owner_to_text(struct quire *q, struct text *t, u64 pfn, const struct page_ext *ext)
 {
 	const struct page *page = pfn_to_page(q, pfn);
@@ -422,6 +468,7 @@ void page_owner_to_text(struct quire *q, struct text *t, u64 pfn, const struct p
 		    migratetype_names[get_pageblock_migratetype(q, page)]);
 	page_flags_to_text(t, page);
 	text_putc(t, '\n');
+	put_stack(q, t, ext->handle);
 	if (ext->reason && ext->reason <= MR_TYPES)
 		text_printf(t, "Page has been migrated, last migrate reason: %s\n",
 			    migrate_reason_names[ext->reason - 1]);
@@ -450,11 +497,14 @@ static void dump_page_owner(struct quire *q, const struct page *page)
 	       "tgid %d (%s), ts %lu, free_ts %lu",
 	       ext->order, migratetype_names[gfp_migratetype(ext->gfp)], ext->gfp, flags, ext->pid,
 	       ext->tgid, ext->comm, ext->ts_ns, ext->free_ts_ns);
+	put_stack(q, NULL, ext->handle);
 	/* 6.1 prints the stack only; later kernels say who it was. */
 	if (ext->freed)
-		pr_err(q, "page last free pid %d tgid %d", ext->free_pid, ext->free_tgid);
+		pr_err(q, "page last free pid %d tgid %d%s", ext->free_pid, ext->free_tgid,
+		       ext->free_handle ? " stack trace:" : "");
 	else
 		pr_err(q, "page_owner free stack trace missing");
+	put_stack(q, NULL, ext->free_handle);
 	if (ext->reason && ext->reason <= MR_TYPES)
 		pr_err(q, "page has been migrated, last migrate reason: %s",
 		       migrate_reason_names[ext->reason - 1]);

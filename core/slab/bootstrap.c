@@ -256,6 +256,9 @@ int slab_init(struct quire *q)
 	INIT_LIST_HEAD(&q->slab->aliases);
 	q->slab->impl = impls[q->cfg.slab];
 	slab_rcu_init(&q->slab->rcu);
+	q->page->ops.stack_here = stack_depot_here;
+	q->page->ops.stack_fetch = stack_depot_fetch;
+	q->page->ops.stack_init = stack_depot_init;
 	if ((q->cfg.slub_debug || q->cfg.kfence_sample_ms) && stack_depot_init(q))
 		return -ENOMEM;
 	err = make_first_cache(q, mem + floor_bytes, cache_bytes);

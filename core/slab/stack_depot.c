@@ -45,7 +45,7 @@ int stack_depot_init(struct quire *q)
 		return -ENOMEM;
 	d = page_address(q, page);
 	memset(d, 0, sizeof(*d));
-	spin_lock_init(&d->lock, LOCK_SLAB_CPU);
+	spin_lock_init(&d->lock, LOCK_STACKS);
 	d->used = DEPOT_BYTES;
 	q->slab->depot = d;
 	return 0;

@@ -85,11 +85,44 @@ static void test_proc(void **state)
 	quire_host_destroy(q);
 }
 
+/* Whose pages they are, with the call chains of who took them and gave one back. */
+static void test_owners(void **state)
+{
+	static char text[1 << 20];
+	char *entry;
+	struct page *page;
+	int error;
+	struct quire *q = create(64UL << 20, &error);
+	int64_t length;
+
+	(void)state;
+	assert_non_null(q);
+	assert_int_equal(quire_page_debug(q, QUIRE_DEBUG_OWNER), 0);
+	page = quire_alloc_pages(q, 2, 0, QUIRE_ALLOC_MOVABLE);
+	assert_non_null(page);
+	length = quire_proc_read(q, "/sys/kernel/debug/page_owner", text, sizeof(text) - 1);
+	assert_true(length > 0);
+	text[length] = 0;
+	entry = strstr(text, "Page allocated via order 2, ");
+	assert_non_null(entry);
+	entry = strchr(strstr(entry, "\nPFN ") + 1, '\n');
+	/* " function+0x12 [program]", innermost first, up to an empty line. */
+	assert_int_equal(entry[1], ' ');
+	assert_non_null(strstr(entry, "+0x"));
+	assert_true(strstr(entry, "+0x") < strstr(entry, "\n\n"));
+	quire_free_pages(q, page, 2);
+	assert_int_equal(quire_page_debug(q, 0), 0);
+	quire_host_quiesce(q);
+	assert_int_equal(quire_verify(q, NULL, NULL), 0);
+	quire_host_destroy(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_too_small),
 		cmocka_unit_test(test_proc),
+		cmocka_unit_test(test_owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
