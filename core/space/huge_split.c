@@ -13,8 +13,8 @@
  * map count; then the head's references are frozen, if they are just those
  * that are known (entries, swap cache, the caller's), and dealt out.
  *
- * Locks: the page lock and the anon_vma root's over all of it; the queue's
- * lock, then the swap cache's tree and lru_lock inside.
+ * Locks: the page lock and the anon_vma root's over all of it; the swap cache's
+ * tree, the queue's lock and lru_lock inside.
  *
  * Differs from Linux: entries are not replaced by migration entries
  * meanwhile.  The model switches only where code waits, and this does not.  A
@@ -180,45 +180,43 @@ static void split_tail(struct page *head, unsigned int i, bool cached, struct li
 		list_add_tail(&tail->lru, &head->lru);
 }
 
-/* Frozen, with anon_vma locked: all 512 become pages. */
-static void __split_huge_page(struct quire *q, struct page *head, struct list_head *list)
+/*
+ * Freezes the head's references if they are all known; then all 512 become pages, and it
+ * is off the queue.  All locks are taken before: while the count is 0 nobody may come
+ * to drop a reference.  anon_vma is locked.
+ */
+static bool __split_huge_page(struct quire *q, struct page *head, struct list_head *list)
 {
+	struct deferred_split *ds = deferred_split_queue(q, head);
 	struct pglist_data *pgdat = page_pgdat(q, head);
 	struct address_space *m = NULL;
-	bool cached = PageSwapCache(head);
+	bool cached = PageSwapCache(head), frozen;
 
 	if (cached) {
 		m = swap_address_space(q, (swp_entry_t){head->private});
 		spin_lock(q, &m->i_pages_lock);
 	}
+	spin_lock(q, &ds->lock);
 	spin_lock(q, &pgdat->lru_lock);
-	BUG_ON(q, PageLRU(head) == (list != NULL));
-	for (unsigned int i = (unsigned int)HPAGE_PMD_NR - 1; i >= 1; i--) {
-		split_tail(head, i, cached, list);
-		/* In place of the head: nothing is allocated. */
-		if (m)
-			BUG_ON(q,
-			       xa_store(&m->i_pages, swp_offset((swp_entry_t){head->private}) + i,
-					head + i) != head);
+	frozen = HOT_CMPXCHG(&head->_refcount, total_mapcount(head) + 1 + extra_pins(head), 0);
+	if (frozen) {
+		unqueue(ds, head);
+		BUG_ON(q, PageLRU(head) == (list != NULL));
+		for (unsigned int i = (unsigned int)HPAGE_PMD_NR - 1; i >= 1; i--) {
+			split_tail(head, i, cached, list);
+			/* In place of the head: nothing is allocated. */
+			if (m)
+				BUG_ON(q, xa_store(&m->i_pages,
+						   swp_offset((swp_entry_t){head->private}) + i,
+						   head + i) != head);
+		}
+		ClearPageHead(head);
+		HOT_STORE(&head->_refcount, head->_mapcount + 1 + cached + 1);
 	}
-	ClearPageHead(head);
-	HOT_STORE(&head->_refcount, head->_mapcount + 1 + cached + 1);
 	spin_unlock(q, &pgdat->lru_lock);
+	spin_unlock(q, &ds->lock);
 	if (m)
 		spin_unlock(q, &m->i_pages_lock);
-}
-
-/* Freezes the head's references if they are all known; off the queue then. */
-static bool freeze_for_split(struct quire *q, struct page *head)
-{
-	struct deferred_split *ds = deferred_split_queue(q, head);
-	bool frozen;
-
-	spin_lock(q, &ds->lock);
-	frozen = HOT_CMPXCHG(&head->_refcount, total_mapcount(head) + 1 + extra_pins(head), 0);
-	if (frozen)
-		unqueue(ds, head);
-	spin_unlock(q, &ds->lock);
 	return frozen;
 }
 
@@ -238,9 +236,7 @@ static int split_locked(struct quire *q, struct page *head, struct list_head *li
 	 * again if the split succeeds. */
 	deferred_split_huge_page(q, head);
 	page_split_pmds(q, head);
-	frozen = freeze_for_split(q, head);
-	if (frozen)
-		__split_huge_page(q, head, list);
+	frozen = __split_huge_page(q, head, list);
 	spin_unlock(q, &root->lock);
 	return frozen ? 0 : -EAGAIN;
 }

@@ -14,8 +14,12 @@
  * dead.  Debug builds compare each hit with the tables, so a flush that the
  * core forgot stops the machine.
  *
+ * A huge page of 2 MB takes one entry, tagged with its own number: what it gains is that
+ * 512 entries reach 1 GB instead of 2 MB.  (Not so on the recordings' processor: QEMU
+ * keeps pages of 4 KB.)
+ *
  * Differs from x86: only the entry that maps the page gets accessed bits; no walk
- * caches; a huge page takes an entry of the TLB for each of its pages.
+ * caches; a huge page of 1 GB takes an entry for each 2 MB of it.
  */
 #include "port/model/internal.h"
 #include "port/model/keep.h"
@@ -28,8 +32,12 @@
 #define SPACE_SLOTS   1024
 #define FLUSH_CEILING 33 /* pages: above it Linux flushes the whole space */
 
+#define TLB_HUGE	 BIT(63)
+#define HUGE_SHIFT	 (PMD_SHIFT - PAGE_SHIFT)
+#define HUGE_FLUSH_SLOTS 512
+
 struct tlb_entry {
-	u64 tag; /* space << 36 | page, + 1; 0: empty */
+	u64 tag; /* space << 36 | page, + 1; of a huge one | TLB_HUGE; 0: empty */
 	pte_t pte;
 	u64 stamp;
 };
@@ -39,6 +47,8 @@ struct mmu {
 	u64 stamp;
 	u64 flush[FLUSH_SLOTS];
 	u64 space[SPACE_SLOTS];
+	u64 flush_huge[HUGE_FLUSH_SLOTS];
+	bool any_huge;	/* some TLB has, or had, an entry of a huge page */
 	u8 *frame_node; /* node of each 1,024 frames */
 	u64 nr_frame_node;
 	struct tlb_entry tlb[][TLB_ENTRIES];
@@ -115,6 +125,11 @@ static unsigned int flush_slot(const struct mm_struct *mm, u64 vpn)
 	return (unsigned int)(vpn + mm->context_id * 0x9e5) % FLUSH_SLOTS;
 }
 
+static unsigned int huge_flush_slot(const struct mm_struct *mm, u64 vpn)
+{
+	return (unsigned int)((vpn >> HUGE_SHIFT) + mm->context_id * 0x9e5) % HUGE_FLUSH_SLOTS;
+}
+
 void mmu_flush(struct model *m, struct mm_struct *mm, u64 start, u64 end)
 {
 	struct mmu *mmu = m->mmu;
@@ -128,8 +143,10 @@ void mmu_flush(struct model *m, struct mm_struct *mm, u64 start, u64 end)
 		mmu->space[mm->context_id % SPACE_SLOTS] = stamp;
 		return;
 	}
-	for (u64 vpn = start >> PAGE_SHIFT; vpn << PAGE_SHIFT < end; vpn++)
+	for (u64 vpn = start >> PAGE_SHIFT; vpn << PAGE_SHIFT < end; vpn++) {
 		mmu->flush[flush_slot(mm, vpn)] = stamp;
+		mmu->flush_huge[huge_flush_slot(mm, vpn)] = stamp;
+	}
 }
 
 /* The frame that an entry maps for addr. */
@@ -222,6 +239,39 @@ static __attribute__((noinline)) void access_bytes(struct cursor *c, u64 pfn, u6
 			    (unsigned long)c->mm->context_id, (unsigned long)vpn);
 }
 
+static struct tlb_entry *huge_slot(const struct cursor *c, u64 vpn)
+{
+	return &c->tlb[((vpn >> HUGE_SHIFT) ^ (c->mm->context_id * 67)) % TLB_ENTRIES];
+}
+
+/* Does an entry of a huge page allow the access?  Then *pfn is its frame. */
+static bool hits_huge(struct cursor *c, u64 addr, u64 need, u64 *pfn)
+{
+	u64 vpn = addr >> PAGE_SHIFT;
+	const struct tlb_entry *e = huge_slot(c, vpn);
+
+	if (e->tag != (tlb_tag(c->mm, vpn >> HUGE_SHIFT) | TLB_HUGE) || (e->pte & need) != need ||
+	    e->stamp < c->space_stamp || e->stamp < c->mmu->flush_huge[huge_flush_slot(c->mm, vpn)])
+		return false;
+	*pfn = pte_pfn(e->pte) + (vpn & (HPAGE_PMD_NR - 1));
+	check_hit(c, addr, mk_pte(*pfn, e->pte & ~PTE_PFN_MASK));
+	return true;
+}
+
+/* What was found by a walk is remembered. */
+static inline void fill_tlb(struct cursor *c, struct tlb_entry *e, u64 vpn, u64 pfn, pte_t pte)
+{
+	u64 tag = tlb_tag(c->mm, vpn);
+
+	if (unlikely(c->huge.entry != NULL) && !c->m->fair) {
+		e = huge_slot(c, vpn);
+		tag = tlb_tag(c->mm, vpn >> HUGE_SHIFT) | TLB_HUGE;
+		pfn -= vpn & (HPAGE_PMD_NR - 1);
+		c->mmu->any_huge = true;
+	}
+	*e = (struct tlb_entry){tag, mk_pte(pfn, pte & ~PTE_PFN_MASK), c->mmu->stamp};
+}
+
 /* One access; false: a fault is due. */
 static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t)
 {
@@ -239,6 +289,10 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 		charge_access(c, pfn, 0);
 		goto hit;
 	}
+	if (unlikely(c->mmu->any_huge) && hits_huge(c, addr, need, &pfn)) {
+		charge_access(c, pfn, 0);
+		goto hit;
+	}
 	if (c->leaf_tag != addr >> PMD_SHIFT || (!c->leaf && !c->huge.entry)) {
 		c->huge.entry = NULL;
 		c->leaf = walk_to_leaf(c->q, c->mm, addr, &c->huge);
@@ -253,7 +307,7 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 	if ((pte & need) != need)
 		*ptep = pte |= need;
 	pfn = mapped_pfn(pte, &c->huge, addr);
-	*e = (struct tlb_entry){tag, mk_pte(pfn, pte & ~PTE_PFN_MASK), c->mmu->stamp};
+	fill_tlb(c, e, vpn, pfn, pte);
 	charge_access(c, pfn, c->q->cost.walk);
 hit:
 	if (t->write)

@@ -437,6 +437,49 @@ static void test_break(__unused void **state)
 	run(do_break);
 }
 
+/* ---- what they gain ----------------------------------------------------------------- */
+
+/* Virtual ns of reading n pages in order, once the TLB knows what it can. */
+static u64 time_to_read(struct testbox *t, u64 a, unsigned long n)
+{
+	u64 began, took = ~0UL;
+
+	/* The shortest of some: a turn of somebody else may come between. */
+	for (int i = 0; i < 5; i++) {
+		model_sleep(t->m, NSEC_PER_MSEC);
+		began = quire_clock(t->q);
+		touch(t, t->task, a, n, 0);
+		took = min(took, quire_clock(t->q) - began);
+	}
+	return took;
+}
+
+static void tlb_reach(struct testbox *t, __unused void *arg)
+{
+	const unsigned long n = 2 * HPAGES; /* as many again as the TLB has entries */
+	u64 small, a = map_huge(t, t->task, 2), b = map_huge(t, t->task, 2);
+	u64 walks = n * t->q->cost.walk, content;
+
+	touch(t, t->task, a, n, 5);
+	small = time_to_read(t, a, n);
+	thp_on(t);
+	touch(t, t->task, b, n, 5);
+	assert_true(is_huge(t, t->task, b) && is_huge(t, t->task, b + PMD_SIZE));
+	/* Two entries reach it all: no walk is left. */
+	assert_in_range(time_to_read(t, b, n), small - walks, small - walks + 4 * t->q->cost.walk);
+	/* A flush of one page ends the entry of the whole. */
+	assert_int_equal(do_mprotect(t->q, t->task->mm, b, PAGE_SIZE, PROT_READ), 0);
+	touch(t, t->task, b + PAGE_SIZE, n - 1, 6);
+	assert_true(mmu_peek(t->m, t->task, b + PAGE_SIZE, &content));
+	assert_int_equal(content, CONTENT(CONTENT_SAME, 6));
+	assert_int_equal(peek(t, t->task, b), CONTENT(CONTENT_SAME, 5));
+}
+
+static void test_tlb_reach(__unused void **state)
+{
+	testbox_once(&(struct testbox_config){.nr_nodes = 1}, tlb_reach);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,7 +487,7 @@ int main(void)
 		cmocka_unit_test(test_zero),  cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_parts), cmocka_unit_test(test_mlock),
 		cmocka_unit_test(test_split), cmocka_unit_test(test_memcg),
-		cmocka_unit_test(test_break),
+		cmocka_unit_test(test_break), cmocka_unit_test(test_tlb_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
