@@ -26,6 +26,7 @@
 #include "base/printk.h"
 #include "node/memblock.h"
 #include "page/frames.h"
+#include "port/host/internal.h"
 
 #define MAX_ROUNDS 101
 #define PAIRS	   1000000u
@@ -667,6 +668,12 @@ int main(int argc, char **argv)
 		     NULL, 25, 0);
 	beside_floor("page: allocated here, freed there", handed_over, NULL, floor_pair, NULL, 15,
 		     0);
+	quire_host_destroy(q);
+	/* As on a system whose libc registers no restartable sequences. */
+	host_without_rseq = true;
+	q = create(6 * GIB);
+	beside_floor("page: pair, order 0, lists of threads", pair0, NULL, floor_pair, NULL, 0, 0);
+	host_without_rseq = false;
 	quire_host_destroy(q);
 	q = create(8 * GIB);
 	if (!*only || strstr("page: mixed", only))

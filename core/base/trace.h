@@ -52,10 +52,11 @@ enum trace_event {
 #define KEY_PAGE_OWNER	 (1UL << 40) /* who allocated a page, who freed it */
 #define KEY_PAGE_POISON	 (1UL << 41) /* free pages hold a pattern */
 #define KEY_GUARD_PAGE	 (1UL << 42) /* small leftovers of a split are fenced off */
-#define KEY_CPUSETS     (1UL << 43) /* some group may not use all nodes */
+#define KEY_CPUSETS	 (1UL << 43) /* some group may not use all nodes */
+#define KEY_FAIL_ALLOC	 (1UL << 44) /* page allocations may be made to fail */
 #define KEYS_PAGE_DEBUG	 (KEY_PAGE_OWNER | KEY_PAGE_POISON)
 /* What an allocation, a free may have to do more. */
-#define KEYS_PAGE_ALLOC (TRACE_KEY(TRACE_MM_PAGE_ALLOC) | KEYS_PAGE_DEBUG)
+#define KEYS_PAGE_ALLOC (TRACE_KEY(TRACE_MM_PAGE_ALLOC) | KEYS_PAGE_DEBUG | KEY_FAIL_ALLOC)
 #define KEYS_PAGE_FREE	(TRACE_KEY(TRACE_MM_PAGE_FREE) | KEYS_PAGE_DEBUG)
 
 #endif

@@ -124,7 +124,7 @@ struct page_floor {
 	unsigned int percpu_pagelist_high_fraction;
 	bool deferred_pages; /* some zone has some: see deferred_pages_enabled() */
 	/* Fault point: when set and true, the allocation fails at once (not
-	 * those with __GFP_NOFAIL). */
+	 * those with __GFP_NOFAIL).  By set_fail_alloc(). */
 	bool (*fail_alloc)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx);
 	void *fail_ctx;
 	u64 last_warning_ns;		/* of "page allocation failure": one in 10 s; 0: none yet */
@@ -140,6 +140,18 @@ struct page_floor {
 	unsigned int nr_bad_shown, nr_bad_unshown; /* in the minute that began then: */
 	u64 bad_page_resume_ns;
 };
+
+/* Sets the fault point of all page allocations, embedders' too; fn NULL: none. */
+static inline void
+set_fail_alloc(struct quire *q,
+	       bool (*fn)(struct quire *q, gfp_t gfp, unsigned int order, void *ctx), void *ctx)
+{
+	q->page->fail_ctx = ctx;
+	q->page->fail_alloc = fn;
+	(void)HOT_OR(&q->keys, KEY_FAIL_ALLOC);
+	if (!fn)
+		(void)HOT_AND(&q->keys, ~KEY_FAIL_ALLOC);
+}
 
 /*
  * Boot: gives memblock's free memory to the buddy allocator, sets up per-CPU

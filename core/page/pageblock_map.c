@@ -137,27 +137,31 @@ static unsigned int run_at(u64 word, unsigned int bit)
 	return 31 ^ (unsigned int)__builtin_clz(low < high ? low : high);
 }
 
-/* Runs of at least a word, of which one begins at word w: the order of the largest. */
-static unsigned int run_of_words(const struct pageblock_map *map, unsigned int w,
-				 unsigned int order)
+/* A run of this order was given back: the order of the run that it is part of now. */
+static unsigned int joined(struct pageblock_map *map, unsigned int index, unsigned int order)
 {
-	while (order < PBMAP_ORDERS - 1 &&
+	unsigned int w = index / 64;
+
+	if (order < WORD_ORDER)
+		order = run_at(map->free[w], index % 64);
+	while (order >= WORD_ORDER && order < PBMAP_ORDERS - 1 &&
 	       words_free(map, w & ~((2u << (order - WORD_ORDER)) - 1), order + 1))
 		order++;
+	if ((int)order > map->largest)
+		map->largest = (signed char)order;
 	return order;
 }
 
 int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order)
 {
-	unsigned int w = index / 64, o = order;
+	unsigned int w = index / 64;
 
 	if (order < WORD_ORDER) {
-		u64 mask = run_mask(order) << (index % 64), word = map->free[w];
+		u64 mask = run_mask(order) << (index % 64);
 
-		if (word & mask)
+		if (map->free[w] & mask)
 			return -1;
-		map->free[w] = word |= mask;
-		o = run_at(word, index % 64);
+		map->free[w] |= mask;
 	} else {
 		unsigned int words = 1u << (order - WORD_ORDER);
 
@@ -167,12 +171,8 @@ int pbmap_put(struct pageblock_map *map, unsigned int index, unsigned int order)
 		for (unsigned int i = 0; i < words; i++)
 			map->free[w + i] = ~0UL;
 	}
-	if (o >= WORD_ORDER)
-		o = run_of_words(map, w, o);
 	map->nr_free = (u16)(map->nr_free + (1u << order));
-	if ((int)o > map->largest)
-		map->largest = (signed char)o;
-	return (int)o;
+	return (int)joined(map, index, order);
 }
 
 unsigned int pbmap_put_pages(struct pageblock_map *map, const u32 *pages, unsigned int nr)
@@ -198,17 +198,10 @@ unsigned int pbmap_put_pages(struct pageblock_map *map, const u32 *pages, unsign
 			break;
 	} while (n < nr && pages[n] / PBMAP_PAGES == number);
 	map->nr_free = (u16)(map->nr_free + n);
-	if (n == 1) {
-		unsigned int w = *pages / 64 % PBMAP_WORDS;
-		unsigned int o = run_at(map->free[w], *pages % 64);
-
-		if (o >= WORD_ORDER)
-			o = run_of_words(map, w, o);
-		if ((int)o > map->largest)
-			map->largest = (signed char)o;
-	} else if (n) {
+	if (n == 1)
+		joined(map, *pages % PBMAP_PAGES, 0);
+	else if (n)
 		map->largest = (signed char)pbmap_largest(map);
-	}
 	return n;
 }
 

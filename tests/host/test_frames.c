@@ -307,6 +307,45 @@ static void test_misuse(void **state)
 	quire_host_destroy(q);
 }
 
+/* ---- allocations that are made to fail ------------------------------------------ */
+
+static bool fail_nth(struct quire *q, gfp_t gfp, unsigned int order, void *ctx)
+{
+	unsigned int *n = ctx;
+
+	(void)q, (void)gfp, (void)order;
+	return !--*n;
+}
+
+/* Each of some in turn, also of those that a list would serve. */
+static void test_failing(void **state)
+{
+	static const unsigned int orders[] = {0, 3, 0, 9, 10, 1};
+	struct quire *q = create(1, 128);
+	struct page *pages[ARRAY_SIZE(orders)];
+
+	(void)state;
+	for (unsigned int nth = 0; nth <= ARRAY_SIZE(orders); nth++) {
+		uint64_t before = quire_nr_free_pages(q, -1);
+		unsigned int left = nth;
+
+		set_fail_alloc(q, nth ? fail_nth : NULL, &left);
+		for (unsigned int i = 0; i < ARRAY_SIZE(orders); i++) {
+			pages[i] = quire_alloc_pages(q, orders[i], 0, QUIRE_ALLOC_NOWAIT);
+			assert_int_equal(pages[i] == NULL, i + 1 == nth);
+		}
+		set_fail_alloc(q, NULL, NULL);
+		for (unsigned int i = 0; i < ARRAY_SIZE(orders); i++)
+			if (pages[i])
+				quire_free_pages(q, pages[i], orders[i]);
+		verify(q);
+		quire_drain_pages(q);
+		if (nth)
+			assert_true(quire_nr_free_pages(q, -1) >= before);
+	}
+	quire_host_destroy(q);
+}
+
 /* ---- memory that runs out ------------------------------------------------------- */
 
 static void test_exhaustion(void **state)
@@ -642,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_counts),	   cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_random),
 		cmocka_unit_test(test_threads),	   cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_failing),
 	};
 	const struct CMUnitTest races[] = {
 		cmocka_unit_test(test_counts),

@@ -208,8 +208,7 @@ struct lower *lower_boot_guarded(struct quire_config cfg, bool guards)
 	q->cfg.version = "6.1.0-quire";
 	prng_seed(&q->prng, cfg.seed);
 	boot_floors(q);
-	q->page->fail_alloc = fail_alloc;
-	q->page->fail_ctx = l;
+	set_fail_alloc(q, fail_alloc, l);
 	return l;
 }
 

@@ -238,8 +238,7 @@ void testbox_fail_alloc(struct testbox *t, unsigned long n)
 {
 	t->allocs = 0;
 	t->fail_at = n;
-	t->q->page->fail_ctx = t;
-	t->q->page->fail_alloc = n ? fail_nth : NULL;
+	set_fail_alloc(t->q, n ? fail_nth : NULL, t);
 }
 
 void testbox_fail_all_allocs(struct testbox *t)

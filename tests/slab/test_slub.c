@@ -387,7 +387,7 @@ static void test_smaller_slabs(void **state)
 	(void)state;
 	assert_true(s->order > s->min_order);
 	largest_order = 0;
-	l->q->page->fail_alloc = fail_large;
+	set_fail_alloc(l->q, fail_large, l->q->page->fail_ctx);
 	for (int i = 0; i < 32; i++)
 		assert_non_null(objects[i] = kmem_cache_alloc(l->q, s, GFP_KERNEL));
 	assert_int_equal(virt_to_page(l->q, objects[0])->objects, s->min_objects);

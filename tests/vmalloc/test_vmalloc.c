@@ -413,7 +413,7 @@ static void test_kvmalloc(void **state)
 	(void)state;
 	assert_false(is_vmalloc_addr(p));
 	kvfree(q, p);
-	q->page->fail_alloc = fail_large;
+	set_fail_alloc(q, fail_large, q->page->fail_ctx);
 	p = kvmalloc(q, 100000, GFP_KERNEL);
 	assert_true(is_vmalloc_addr(p));
 	assert_int_equal(vmalloc_nr_pages(q), 25);
