@@ -111,3 +111,10 @@ assert n == 3 and len(d["futures"]) == 2 * n, d
 assert d["futures"][n]["settings"] == ["swap=1G"], d["futures"][n]
 assert d["futures"][n]["sentence"].startswith("helps"), d["futures"][n]["sentence"]
 P
+
+# What is begun is ended first: with one token, the futures of one setting of reclaim
+# are all written before those of the next, so that few machines wait in memory.
+"$quire" sweep --quiet --jobs 1 -o "$dir/deep" --set vm.swappiness=0,60,200 --set ledgerd/oom_score_adj=-900,0 "$night" \
+	>/dev/null || fail "a deep sweep"
+order=$(cd "$dir/deep" && ls -tr --time-style=full-iso ./*.json | sed 's/.*000\([0-9]\).*/\1/' | tr -d '\n')
+echo "$order" | grep -Eq '^(01|10|23|32|45|54){3}$' || fail "the order of a deep sweep: $order"
