@@ -296,6 +296,7 @@ PROC_SHOW(show_buddyinfo);
 PROC_SHOW(show_pagetypeinfo);
 PROC_SHOW(show_extfrag); /* def->val: 0 the fragmentation index, 1 unusable */
 PROC_SHOW(show_slabinfo);
+PROC_STORE(store_slabinfo);
 PROC_SHOW(show_vmallocinfo);
 PROC_SHOW(show_swaps);
 PROC_SHOW(show_iomem);

@@ -4,7 +4,7 @@
  * /sys/kernel/slab is slab_sysfs.c.
  */
 #include "proc/internal.h"
-#include "slab/slub.h"
+#include "slab/slab_array.h"
 #include "vmalloc/vmalloc.h"
 
 static void put_cache(struct quire *q, struct kmem_cache *s, void *ctx)
@@ -53,6 +53,41 @@ int show_slabinfo(struct quire *q, __unused const struct proc_entry *e,
 		": slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	slab_for_each_cache(q, put_cache, t);
 	return 0;
+}
+
+#define MAX_SLABINFO_WRITE 128
+
+/* "NAME LIMIT BATCHCOUNT SHARED": the SLAB's tunables.  As there, numbers that make no
+ * sense change nothing and are no error.  SLUB has none to write. */
+s64 store_slabinfo(struct quire *q, __unused const struct proc_entry *e,
+		   __unused const struct proc_def *def, const struct proc_input *in)
+{
+	char name[MAX_SLABINFO_WRITE + 1];
+	struct proc_cursor c = {in->buf, in->len};
+	struct kmem_cache *s;
+	long v[3];
+	size_t n = 0;
+	int err = 0;
+
+	if (q->slab->impl != &slab_impl)
+		return -EIO;
+	if (in->len > MAX_SLABINFO_WRITE)
+		return -EINVAL;
+	for (; n < in->len && in->buf[n] != ' '; n++)
+		name[n] = in->buf[n];
+	name[n] = '\0';
+	c.p += n;
+	c.left -= n;
+	for (unsigned int i = 0; i < ARRAY_SIZE(v); i++)
+		if (!proc_next_long(&c, &v[i], &err) || err)
+			return -EINVAL;
+	s = find_kmem_cache(q, name);
+	if (!s)
+		return -EINVAL;
+	if (v[0] < 1 || v[1] < 1 || v[1] > v[0] || v[2] < 0 || v[0] > INT32_MAX || v[2] > INT32_MAX)
+		return (s64)in->len;
+	err = slab_tune(q, s, (unsigned int)v[0], (unsigned int)v[1], (unsigned int)v[2]);
+	return err ? err : (s64)in->len;
 }
 
 struct vm_writer {

@@ -271,7 +271,7 @@ static const struct proc_def root_defs[] = {
 	DEF_FILE("pagetypeinfo", 0400, show_pagetypeinfo),
 	DEF_FILE("partitions", 0444, show_partitions),
 	DEF_DIR("pressure", DIR_PRESSURE),
-	DEF_FILE("slabinfo", 0400, show_slabinfo),
+	DEF_RW("slabinfo", 0400, show_slabinfo, store_slabinfo),
 	DEF_FILE("stat", 0444, show_stat),
 	DEF_FILE("swaps", 0444, show_swaps),
 	DEF_DIR("sys", DIR_SYSCTL),

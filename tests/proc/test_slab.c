@@ -56,6 +56,40 @@ static void test_attributes(void **state)
 	testbox_free(t);
 }
 
+/* The SLAB's tunables are written to slabinfo; SLUB has none. */
+static void test_tunables(void **state)
+{
+	struct testbox *t = testbox_new(&(struct testbox_config){.slab = QUIRE_SLAB});
+	struct quire *q = t->q;
+	struct slabinfo info;
+	char *got;
+
+	(void)state;
+	assert_int_equal(put(q, "/proc/slabinfo", "dentry 32 16 4\n"), 15);
+	get_slabinfo(q, find_kmem_cache(q, "dentry"), &info);
+	assert_int_equal(info.limit, 32);
+	assert_int_equal(info.batchcount, 16);
+	assert_int_equal(info.shared, 4);
+	got = slurp(q, "/proc/slabinfo");
+	assert_non_null(strstr(got, ": tunables   32   16    4 : slabdata"));
+	free(got);
+	/* As Linux: what makes no sense is swallowed, what is no line is not. */
+	assert_int_equal(put(q, "/proc/slabinfo", "dentry 16 32 4"), 14);
+	assert_int_equal(put(q, "/proc/slabinfo", "dentry 0 0 0"), 12);
+	assert_int_equal(put(q, "/proc/slabinfo", "dentry 16 8"), -EINVAL);
+	assert_int_equal(put(q, "/proc/slabinfo", "dentry"), -EINVAL);
+	assert_int_equal(put(q, "/proc/slabinfo", "dentry a b c"), -EINVAL);
+	assert_int_equal(put(q, "/proc/slabinfo", "nothing 16 8 0"), -EINVAL);
+	assert_int_equal(put_as(q, "/proc/slabinfo", 1000, "dentry 16 8 0"), -EACCES);
+	get_slabinfo(q, find_kmem_cache(q, "dentry"), &info);
+	assert_int_equal(info.limit, 32);
+	testbox_verify(t);
+	testbox_free(t);
+	t = testbox_new(&(struct testbox_config){0});
+	assert_int_equal(put(t->q, "/proc/slabinfo", "dentry 32 16 4"), -EIO);
+	testbox_free(t);
+}
+
 static bool count_links(void *ctx, const char *name, struct proc_entry e)
 {
 	(void)name;
@@ -145,9 +179,8 @@ static void test_kfence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_links),
-		cmocka_unit_test(test_debugged_machine),
+		cmocka_unit_test(test_attributes), cmocka_unit_test(test_tunables),
+		cmocka_unit_test(test_links),	   cmocka_unit_test(test_debugged_machine),
 		cmocka_unit_test(test_kfence),
 	};
 
