@@ -22,11 +22,6 @@
 
 _Static_assert(sizeof(struct dentry) <= SLAB_SIZE_dentry, "struct dentry is its object's head");
 
-static struct list_lru_one *dentry_lru(struct quire *q, struct dentry *d)
-{
-	return &d->d_sb->s_dentry_lru[page_to_nid(virt_to_page(q, d))];
-}
-
 /* One bucket for 512 frames of memory, as far as blocks of 1 MiB go. */
 int dentry_hash_init(struct quire *q, struct super_block *sb)
 {
@@ -68,6 +63,10 @@ static struct dentry *dentry_make(struct quire *q, struct super_block *sb, const
 
 	if (!d)
 		return NULL;
+	if (list_lru_prepare(q, &sb->s_dentry_lru, &sb->s_lru_lock, d)) {
+		kmem_cache_free(q, q->cache->dentry_cachep, d);
+		return NULL;
+	}
 	memset(d, 0, sizeof(*d));
 	if (len < sizeof(d->d_iname)) {
 		memcpy(d->d_iname, name, len + 1);
@@ -145,14 +144,12 @@ struct dentry *d_lookup(struct quire *q, struct dentry *parent, const char *name
 static void d_lru_add(struct quire *q, struct dentry *d)
 {
 	struct super_block *sb = d->d_sb;
-	struct list_lru_one *lru = dentry_lru(q, d);
 
 	spin_lock(q, &sb->s_lru_lock);
 	if (!list_empty(&d->d_lru)) {
 		d->d_referenced = true;
 	} else {
-		list_add_tail(&d->d_lru, &lru->list);
-		lru->nr_items++;
+		list_lru_add(q, &sb->s_dentry_lru, &d->d_lru);
 		sb->nr_dentry_lru++;
 	}
 	spin_unlock(q, &sb->s_lru_lock);
@@ -163,8 +160,7 @@ static void __d_lru_del(struct quire *q, struct dentry *d)
 {
 	if (list_empty(&d->d_lru))
 		return;
-	list_del_init(&d->d_lru);
-	dentry_lru(q, d)->nr_items--;
+	list_lru_del(q, &d->d_sb->s_dentry_lru, &d->d_lru);
 	d->d_sb->nr_dentry_lru--;
 }
 
@@ -240,18 +236,21 @@ void d_delete(struct quire *q, struct dentry *dentry)
 	spin_unlock(q, &sb->lock);
 }
 
-unsigned long prune_dcache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
-			      unsigned long nr)
+unsigned long prune_dcache_sb(struct quire *q, struct super_block *sb,
+			      const struct shrink_control *sc, unsigned long nr)
 {
-	struct list_lru_one *lru = &sb->s_dentry_lru[nid];
 	unsigned long freed = 0;
 
 	while (nr--) {
-		struct dentry *d, *victim = NULL;
+		struct dentry *d = NULL, *victim = NULL;
+		struct list_lru_one *lru;
 
 		spin_lock(q, &sb->lock);
 		spin_lock(q, &sb->s_lru_lock);
-		d = list_first_entry_or_null(&lru->list, struct dentry, d_lru);
+		/* Each time: the group may go while we sleep. */
+		lru = list_lru_of(&sb->s_dentry_lru, sc->memcg, sc->nid);
+		if (lru)
+			d = list_first_entry_or_null(&lru->list, struct dentry, d_lru);
 		if (d && d->d_count) {
 			__d_lru_del(q, d);
 		} else if (d && d->d_referenced) {

@@ -24,11 +24,6 @@
 
 _Static_assert(sizeof(struct inode) <= SLAB_SIZE_inode_cache, "struct inode is its object's head");
 
-static unsigned int object_nid(struct quire *q, const void *object)
-{
-	return page_to_nid(virt_to_page(q, object));
-}
-
 static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 size_bytes,
 				 bool is_dir)
 {
@@ -36,6 +31,10 @@ static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 si
 
 	if (!inode)
 		return NULL;
+	if (list_lru_prepare(q, &sb->s_inode_lru, &sb->s_lru_lock, inode)) {
+		kmem_cache_free(q, sb->inode_cachep, inode);
+		return NULL;
+	}
 	memset(inode, 0, sizeof(*inode));
 	address_space_init(q, &inode->i_data, inode);
 	inode->i_data.a_ops = sb->bdi ? &file_aops : NULL;
@@ -148,13 +147,11 @@ static bool inode_unused(const struct inode *inode)
 void inode_add_lru(struct quire *q, struct inode *inode, bool referenced)
 {
 	struct super_block *sb = inode->i_sb;
-	struct list_lru_one *lru = &sb->s_inode_lru[object_nid(q, inode)];
 
 	spin_lock(q, &sb->s_lru_lock);
 	if (inode_unused(inode)) {
 		if (list_empty(&inode->i_lru)) {
-			list_add_tail(&inode->i_lru, &lru->list);
-			lru->nr_items++;
+			list_lru_add(q, &sb->s_inode_lru, &inode->i_lru);
 			sb->nr_inode_lru++;
 		} else if (referenced) {
 			(void)HOT_OR(&inode->i_state, I_REFERENCED);
@@ -170,8 +167,7 @@ static void inode_del_lru(struct quire *q, struct inode *inode)
 
 	if (list_empty(&inode->i_lru))
 		return;
-	list_del_init(&inode->i_lru);
-	sb->s_inode_lru[object_nid(q, inode)].nr_items--;
+	list_lru_del(q, &sb->s_inode_lru, &inode->i_lru);
 	sb->nr_inode_lru--;
 }
 
@@ -223,16 +219,17 @@ void iput(struct quire *q, struct inode *inode)
 		evict(q, inode);
 }
 
-unsigned long prune_icache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
-			      unsigned long nr)
+unsigned long prune_icache_sb(struct quire *q, struct super_block *sb,
+			      const struct shrink_control *sc, unsigned long nr)
 {
-	struct list_lru_one *lru = &sb->s_inode_lru[nid];
+	struct list_lru_one *lru;
 	struct inode *inode, *next;
 	unsigned long freed = 0;
 	LIST_HEAD(dispose);
 
 	spin_lock(q, &sb->s_lru_lock);
-	while (nr-- && !list_empty(&lru->list)) {
+	lru = list_lru_of(&sb->s_inode_lru, sc->memcg, sc->nid);
+	while (lru && nr-- && !list_empty(&lru->list)) {
 		inode = list_first_entry(&lru->list, struct inode, i_lru);
 		if (!inode_unused(inode)) {
 			inode_del_lru(q, inode);

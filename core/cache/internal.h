@@ -131,12 +131,12 @@ void bdi_writeback_begin(struct quire *q, struct backing_dev *bdi, unsigned int 
 
 /* inode.c */
 void inode_add_lru(struct quire *q, struct inode *inode, bool referenced);
-unsigned long prune_icache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
-			      unsigned long nr);
+unsigned long prune_icache_sb(struct quire *q, struct super_block *sb,
+			      const struct shrink_control *sc, unsigned long nr);
 
 /* dentry.c */
-unsigned long prune_dcache_sb(struct quire *q, struct super_block *sb, unsigned int nid,
-			      unsigned long nr);
+unsigned long prune_dcache_sb(struct quire *q, struct super_block *sb,
+			      const struct shrink_control *sc, unsigned long nr);
 int dentry_hash_init(struct quire *q, struct super_block *sb);
 /* A dentry that is on no list; NULL: no memory. */
 struct dentry *d_alloc_root(struct quire *q, struct super_block *sb, struct inode *inode);

@@ -15,6 +15,7 @@
 #ifndef QUIRE_CACHE_PAGEMAP_H
 #define QUIRE_CACHE_PAGEMAP_H
 
+#include "cache/list_lru.h"
 #include "base/rbtree.h"
 #include "base/xarray.h"
 #include "cache/lru.h"
@@ -181,12 +182,6 @@ struct wb_domain {
 	struct wb_cpu *cpu;	/* [nr_cpus] */
 };
 
-/* Unused objects in frames of one node, oldest first. */
-struct list_lru_one {
-	struct list_head list;
-	unsigned long nr_items;
-};
-
 #define EXTENT_CLASSES 128
 
 /* nr pages of a device from start on, for a file's pages from index on; when
@@ -201,11 +196,10 @@ struct super_block {
 	struct backing_dev *bdi; /* NULL: shmem, sockets */
 	struct spinlock lock;	 /* LOCK_SB_INODES */
 	struct list_head s_inodes;
-	struct rb_root s_by_ino;    /* inodes that iget() made, by number */
-	struct spinlock s_lru_lock; /* LOCK_INODE_LRU */
-	struct list_lru_one s_inode_lru[QUIRE_MAX_NODES];
-	struct list_lru_one s_dentry_lru[QUIRE_MAX_NODES];
-	/* Sums over the nodes. */
+	struct rb_root s_by_ino;		   /* inodes that iget() made, by number */
+	struct spinlock s_lru_lock;		   /* LOCK_INODE_LRU */
+	struct list_lru s_inode_lru, s_dentry_lru; /* under s_lru_lock */
+	/* Sums over nodes and groups. */
 	unsigned long nr_inode_lru, nr_dentry_lru, nr_inodes, nr_dentries;
 	struct dentry *s_root;
 	struct kmem_cache *inode_cachep; /* "ext4_inode_cache", "shmem_inode_cache"… */

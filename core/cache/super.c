@@ -9,16 +9,27 @@
 
 /* ---- the shrinker ---------------------------------------------------------- */
 
+/* Unused objects of a node that a group pays for. */
+static unsigned long lru_count(struct quire *q, struct super_block *sb, struct list_lru *lru,
+			       const struct shrink_control *sc)
+{
+	struct list_lru_one *one;
+	unsigned long nr;
+
+	spin_lock(q, &sb->s_lru_lock);
+	one = list_lru_of(lru, sc->memcg, sc->nid);
+	nr = one ? one->nr_items : 0;
+	spin_unlock(q, &sb->s_lru_lock);
+	return nr;
+}
+
 static unsigned long super_cache_count(struct quire *q, struct shrinker *s,
 				       struct shrink_control *sc)
 {
-	const struct super_block *sb = s->ctx;
-	unsigned long total;
+	struct super_block *sb = s->ctx;
+	unsigned long total =
+		lru_count(q, sb, &sb->s_dentry_lru, sc) + lru_count(q, sb, &sb->s_inode_lru, sc);
 
-	/* Objects are not counted a group. */
-	if (sc->memcg)
-		return 0;
-	total = sb->s_dentry_lru[sc->nid].nr_items + sb->s_inode_lru[sc->nid].nr_items;
 	if (!total)
 		return SHRINK_EMPTY;
 	return total * q->cache->vfs_cache_pressure / 100;
@@ -33,15 +44,46 @@ static unsigned long super_cache_scan(struct quire *q, struct shrinker *s,
 	/* Whoever holds a file system's locks may be the one who allocates. */
 	if (!(sc->gfp & __GFP_FS))
 		return SHRINK_STOP;
-	dentries = sb->s_dentry_lru[sc->nid].nr_items;
-	inodes = sb->s_inode_lru[sc->nid].nr_items;
+	dentries = lru_count(q, sb, &sb->s_dentry_lru, sc);
+	inodes = lru_count(q, sb, &sb->s_inode_lru, sc);
 	total = dentries + inodes + 1;
 	dentries = sc->nr_to_scan * dentries / total;
 	inodes = sc->nr_to_scan * inodes / total;
 	/* Dentries first: they keep inodes. */
-	freed = prune_dcache_sb(q, sb, sc->nid, dentries + 1);
-	freed += prune_icache_sb(q, sb, sc->nid, inodes + 1);
+	freed = prune_dcache_sb(q, sb, sc, dentries + 1);
+	freed += prune_icache_sb(q, sb, sc, inodes + 1);
 	return freed;
+}
+
+/* What a group's share of the shrinker put off, NULL: it has no objects. */
+static long *super_cache_deferred(struct quire *q, struct shrinker *s, struct shrink_control *sc)
+{
+	struct super_block *sb = s->ctx;
+	struct list_lru_one *one;
+
+	spin_lock(q, &sb->s_lru_lock);
+	one = list_lru_of(&sb->s_dentry_lru, sc->memcg, sc->nid);
+	if (!one)
+		one = list_lru_of(&sb->s_inode_lru, sc->memcg, sc->nid);
+	spin_unlock(q, &sb->s_lru_lock);
+	return one ? &one->nr_deferred : NULL;
+}
+
+/* A group is removed, and its objects are its parent's. */
+static void reparent_list_lrus(struct quire *q, struct mem_cgroup *memcg)
+{
+	struct super_block *sb;
+
+	list_for_each_entry (sb, &q->cache->super_blocks, list) {
+		struct list_lru_one *dentries, *inodes;
+
+		spin_lock(q, &sb->s_lru_lock);
+		dentries = list_lru_reparent(q, &sb->s_dentry_lru, memcg);
+		inodes = list_lru_reparent(q, &sb->s_inode_lru, memcg);
+		spin_unlock(q, &sb->s_lru_lock);
+		kfree(q, dentries);
+		kfree(q, inodes);
+	}
 }
 
 /* ---- devices and file systems ---------------------------------------------- */
@@ -88,10 +130,8 @@ struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_c
 	spin_lock_init(&sb->lock, LOCK_SB_INODES);
 	spin_lock_init(&sb->s_lru_lock, LOCK_INODE_LRU);
 	INIT_LIST_HEAD(&sb->s_inodes);
-	for (size_t i = 0; i < QUIRE_MAX_NODES; i++) {
-		INIT_LIST_HEAD(&sb->s_inode_lru[i].list);
-		INIT_LIST_HEAD(&sb->s_dentry_lru[i].list);
-	}
+	list_lru_init(q, &sb->s_inode_lru);
+	list_lru_init(q, &sb->s_dentry_lru);
 	for (size_t i = 0; i < EXTENT_CLASSES; i++)
 		INIT_LIST_HEAD(&sb->free_extents[i]);
 	if (dentry_hash_init(q, sb))
@@ -106,6 +146,7 @@ struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_c
 	sb->shrinker = (struct shrinker){
 		.count_objects = super_cache_count,
 		.scan_objects = super_cache_scan,
+		.memcg_deferred = super_cache_deferred,
 		.batch = 1024,
 		.seeks = DEFAULT_SEEKS,
 		.name = "sb",
@@ -200,6 +241,7 @@ int cache_init(struct quire *q)
 	c->dirty_writeback_interval = 500;
 	c->dirty_expire_interval = 3000;
 	c->vfs_cache_pressure = 100;
+	q->group->ops.reparent_list_lrus = reparent_list_lrus;
 	INIT_LIST_HEAD(&c->bdis);
 	INIT_LIST_HEAD(&c->super_blocks);
 	INIT_LIST_HEAD(&c->node_pool);

@@ -300,6 +300,8 @@ int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg)
 	if (err)
 		return err;
 	objcg_offline(q, memcg);
+	if (q->group->ops.reparent_list_lrus)
+		q->group->ops.reparent_list_lrus(q, memcg);
 	drain_all_stock(q, memcg);
 	mem_cgroup_put(q, memcg);
 	reap_groups(q);

@@ -104,6 +104,8 @@ struct group_pressure_ops {
 					 unsigned int order);
 	/* The group that the running task charges to; NULL: the root. */
 	struct mem_cgroup *(*current_memcg)(struct quire *q);
+	/* A group is removed: unused objects that it paid for are its parent's. */
+	void (*reparent_list_lrus)(struct quire *q, struct mem_cgroup *memcg);
 	/* The running task's part in the counts of stalls; NULL: none. */
 	struct psi_task *(*current_psi)(struct quire *q);
 };
@@ -186,6 +188,8 @@ void mem_cgroup_uncharge(struct quire *q, struct page *page);
 /* A block of the kernel's own: a table, a stack, a large kmalloc. */
 int mem_cgroup_charge_kmem(struct quire *q, struct page *page, struct mem_cgroup *memcg, gfp_t gfp);
 void mem_cgroup_uncharge_kmem(struct quire *q, struct page *page);
+/* Who pays for an object of the slab; NULL: nobody. */
+struct mem_cgroup *mem_cgroup_from_slab_obj(struct quire *q, const void *object);
 /* What the running context allocates until the next call is charged to memcg; NULL: to
  * its task's group.  Returns who it was before. */
 static inline struct mem_cgroup *set_active_memcg(struct quire *q, struct mem_cgroup *memcg)

@@ -278,6 +278,14 @@ static const struct slab_memcg_ops slab_ops = {
 	.uncharge_pages = mem_cgroup_uncharge_kmem,
 };
 
+struct mem_cgroup *mem_cgroup_from_slab_obj(struct quire *q, const void *object)
+{
+	struct obj_cgroup *objcg = slab_objcg(q, object);
+	struct mem_cgroup *memcg = objcg ? HOT_LOAD(&objcg->memcg) : NULL;
+
+	return memcg && memcg->parent ? memcg : NULL;
+}
+
 /* ---- a group comes and goes ---------------------------------------------------- */
 
 int objcg_online(struct quire *q, struct mem_cgroup *memcg)

@@ -8,9 +8,9 @@
  * make an object again).  Shares below its batch are deferred and added to
  * the next call's, so small caches feel pressure too.
  *
- * Shrinkers are the machine's: a group's reclaim leaves them alone, since they
- * would free others' objects (docs/differences.md).  A shrinker is asked about
- * one node at a time, and its deferred work is that node's.
+ * A shrinker is asked about one node at a time, and its deferred work is that
+ * node's.  One that knows groups is asked about one group at a time as well; the
+ * others are the machine's, and a group's reclaim leaves them alone.
  *
  * Locks: none; shrinkers are registered while the machine is set up, and their
  * functions may sleep.
@@ -19,18 +19,26 @@
 
 #define SHRINK_BATCH 128
 
+static long *deferred_of(struct quire *q, struct shrinker *s, struct shrink_control *sc)
+{
+	return sc->memcg ? s->memcg_deferred(q, s, sc) : &s->nr_deferred[sc->nid];
+}
+
 static unsigned long do_shrink_slab(struct quire *q, struct shrinker *s, struct shrink_control *sc,
 				    int priority)
 {
 	unsigned long batch = s->batch > 0 ? (unsigned long)s->batch : SHRINK_BATCH;
 	unsigned long freeable, delta, total_scan, scanned = 0, freed = 0;
-	long deferred, next;
+	long deferred, next, *put_off;
 
 	freeable = s->count_objects(q, s, sc);
 	if (!freeable || freeable == SHRINK_EMPTY)
 		return 0;
-	deferred = HOT_LOAD(&s->nr_deferred[sc->nid]);
-	HOT_STORE(&s->nr_deferred[sc->nid], 0);
+	put_off = deferred_of(q, s, sc);
+	if (!put_off)
+		return 0;
+	deferred = HOT_LOAD(put_off);
+	HOT_STORE(put_off, 0);
 	if (s->seeks)
 		delta = (freeable >> priority) * 4 / (unsigned long)s->seeks;
 	else
@@ -58,22 +66,26 @@ static unsigned long do_shrink_slab(struct quire *q, struct shrinker *s, struct 
 	}
 	next = (long)delta + deferred - (long)scanned;
 	next = min(max(next, 0L), (long)(2 * freeable));
-	(void)HOT_ADD(&s->nr_deferred[sc->nid], next);
+	/* The group may be gone, and its lists its parent's. */
+	put_off = deferred_of(q, s, sc);
+	if (put_off)
+		(void)HOT_ADD(put_off, next);
 	return freed;
 }
 
-/* Objects freed.  memcg NULL or the root: the machine's. */
+/* Objects freed.  memcg NULL or the root: those that no group pays for. */
 unsigned long shrink_slab(struct quire *q, gfp_t gfp, unsigned int nid, struct mem_cgroup *memcg,
 			  int priority)
 {
 	unsigned long freed = 0;
 	struct shrinker *s;
 
-	if (memcg_or_root(q, memcg))
-		return 0;
+	memcg = memcg_or_root(q, memcg);
 	list_for_each_entry (s, shrinker_list(q), list) {
-		struct shrink_control sc = {.gfp = gfp, .nid = nid};
+		struct shrink_control sc = {.gfp = gfp, .nid = nid, .memcg = memcg};
 
+		if (memcg && !s->memcg_deferred)
+			continue;
 		freed += do_shrink_slab(q, s, &sc, priority);
 		cond_resched(q);
 	}
@@ -90,9 +102,12 @@ void drop_slab(struct quire *q)
 	do {
 		freed = 0;
 		for_each_node (q, nid) {
+			struct mem_cgroup *memcg = mem_cgroup_iter(q, NULL, NULL);
+
 			if (task && fatal_signal_pending(task))
 				return;
-			freed += shrink_slab(q, GFP_KERNEL, nid, NULL, 0);
+			for (; memcg; memcg = mem_cgroup_iter(q, NULL, memcg))
+				freed += shrink_slab(q, GFP_KERNEL, nid, memcg, 0);
 		}
 	} while (freed >> shift++ > 1);
 }

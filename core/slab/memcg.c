@@ -87,6 +87,14 @@ static size_t obj_index(struct quire *q, const struct kmem_cache *s, struct page
 	return (size_t)((const char *)object - slab_start(q, s, page)) / s->size;
 }
 
+struct obj_cgroup *slab_objcg(struct quire *q, const void *object)
+{
+	struct page *page = virt_to_slab(q, object);
+	struct obj_cgroup **vec = PageSlab(page) ? slab_objcgs(page) : NULL;
+
+	return vec ? vec[obj_index(q, page->slab_cache, page, object)] : NULL;
+}
+
 void memcg_slab_post_alloc_hook(struct quire *q, struct kmem_cache *s, struct obj_cgroup *objcg,
 				void *object, gfp_t gfp)
 {

@@ -57,6 +57,8 @@ bool memcg_slab_pre_alloc_hook(struct quire *q, struct kmem_cache *s, gfp_t gfp,
 void memcg_slab_post_alloc_hook(struct quire *q, struct kmem_cache *s, struct obj_cgroup *objcg,
 				void *object, gfp_t gfp);
 void memcg_slab_free_hook(struct quire *q, struct kmem_cache *s, struct page *page, void *object);
+/* Who pays for an object, NULL: nobody. */
+struct obj_cgroup *slab_objcg(struct quire *q, const void *object);
 /* The vector of a slab: made with it if its cache is accounted, or else when its
  * first object is charged. */
 void memcg_account_slab(struct quire *q, struct kmem_cache *s, struct page *page, gfp_t gfp);

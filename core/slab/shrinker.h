@@ -17,7 +17,7 @@ struct shrink_control {
 	unsigned int nid;
 	unsigned long nr_to_scan;
 	unsigned long nr_scanned;
-	struct mem_cgroup *memcg; /* NULL: all */
+	struct mem_cgroup *memcg; /* whose objects; NULL: those that are nobody's */
 };
 
 struct shrinker {
@@ -26,6 +26,9 @@ struct shrinker {
 	/* Objects freed, or SHRINK_STOP. */
 	unsigned long (*scan_objects)(struct quire *q, struct shrinker *s,
 				      struct shrink_control *sc);
+	/* What a group's part of it put off on a node, NULL: it has none.  One that has
+	 * this is asked about a group's objects, too (SHRINKER_MEMCG_AWARE). */
+	long *(*memcg_deferred)(struct quire *q, struct shrinker *s, struct shrink_control *sc);
 	long batch; /* 0: 128 */
 	int seeks;  /* cost of making an object again; 0: free */
 	const char *name;

@@ -164,18 +164,36 @@ static void verify_dentries(struct verify *v, const struct super_block *sb)
 
 /* ---- a file system, all ---------------------------------------------------- */
 
+/* Unused inodes or dentries of a node that a group pays for, the root: nobody. */
+static unsigned long verify_lru_of(struct verify *v, const struct list_lru *lru,
+				   struct mem_cgroup *memcg, unsigned int nid)
+{
+	const struct list_lru_one *one = list_lru_of(lru, memcg, nid);
+	const struct list_head *item;
+
+	if (!one)
+		return 0;
+	if (!list_validate(&one->list) || list_count_nodes(&one->list) != one->nr_items) {
+		broken(v, "cache: LRUs of unused inodes and dentries of node %u", nid);
+		return one->nr_items;
+	}
+	list_for_each (item, &one->list)
+		if (mem_cgroup_from_slab_obj(v->q, item) != (memcg->parent ? memcg : NULL) ||
+		    page_to_nid(virt_to_page(v->q, item)) != nid)
+			broken(v, "cache: an unused object is on another's list, of node %u", nid);
+	return one->nr_items;
+}
+
 static void verify_lrus(struct verify *v, const struct super_block *sb)
 {
 	unsigned long inodes = 0, dentries = 0;
 
-	for_each_node (v->q, nid) {
-		const struct list_lru_one *i = &sb->s_inode_lru[nid], *d = &sb->s_dentry_lru[nid];
-
-		if (!list_validate(&i->list) || list_count_nodes(&i->list) != i->nr_items ||
-		    !list_validate(&d->list) || list_count_nodes(&d->list) != d->nr_items)
-			broken(v, "cache: LRUs of unused inodes and dentries of node %u", nid);
-		inodes += i->nr_items;
-		dentries += d->nr_items;
+	for (struct mem_cgroup *memcg = mem_cgroup_iter(v->q, NULL, NULL); memcg;
+	     memcg = mem_cgroup_iter(v->q, NULL, memcg)) {
+		for_each_node (v->q, nid) {
+			inodes += verify_lru_of(v, &sb->s_inode_lru, memcg, nid);
+			dentries += verify_lru_of(v, &sb->s_dentry_lru, memcg, nid);
+		}
 	}
 	if (inodes != sb->nr_inode_lru || dentries != sb->nr_dentry_lru)
 		broken(v, "cache: %lu unused inodes counted, %lu on LRUs; %lu dentries, %lu",

@@ -6,6 +6,7 @@
 #include "tests/lib/testlib.h"
 #include "cache/internal.h"
 #include "base/text.h"
+#include "reclaim/vmscan.h"
 
 #define NR_FILES 500
 
@@ -263,7 +264,7 @@ static void verifier(struct testbox *t, void *arg)
 {
 	struct dentry *d = create(t, t->sb->s_root, "x", 1);
 	struct inode *inode = d->d_inode;
-	struct list_lru_one *lru = &t->sb->s_inode_lru[0];
+	struct list_lru_one *lru = &t->sb->s_inode_lru.node[0];
 
 	(void)arg;
 	t->sb->nr_dentries++;
@@ -318,6 +319,76 @@ static void dirty_order(struct testbox *t, void *arg)
 	assert_int_equal(t->sb->nr_inode_lru, 2);
 }
 
+static unsigned long count_of(struct testbox *t, struct mem_cgroup *memcg)
+{
+	struct shrinker *s = &t->sb->shrinker;
+	struct shrink_control sc = {.gfp = GFP_KERNEL, .nid = 0, .memcg = memcg};
+	unsigned long n = s->count_objects(t->q, s, &sc);
+
+	return n == SHRINK_EMPTY ? 0 : n;
+}
+
+/* 20 unused files that a group pays for. */
+static void create_for(struct testbox *t, struct mem_cgroup *memcg, const char *letter)
+{
+	char name[16];
+
+	(void)set_active_memcg(t->q, memcg);
+	for (int i = 0; i < 20; i++) {
+		text_format(name, sizeof(name), "%s%d", letter, i);
+		dput(t->q, create(t, t->sb->s_root, name, 1));
+	}
+	(void)set_active_memcg(t->q, NULL);
+}
+
+/* A group's shrinking takes what the group pays for; what is left when it is removed is
+ * its parent's. */
+static void groups(struct testbox *t, void *arg)
+{
+	struct quire *q = t->q;
+	struct mem_cgroup *a = mem_cgroup_create(q, NULL, "a"), *b = mem_cgroup_create(q, a, "b");
+	unsigned long before = count_of(t, NULL);
+	struct list_lru_one *lru;
+	struct list_head *item;
+
+	(void)arg;
+	create_for(t, NULL, "r");
+	create_for(t, a, "a");
+	create_for(t, b, "b");
+	assert_int_equal(count_of(t, NULL), before + 20);
+	assert_int_equal(count_of(t, a), 20);
+	assert_int_equal(count_of(t, b), 20);
+	testbox_verify(t);
+	for (int i = 0; i < 60; i++)
+		(void)shrink_slab(q, GFP_KERNEL, 0, b, 0);
+	assert_int_equal(count_of(t, b), 0);
+	assert_int_equal(count_of(t, a), 20);
+	assert_int_equal(count_of(t, NULL), before + 20);
+	assert_null(d_lookup(q, t->sb->s_root, "b3"));
+	create_for(t, b, "b");
+	/* Somebody's on another's list. */
+	lru = list_lru_of(&t->sb->s_dentry_lru, a, 0);
+	item = lru->list.next;
+	list_move(item, &t->sb->s_dentry_lru.node[0].list);
+	t->sb->s_dentry_lru.node[0].nr_items++;
+	lru->nr_items--;
+	testbox_verify_reports(t, "an unused object is on another's list, of node 0");
+	list_move(item, &lru->list);
+	t->sb->s_dentry_lru.node[0].nr_items--;
+	lru->nr_items++;
+	testbox_verify(t);
+	/* Both go. */
+	assert_int_equal(mem_cgroup_remove(q, b), 0);
+	assert_int_equal(count_of(t, a), 40);
+	testbox_verify(t);
+	assert_int_equal(mem_cgroup_remove(q, a), 0);
+	assert_int_equal(count_of(t, NULL), before + 60);
+	testbox_verify(t);
+	drop_slab(q);
+	drop_slab(q);
+	assert_int_equal(count_of(t, NULL), 0);
+}
+
 #define TEST(name)                            \
 	static void test_##name(void **state) \
 	{                                     \
@@ -331,6 +402,7 @@ TEST(full_device)
 TEST(no_memory)
 TEST(verifier)
 TEST(dirty_order)
+TEST(groups)
 
 int main(void)
 {
@@ -338,7 +410,7 @@ int main(void)
 		cmocka_unit_test(test_names),	    cmocka_unit_test(test_deleted_while_open),
 		cmocka_unit_test(test_shrinker),    cmocka_unit_test(test_full_device),
 		cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_verifier),
-		cmocka_unit_test(test_dirty_order),
+		cmocka_unit_test(test_dirty_order), cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
