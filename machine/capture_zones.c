@@ -228,9 +228,9 @@ bool build_layout(struct build *b)
 	struct cap_machine *cm = b->cm;
 	struct quire_layout *l = &b->layout;
 
-	b->memory = calloc(MAX_RANGES, sizeof(*b->memory));
-	b->reserved = calloc(MAX_RESERVED + 1, sizeof(*b->reserved));
-	b->spans = calloc(cm->nr_zones, sizeof(*b->spans));
+	b->memory = keep_calloc(MAX_RANGES, sizeof(*b->memory));
+	b->reserved = keep_calloc(MAX_RESERVED + 1, sizeof(*b->reserved));
+	b->spans = keep_calloc(cm->nr_zones, sizeof(*b->spans));
 	if (!b->memory || !b->reserved || !b->spans)
 		return false;
 	for (unsigned int i = 0; i < cm->nr_zones; i++)

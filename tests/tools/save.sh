@@ -39,3 +39,14 @@ grep -q 'another build' "$dir/err" || fail "$(cat "$dir/err")"
 grep -q 'has its seed' "$dir/err" || fail "$(cat "$dir/err")"
 "$quire" run --save /nowhere/x --until 1m "$spec" >/dev/null 2>"$dir/err" && fail "saved to nowhere"
 grep -q "can't be saved" "$dir/err" || fail "$(cat "$dir/err")"
+
+# What a machine keeps must be of its own heap: malloc()'s has no fixed address.
+for part in model sched disk mmu watch content; do
+	echo "$top/port/model/$part.c"
+done >"$dir/parts"
+for part in machine disks events record process work scenario setting_scenario files capture_build capture_fill capture_load \
+	capture_parse capture_parse_zones capture_plan capture_read capture_zones; do
+	echo "$top/machine/$part.c"
+done >>"$dir/parts"
+xargs grep -nE '(^|[^_a-z>.])(malloc|calloc|realloc|strdup)\(' <"$dir/parts" && fail "memory that a saved machine would lose"
+exit 0
