@@ -236,7 +236,7 @@ check-tools: $(B)/quire
 # The random tests of pages, of what is in them, and of swap, long: tens of millions of operations.
 .PHONY: check-long
 check-long: $(B)/debug/tests/swap/test_nothing_lost $(B)/debug/tests/page/test_pageblock_map \
-	    $(B)/debug-host/tests/host/test_frames $(B)/debug/tests/space/test_contents
+	    $(B)/debug/tests/page/test_buddy $(B)/debug-host/tests/host/test_frames $(B)/debug/tests/space/test_contents
 	@for t in $^; do QUIRE_LONG=1 $$t || exit 1; done
 
 # What run-all.sh builds and runs.

@@ -39,6 +39,8 @@ static void check_state(struct quire *q, const struct recorded_state *s)
 
 		for (int w = WMARK_MIN; w <= WMARK_HIGH; w++)
 			assert_int_equal(z->_watermark[w], r->marks[w]);
+		assert_int_equal(z->_watermark[WMARK_PROMO],
+				 2 * r->marks[WMARK_HIGH] - r->marks[WMARK_LOW]);
 		for (int j = 0; j < 3; j++)
 			assert_int_equal(z->lowmem_reserve[ZONE_DMA32 + j], r->reserve[j]);
 		assert_int_equal(z->pageset[0].batch, r->batch);
