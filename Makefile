@@ -70,7 +70,7 @@ BENCH_HOST  := $(sort $(wildcard bench/host/bench_*.c))
 
 PKG_fuse  := -I/usr/include/fuse3 -D_FILE_OFFSET_BITS=64
 CPP_procfs := $(PKG_fuse)
-LIBS_model := -lcyaml -ljansson -lncurses -ltinfo -lyaml -llz4 -lz -lfuse3 -lpthread -lm
+LIBS_model := -lcyaml -ljansson -lncurses -ltinfo -lyaml -llz4 -llzo2 -lzstd -lz -lfuse3 -lpthread -lm
 LIBS_debug := $(LIBS_model)
 LIBS_release := -lpthread
 LIBS_debug-host := -lpthread

@@ -302,8 +302,11 @@ static void check_devices(struct lint *l, struct scenario *s)
 		     "must be 1 to 100");
 		must(l, s->zswap->accept_threshold_percent <= 100, "zswap.accept_threshold_percent",
 		     "must be 1 to 100");
-		must(l, one_of(s->zswap->compressor, "lzo", "lz4"), "zswap.compressor",
-		     "\"%s\" is not available; write lzo or lz4", s->zswap->compressor);
+		must(l,
+		     one_of(s->zswap->compressor, "lzo", "lz4") ||
+			     !strcmp(s->zswap->compressor, "zstd"),
+		     "zswap.compressor", "\"%s\" is not available; write lzo, lz4 or zstd",
+		     s->zswap->compressor);
 		must(l, one_of(s->zswap->zpool, "zbud", "zsmalloc"), "zswap.zpool",
 		     "\"%s\" is not available; write zbud or zsmalloc", s->zswap->zpool);
 	}

@@ -129,9 +129,10 @@ static bool apply_zswap(const struct setting *set, struct scenario *s, FILE *err
 		return z->enabled || is_off(set->value) || bad(set, err, "on or off");
 	}
 	if (!strcmp(set->name, "compressor"))
-		return (!strcmp(set->value, "lzo") || !strcmp(set->value, "lz4"))
+		return (!strcmp(set->value, "lzo") || !strcmp(set->value, "lz4") ||
+			!strcmp(set->value, "zstd"))
 			       ? put_text(&z->compressor, set->value)
-			       : bad(set, err, "lzo or lz4");
+			       : bad(set, err, "lzo, lz4 or zstd");
 	if (!strcmp(set->name, "zpool"))
 		return (!strcmp(set->value, "zbud") || !strcmp(set->value, "zsmalloc"))
 			       ? put_text(&z->zpool, set->value)

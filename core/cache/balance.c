@@ -47,22 +47,21 @@ static u64 ticks(struct quire *q)
 
 /* ---- the share of pages written lately ------------------------------------------ */
 
-/* Periods that have passed since somebody looked. */
+/* Periods that have passed since somebody looked, one by one: when one looks is of no account. */
 static void age_domain(struct quire *q, struct wb_domain *dom)
 {
-	u64 now = ticks(q), periods;
+	u64 now = ticks(q);
 
-	if (!dom->period_time || now < dom->period_time)
-		return;
-	periods = 1 + (now - dom->period_time) / PERIOD_LEN;
-	if (dom->events <= 1) {
-		/* Nothing is left to be halved: time stands until pages are written. */
-		dom->period_time = 0;
-		return;
+	while (dom->period_time && now >= dom->period_time) {
+		if (dom->events <= 1) {
+			/* Nothing is left to be halved: time stands until pages are written. */
+			dom->period_time = 0;
+			return;
+		}
+		dom->events >>= 1;
+		dom->period++;
+		dom->period_time += PERIOD_LEN;
 	}
-	dom->events = periods < 64 ? dom->events >> periods : 0;
-	dom->period += (u32)periods;
-	dom->period_time += periods * PERIOD_LEN;
 }
 
 static void age_completions(const struct wb_domain *dom, struct backing_dev *bdi)
@@ -78,6 +77,7 @@ static void age_completions(const struct wb_domain *dom, struct backing_dev *bdi
 static void count_completions(struct quire *q, struct backing_dev *bdi, unsigned int nr)
 {
 	struct wb_domain *dom = &q->cache->wb;
+
 	/* A device that may have only so much gains no more than that. */
 	if (bdi->max_ratio < 100 && (bdi->events + nr) * 100 > (dom->events + nr) * bdi->max_ratio)
 		nr = 0;
@@ -429,7 +429,7 @@ static void pause_dirtier(struct quire *q, struct backing_dev *bdi, u64 pause)
 	bdi->throttled_ticks += pause;
 }
 
-/* Was little enough dirtied for its time?  Then no pause, and *pause is 0; the rest is
+/* Was little enough dirtied for its time?  Then there is no pause; what is owed is
  * remembered. */
 static bool too_short(struct quire_context *ctx, s64 pause, u64 min_pause, u64 period, u64 now,
 		      unsigned int dirtied)

@@ -226,6 +226,34 @@ PROC_DIR_TABLE(sysfs_lru_gen_dir, lru_gen_defs);
 static const struct proc_def mm_swap_defs[] = {DEF_FIXED("vma_ra_enabled", "true\n")};
 PROC_DIR_TABLE(sysfs_mm_swap_dir, mm_swap_defs);
 
+static int show_demotion(struct quire *q, __unused const struct proc_entry *e,
+			 __unused const struct proc_def *def, struct text *t)
+{
+	text_puts(t, q->reclaim->demotion_enabled ? "true\n" : "false\n");
+	return 0;
+}
+
+/* As kstrtobool(): the first letter says it, of "on" and "off" the second. */
+static s64 store_demotion(struct quire *q, __unused const struct proc_entry *e,
+			  __unused const struct proc_def *def, const struct proc_input *in)
+{
+	char first = in->len ? (char)(in->buf[0] | 0x20) : 0;
+	char second = in->len > 1 ? (char)(in->buf[1] | 0x20) : 0;
+	bool on = first == 'y' || first == 't' || in->buf[0] == '1' ||
+		  (first == 'o' && second == 'n');
+	bool off = first == 'n' || first == 'f' || in->buf[0] == '0' ||
+		   (first == 'o' && second == 'f');
+
+	if (!in->len || (!on && !off))
+		return -EINVAL;
+	HOT_STORE(&q->reclaim->demotion_enabled, on);
+	return (s64)in->len;
+}
+
+static const struct proc_def mm_numa_defs[] = {
+	DEF_RW("demotion_enabled", 0644, show_demotion, store_demotion)};
+PROC_DIR_TABLE(sysfs_mm_numa_dir, mm_numa_defs);
+
 /* How many pages in a row a node gets of weighted interleave; 0 written: 1. */
 static int show_weight(struct quire *q, const struct proc_entry *e,
 		       __unused const struct proc_def *def, struct text *t)
@@ -301,6 +329,7 @@ static const struct proc_def mm_defs[] = {
 	DEF_DIR("ksm", DIR_KSM),
 	DEF_DIR("lru_gen", DIR_LRU_GEN),
 	DEF_DIR("mempolicy", DIR_MM_MEMPOLICY),
+	DEF_DIR("numa", DIR_MM_NUMA),
 	DEF_DIR("swap", DIR_MM_SWAP),
 	DEF_DIR("transparent_hugepage", DIR_THP),
 };
@@ -334,10 +363,7 @@ static const struct proc_def fs_defs[] = {DEF_DIR("cgroup", DIR_CGROUP)};
 PROC_DIR_TABLE(sysfs_fs_dir, fs_defs);
 
 static const struct proc_def sysfs_defs[] = {
-	DEF_DIR("class", DIR_CLASS),
-	DEF_DIR("devices", DIR_DEVICES),
-	DEF_DIR("fs", DIR_FS),
-	DEF_DIR("kernel", DIR_KERNEL),
-	DEF_DIR("module", DIR_MODULES),
+	DEF_DIR("class", DIR_CLASS),   DEF_DIR("devices", DIR_DEVICES), DEF_DIR("fs", DIR_FS),
+	DEF_DIR("kernel", DIR_KERNEL), DEF_DIR("module", DIR_MODULES),
 };
 PROC_DIR_TABLE(sysfs_root_dir, sysfs_defs);

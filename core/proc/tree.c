@@ -54,6 +54,7 @@ static const struct proc_dir *const dirs[NR_PROC_DIRS] = {
 	[DIR_HUGE_2M] = &sysfs_huge_2m_dir,
 	[DIR_HUGE_1G] = &sysfs_huge_1g_dir,
 	[DIR_MM_SWAP] = &sysfs_mm_swap_dir,
+	[DIR_MM_NUMA] = &sysfs_mm_numa_dir,
 	[DIR_KSM] = &sysfs_ksm_dir,
 	[DIR_LRU_GEN] = &sysfs_lru_gen_dir,
 	[DIR_DEBUG] = &sysfs_debug_dir,

@@ -24,6 +24,7 @@ struct reclaim_stat {
 	unsigned int nr_dirty, nr_unqueued_dirty, nr_congested, nr_writeback, nr_immediate;
 	unsigned int nr_pageout;
 	unsigned int nr_activate[2]; /* anon, file */
+	bool demote;		     /* a first pass moves them to a slower node */
 };
 
 static inline bool cgroup_reclaim(const struct scan_control *sc)
@@ -78,9 +79,17 @@ void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec
 
 /* vmscan.c */
 void shrink_node(struct quire *q, struct pglist_data *pgdat, struct scan_control *sc);
-bool can_reclaim_anon_pages(const struct quire *q, const struct mem_cgroup *memcg);
-bool can_age_anon_pages(const struct quire *q);
+bool has_swap_for(const struct quire *q, const struct mem_cgroup *memcg);
+bool can_reclaim_anon_pages(const struct quire *q, const struct mem_cgroup *memcg, unsigned int nid,
+			    const struct scan_control *sc);
+bool can_age_anon_pages(const struct quire *q, unsigned int nid);
 void snapshot_refaults(struct quire *q, struct mem_cgroup *memcg, struct pglist_data *pgdat);
+
+/* demote.c */
+int next_demotion_node(const struct quire *q, unsigned int nid);
+bool can_demote(const struct quire *q, unsigned int nid, const struct scan_control *sc);
+/* Isolated pages of a node move to the tier below; what does not is left on the list. How many moved. */
+unsigned long demote_page_list(struct quire *q, struct list_head *pages, unsigned int nid);
 
 /* throttle.c */
 void reclaim_throttle(struct quire *q, struct pglist_data *pgdat,

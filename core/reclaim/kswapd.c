@@ -112,7 +112,8 @@ static void kswapd_age_node(struct quire *q, struct pglist_data *pgdat, struct s
 {
 	struct mem_cgroup *root = q->group->root, *memcg;
 
-	if (!can_age_anon_pages(q) || !inactive_is_low(q, &pgdat->__lruvec, LRU_INACTIVE_ANON))
+	if (!can_age_anon_pages(q, pgdat->node_id) ||
+	    !inactive_is_low(q, &pgdat->__lruvec, LRU_INACTIVE_ANON))
 		return;
 	for (memcg = mem_cgroup_iter(q, root, NULL); memcg; memcg = mem_cgroup_iter(q, root, memcg))
 		shrink_active_list(q, SWAP_CLUSTER_MAX,

@@ -352,7 +352,8 @@ unsigned long reclaim_pages(struct quire *q, struct list_head *pages)
 		struct scan_control sc = {.gfp_mask = GFP_KERNEL,
 					  .may_writepage = true,
 					  .may_unmap = true,
-					  .may_swap = true};
+					  .may_swap = true,
+					  .no_demotion = true};
 		struct reclaim_stat stat = {0};
 		struct page *page, *next;
 		LIST_HEAD(node_pages);

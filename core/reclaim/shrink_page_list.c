@@ -10,6 +10,7 @@
  *	writeback	marked PG_reclaim, so that the end of its I/O
  *			brings it to the list's tail		activate
  *	references	used since it was last looked at	activate or keep
+ *	demotion	a slower node has room			moves there
  *	swap		an anonymous page gets a slot		no slot: activate
  *			(a huge page 512; if there are none it is split, and its
  *			pages join the list)
@@ -29,14 +30,14 @@
  *
  * Locks: PG_locked for each page in turn (only tried), then i_pages_lock.
  *
- * Differs from Linux's: no demotion; and only groups whose dirty pages have a throttle (cgroup v2), so no reclaimer
+ * Differs from Linux's: only groups whose dirty pages have a throttle (cgroup v2), so no reclaimer
  * waits for one page's writeback.
  */
 #include "reclaim/internal.h"
 
 enum page_references { PAGEREF_RECLAIM, PAGEREF_RECLAIM_CLEAN, PAGEREF_KEEP, PAGEREF_ACTIVATE };
 enum pageout_result { PAGE_KEEP, PAGE_ACTIVATE, PAGE_SUCCESS };
-enum verdict { PAGE_FREE, PAGE_PUT_BACK, PAGE_PUT_BACK_UNLOCKED, PAGE_TO_ACTIVE };
+enum verdict { PAGE_FREE, PAGE_PUT_BACK, PAGE_PUT_BACK_UNLOCKED, PAGE_TO_ACTIVE, PAGE_DEMOTE };
 
 /* The tree that a locked page is in: a file's, a swap area's or none. */
 static struct address_space *page_mapping(struct quire *q, const struct page *page)
@@ -288,6 +289,8 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 		return PAGE_TO_ACTIVE;
 	if (references == PAGEREF_KEEP)
 		return PAGE_PUT_BACK;
+	if (unlikely(stat->demote) && !PageHead(page))
+		return PAGE_DEMOTE;
 	if (PageAnon(page) && PageSwapBacked(page) && !PageSwapCache(page)) {
 		if (!(sc->gfp_mask & __GFP_IO))
 			return PAGE_PUT_BACK;
@@ -342,10 +345,14 @@ static void release_frozen(struct quire *q, struct page *page)
 unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 			       struct scan_control *sc, struct reclaim_stat *stat)
 {
+	unsigned int nid = list_empty(page_list) ? 0 : page_to_nid(lru_to_page(page_list));
 	unsigned long nr_reclaimed = 0;
 	LIST_HEAD(ret_pages);
 	LIST_HEAD(free_pages);
+	LIST_HEAD(demote_pages);
 
+	stat->demote = can_demote(q, nid, sc);
+retry:
 	while (!list_empty(page_list)) {
 		struct page *page = lru_to_page(page_list);
 		unsigned long nr = compound_nr(page);
@@ -380,8 +387,19 @@ unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,
 			break;
 		case PAGE_PUT_BACK_UNLOCKED:
 			break;
+		case PAGE_DEMOTE:
+			unlock_page(q, page);
+			list_add(&page->lru, &demote_pages);
+			continue;
 		}
 		list_add(&page->lru, &ret_pages);
+	}
+	if (unlikely(stat->demote)) {
+		nr_reclaimed += demote_page_list(q, &demote_pages, nid);
+		stat->demote = false;
+		/* What found no room there goes the way of all others. */
+		list_splice_init(&demote_pages, page_list);
+		goto retry;
 	}
 	count_vm_events(q, PGACTIVATE, stat->nr_activate[0] + stat->nr_activate[1]);
 	if (!list_empty(&free_pages))

@@ -28,7 +28,7 @@
 enum scan_balance { SCAN_EQUAL, SCAN_FRACT, SCAN_ANON, SCAN_FILE };
 
 /* Free slots that pages of a group (NULL: anybody's) may go to. */
-bool can_reclaim_anon_pages(const struct quire *q, const struct mem_cgroup *memcg)
+bool has_swap_for(const struct quire *q, const struct mem_cgroup *memcg)
 {
 	if (!q->swap || HOT_LOAD(&q->swap->nr_swap_pages) <= 0)
 		return false;
@@ -38,9 +38,15 @@ bool can_reclaim_anon_pages(const struct quire *q, const struct mem_cgroup *memc
 	return true;
 }
 
-bool can_age_anon_pages(const struct quire *q)
+bool can_reclaim_anon_pages(const struct quire *q, const struct mem_cgroup *memcg, unsigned int nid,
+			    const struct scan_control *sc)
 {
-	return q->swap && q->swap->total_swap_pages > 0;
+	return has_swap_for(q, memcg) || can_demote(q, nid, sc);
+}
+
+bool can_age_anon_pages(const struct quire *q, unsigned int nid)
+{
+	return (q->swap && q->swap->total_swap_pages > 0) || can_demote(q, nid, NULL);
 }
 
 unsigned long zone_reclaimable_pages(const struct quire *q, const struct zone *zone)
@@ -48,7 +54,7 @@ unsigned long zone_reclaimable_pages(const struct quire *q, const struct zone *z
 	unsigned long nr = zone_page_state(zone, NR_ZONE_INACTIVE_FILE) +
 			   zone_page_state(zone, NR_ZONE_ACTIVE_FILE);
 
-	if (can_reclaim_anon_pages(q, NULL))
+	if (can_reclaim_anon_pages(q, NULL, zone->zone_pgdat->node_id, NULL))
 		nr += zone_page_state(zone, NR_ZONE_INACTIVE_ANON) +
 		      zone_page_state(zone, NR_ZONE_ACTIVE_ANON);
 	/* Nothing to reclaim, but what is free counts: such a zone must not be
@@ -102,7 +108,7 @@ static enum scan_balance scan_balance(struct quire *q, const struct lruvec *lruv
 	unsigned long swappiness = (unsigned long)q->reclaim->swappiness;
 	u64 anon_cost, file_cost, total_cost;
 
-	if (!sc->may_swap || !can_reclaim_anon_pages(q, lruvec->memcg))
+	if (!sc->may_swap || !can_reclaim_anon_pages(q, lruvec->memcg, lruvec->pgdat->node_id, sc))
 		return SCAN_FILE;
 	/* A group with swappiness 0 kills rather than swap; the machine only
 	 * swaps at last. */
@@ -226,7 +232,8 @@ static void shrink_lruvec(struct quire *q, struct lruvec *lruvec, struct scan_co
 	sc->nr_reclaimed += nr_reclaimed;
 
 	/* Anonymous pages need an inactive list before they are needed. */
-	if (can_age_anon_pages(q) && inactive_is_low(q, lruvec, LRU_INACTIVE_ANON))
+	if (can_age_anon_pages(q, lruvec->pgdat->node_id) &&
+	    inactive_is_low(q, lruvec, LRU_INACTIVE_ANON))
 		shrink_active_list(q, SWAP_CLUSTER_MAX, lruvec, sc, LRU_ACTIVE_ANON);
 }
 
@@ -351,7 +358,7 @@ static bool should_continue_reclaim(struct quire *q, struct pglist_data *pgdat,
 			return false;
 	}
 	inactive = node_page_state(pgdat, NR_INACTIVE_FILE);
-	if (can_reclaim_anon_pages(q, NULL))
+	if (can_reclaim_anon_pages(q, NULL, pgdat->node_id, sc))
 		inactive += node_page_state(pgdat, NR_INACTIVE_ANON);
 	return inactive > compact_gap(sc->order);
 }

@@ -21,9 +21,10 @@ struct scan_control {
 	bool force_deactivate;	 /* second try: shrink active lists in any case */
 	bool skipped_deactivate; /* there was something left to deactivate */
 	bool may_writepage, may_unmap, may_swap;
+	bool no_demotion; /* pages are to be freed, not moved to a slower node */
 	bool memcg_low_reclaim, memcg_low_skipped; /* memory.low is ignored; it held us back */
-	bool cache_trim_mode; /* plenty of cold cache: leave anonymous pages alone */
-	bool file_is_tiny;    /* next to no cache: leave it alone */
+	bool cache_trim_mode;  /* plenty of cold cache: leave anonymous pages alone */
+	bool file_is_tiny;     /* next to no cache: leave it alone */
 	bool compaction_ready; /* enough is free for a large block: others may put it together */
 	int order, priority, reclaim_idx;
 	gfp_t gfp_mask;
@@ -38,7 +39,8 @@ struct reclaim_floor {
 	int swappiness;
 	unsigned int zone_reclaim_mode, min_unmapped_ratio, min_slab_ratio;
 	unsigned int compaction_proactiveness, compact_unevictable_allowed;
-	u64 stall_ns; /* time tasks spent in direct reclaim */
+	bool demotion_enabled; /* cold pages go to nodes without processors: demote.c */
+	u64 stall_ns;	       /* time tasks spent in direct reclaim */
 	unsigned long nr_direct_stalls;
 	unsigned long *offline_blocks; /* memory_hotplug.c: a bit each; NULL: none */
 };

@@ -93,7 +93,7 @@ static unsigned long workingset_size(struct quire *q, struct lruvec *lruvec, boo
 
 	if (!file)
 		size += lruvec_page_state(q, lruvec, NR_INACTIVE_FILE);
-	if (can_reclaim_anon_pages(q, lruvec->memcg)) {
+	if (has_swap_for(q, lruvec->memcg)) {
 		size += lruvec_page_state(q, lruvec, NR_ACTIVE_ANON);
 		if (file)
 			size += lruvec_page_state(q, lruvec, NR_INACTIVE_ANON);

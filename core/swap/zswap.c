@@ -32,7 +32,7 @@
  *
  * Differs from Linux 6.1: the tree is an xarray, as since 6.8: a million entries
  * are four levels of nodes and not twenty of entries; compressed bytes are not
- * charged to groups; the compressor is the port's, whatever its name here.
+ * charged to groups; the compressor is the port's.
  */
 #include "base/string.h"
 #include "swap/internal.h"
@@ -563,13 +563,15 @@ int zswap_set_zpool(struct quire *q, const char *name)
 
 int zswap_set_compressor(struct quire *q, const char *name)
 {
-	static const char *const names[] = {"lzo", "lz4"};
+	static const char *const names[] = {"lzo", "lz4", "zstd"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (str_eq(name, names[i])) {
-			q->swap->zswap->params.compressor = names[i];
-			return 0;
-		}
+		if (!str_eq(name, names[i]))
+			continue;
+		if (q->port->set_compressor && q->port->set_compressor(q->port_ctx, name))
+			return -ENOENT;
+		q->swap->zswap->params.compressor = names[i];
+		return 0;
 	}
 	return -ENOENT;
 }

@@ -91,6 +91,12 @@ struct quire_port_ops {
 	size_t (*compress)(void *ctx, uint64_t pfn, void *dst, size_t cap);
 	int (*decompress)(void *ctx, const void *src, size_t len, uint64_t pfn);
 	/*
+	 * compress() is to use this compressor from now on ("lzo", "lz4", "zstd");
+	 * decompress() must know by whom a form was made.  0, or -ENOENT.  May not
+	 * sleep.  NULL: there is one, under any name.
+	 */
+	int (*set_compressor)(void *ctx, const char *name);
+	/*
 	 * How many leading bytes of the compressed form carry information: the
 	 * core keeps only those.  0: all.  The model, whose frames hold a
 	 * descriptor of 8 bytes, says 8.

@@ -4,7 +4,7 @@
  *
  * A scenario's memory is described, not stored: a descriptor names a kind and
  * a seed, and content_fill() writes the page that it stands for.  Where
- * content matters (zswap's compression) the real LZ4 works on those bytes.  A
+ * content matters (zswap's compression) the real LZ4, LZO or Zstandard works on those bytes.  A
  * kind has CONTENT_VARIANTS bodies, and the full seed stands in the last
  * word, so the length measured for one variant is right for all its pages to
  * within a token of LZ4's; that makes a page cost a table look-up.
@@ -13,9 +13,12 @@
  * LZ4: text to about half, heap to two fifths, code to about two thirds.
  */
 #include "port/model/content.h"
+#include "base/errno.h"
 #include "base/string.h"
 
 #include <lz4.h>
+#include <lzo/lzo1x.h>
+#include <zstd.h>
 
 static const char *const kind_names[NR_CONTENT_KINDS] = {
 	"zero", "same", "text", "heap", "code", "random", "partial", "pattern",
@@ -229,25 +232,89 @@ void content_fill(u64 content, u8 page[PAGE_SIZE])
 	memcpy(page + PAGE_SIZE - 8, &seed, 8);
 }
 
-size_t content_compressed_len(struct content_lengths *lengths, u64 content)
+/* ---- compressors ------------------------------------------------------------ */
+
+#define ZSTD_LEVEL 3
+
+size_t content_lz4_state_bytes(void)
+{
+	return (size_t)LZ4_sizeofState();
+}
+
+size_t content_lzo_state_bytes(void)
+{
+	return LZO1X_1_MEM_COMPRESS;
+}
+
+int content_compressor_of(const char *name)
+{
+	static const char *const names[NR_COMPRESSORS] = {"lz4", "lzo", "zstd"};
+
+	for (unsigned int i = 0; i < NR_COMPRESSORS; i++)
+		if (str_eq(name, names[i]))
+			return (int)i;
+	return -1;
+}
+
+size_t content_compress(const struct content_lengths *lengths, unsigned int compressor,
+			const u8 page[PAGE_SIZE], u8 out[2 * PAGE_SIZE])
+{
+	lzo_uint lzo_len = 2 * PAGE_SIZE;
+	size_t zstd_len;
+	int len;
+
+	switch (compressor) {
+	case COMPRESS_LZO:
+		return lzo1x_1_compress(page, PAGE_SIZE, out, &lzo_len, lengths->lzo_state)
+			       ? 0
+			       : lzo_len;
+	case COMPRESS_ZSTD:
+		zstd_len = ZSTD_compress(out, 2 * PAGE_SIZE, page, PAGE_SIZE, ZSTD_LEVEL);
+		return ZSTD_isError(zstd_len) ? 0 : zstd_len;
+	default:
+		len = LZ4_compress_fast_extState(lengths->lz4_state, (const char *)page,
+						 (char *)out, (int)PAGE_SIZE, 2 * PAGE_SIZE, 1);
+		return len > 0 ? (size_t)len : 0;
+	}
+}
+
+int content_decompress(unsigned int compressor, const u8 *src, size_t len, u8 page[PAGE_SIZE])
+{
+	lzo_uint n = PAGE_SIZE;
+
+	switch (compressor) {
+	case COMPRESS_LZO:
+		return lzo1x_decompress_safe(src, len, page, &n, NULL) || n != PAGE_SIZE ? -EINVAL
+											 : 0;
+	case COMPRESS_ZSTD:
+		return ZSTD_decompress(page, PAGE_SIZE, src, len) == PAGE_SIZE ? 0 : -EINVAL;
+	default:
+		return LZ4_decompress_safe((const char *)src, (char *)page, (int)len,
+					   (int)PAGE_SIZE) == (int)PAGE_SIZE
+			       ? 0
+			       : -EINVAL;
+	}
+}
+
+size_t content_compressed_len(struct content_lengths *lengths, unsigned int compressor, u64 content)
 {
 	unsigned int kind = CONTENT_KIND(content);
 	u16 *memo;
-	int len;
-	u8 page[PAGE_SIZE], out[LZ4_COMPRESSBOUND(PAGE_SIZE)];
+	size_t len;
+	u8 page[PAGE_SIZE], out[2 * PAGE_SIZE];
 
 	if (kind >= NR_CONTENT_KINDS)
 		kind = CONTENT_KIND_RANDOM;
-	memo = kind <= CONTENT_KIND_SAME ? &lengths->same
-					 : &lengths->len[kind][content % CONTENT_VARIANTS];
+	memo = kind <= CONTENT_KIND_SAME
+		       ? &lengths->of[compressor].same
+		       : &lengths->of[compressor].len[kind][content % CONTENT_VARIANTS];
 	if (kind == CONTENT_KIND_PARTIAL)
-		memo = &lengths->partial[partial_percent(content)];
+		memo = &lengths->of[compressor].partial[partial_percent(content)];
 	if (*memo)
 		return *memo;
 	content_fill(content, page);
-	len = LZ4_compress_fast_extState(lengths->lz4_state, (const char *)page, (char *)out,
-					 (int)PAGE_SIZE, (int)sizeof(out), 1);
-	if (len <= 0)
+	len = content_compress(lengths, compressor, page, out);
+	if (!len)
 		return 0;
 	*memo = (u16)len;
 	return *memo;

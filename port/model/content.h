@@ -30,16 +30,20 @@ enum content_kind {
 /* Of a pattern's seed: from bit 46 the process, from 28 the version, below the page. */
 #define CONTENT_PATTERN_PAGE_BITS    28
 #define CONTENT_PATTERN_PROCESS_BITS 46
-#define CONTENT_PATTERN_SEED(process, version)          \
+#define CONTENT_PATTERN_SEED(process, version)              \
 	(((u64)(process) << CONTENT_PATTERN_PROCESS_BITS) | \
 	 ((u64)(version) << CONTENT_PATTERN_PAGE_BITS))
 
-/* LZ4's result for each kind and variant; 0: not measured yet. */
+enum content_compressor { COMPRESS_LZ4, COMPRESS_LZO, COMPRESS_ZSTD, NR_COMPRESSORS };
+
+/* The compressors' results for each kind and variant; 0: not measured yet. */
 struct content_lengths {
-	u16 len[NR_CONTENT_KINDS][CONTENT_VARIANTS];
-	u16 same; /* any word */
-	u16 partial[CONTENT_PARTIAL_WORD + 1];
-	void *lz4_state;
+	struct {
+		u16 len[NR_CONTENT_KINDS][CONTENT_VARIANTS];
+		u16 same; /* any word */
+		u16 partial[CONTENT_PARTIAL_WORD + 1];
+	} of[NR_COMPRESSORS];
+	void *lz4_state, *lzo_state; /* working memory */
 };
 
 const char *content_kind_name(unsigned int kind);
@@ -54,10 +58,22 @@ void content_fill(u64 content, u8 page[PAGE_SIZE]);
 /* Are these the bytes? */
 bool content_is(u64 content, const u8 page[PAGE_SIZE]);
 
+size_t content_lz4_state_bytes(void);
+size_t content_lzo_state_bytes(void);
+/* The compressor of a name as zswap knows them ("lz4", "lzo", "zstd"), or -1. */
+int content_compressor_of(const char *name);
+
+/* Zstandard at level 3, as in Linux.  Bytes in out; 0 if it fails. */
+size_t content_compress(const struct content_lengths *lengths, unsigned int compressor,
+			const u8 page[PAGE_SIZE], u8 out[2 * PAGE_SIZE]);
+/* 0, or -EINVAL: it is no compressed page. */
+int content_decompress(unsigned int compressor, const u8 *src, size_t len, u8 page[PAGE_SIZE]);
+
 /*
- * How many bytes LZ4 makes of it: compressed for real, once for each kind and
- * variant.  0 if LZ4 fails.  May be over PAGE_SIZE (random bytes grow).
+ * How many bytes the compressor makes of it: compressed for real, once for each
+ * kind and variant.  0 if it fails.  May be over PAGE_SIZE (random bytes grow).
  */
-size_t content_compressed_len(struct content_lengths *lengths, u64 content);
+size_t content_compressed_len(struct content_lengths *lengths, unsigned int compressor,
+			      u64 content);
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/string.h"
 #include "port/model/keep.h"
 
-#include <lz4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -112,6 +111,7 @@ static void free_model(struct model *m)
 	model_release(m->vmemmap, m->vmemmap_bytes);
 	model_release(m->hot.content, m->content_bytes);
 	keep_free(m->lengths.lz4_state);
+	keep_free(m->lengths.lzo_state);
 	keep_free(m->q);
 	keep_free(m);
 }
@@ -125,10 +125,12 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
 		return NULL;
 	m = keep_calloc(1, sizeof(*m));
 	if (!m || !sched_init(m, cfg) || !(m->q = keep_calloc(1, quire_sizeof())) ||
-	    !(m->lengths.lz4_state = keep_malloc((size_t)LZ4_sizeofState()))) {
+	    !(m->lengths.lz4_state = keep_malloc(content_lz4_state_bytes())) ||
+	    !(m->lengths.lzo_state = keep_malloc(content_lzo_state_bytes()))) {
 		snprintf(err, cap, "the host has no memory for the model");
 		goto fail;
 	}
+	m->compressor = COMPRESS_LZO; /* zswap's default */
 	if (!cfg->local_ns)
 		cfg->local_ns = 70;
 	if (!cfg->remote_ns)

@@ -103,6 +103,40 @@ static void test_store_and_load(void **state)
 	run(store_and_load);
 }
 
+/* Each compressor has lengths of its own, and what one made is read when another is in use. */
+static void compressors(struct testbox *t, void *arg)
+{
+	static const char *const names[] = {"lz4", "lzo", "zstd"};
+	struct zbox *z = arg;
+	struct quire *q = t->q;
+	struct zswap_stats *s = zswap_stats(q);
+	u64 bytes[ARRAY_SIZE(names)], before = 0;
+
+	for (unsigned long i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(zswap_set_compressor(q, names[i]), 0);
+		for (unsigned long page = 0; page < 64; page++) {
+			shmem_fill(q, z->inode, 64 * i + page, text(page));
+			assert_true(shmem_evict(q, z->inode, 64 * i + page));
+		}
+		bytes[i] = s->compressed_bytes - before;
+		before = s->compressed_bytes;
+	}
+	print_message("# 64 pages of text: lz4 %lu, lzo %lu, zstd %lu bytes\n",
+		      (unsigned long)bytes[0], (unsigned long)bytes[1], (unsigned long)bytes[2]);
+	assert_true(bytes[2] * 5 < bytes[0] * 4 && bytes[2] * 5 < bytes[1] * 4);
+	assert_true(bytes[0] != bytes[1]);
+	assert_int_equal(zswap_set_compressor(q, "rot13"), -ENOENT);
+	assert_string_equal(zswap_params(q)->compressor, "zstd");
+	for (unsigned long i = 0; i < 64 * ARRAY_SIZE(names); i++)
+		assert_int_equal(shmem_read(q, z->inode, i), text(i % 64));
+}
+
+static void test_compressors(void **state)
+{
+	(void)state;
+	run(compressors);
+}
+
 static void refused(struct testbox *t, void *arg)
 {
 	struct zbox *z = arg;
@@ -493,9 +527,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_store_and_load), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_limit),	       cmocka_unit_test(test_coldest),
-		cmocka_unit_test(test_failures),       cmocka_unit_test(test_night),
-		cmocka_unit_test(test_verify),	       cmocka_unit_test(test_zbud),
+		cmocka_unit_test(test_compressors),    cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_coldest),	       cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_night),	       cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_zbud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
