@@ -1,10 +1,11 @@
 #!/bin/bash
 # bench/malloc.sh BUILD: caches of objects and libquire-malloc.so beside glibc's
 # malloc, jemalloc, mimalloc and tcmalloc of the system (those that are there), in
-# one run.  CPU time of all threads; rounds alternate, the cache among them, and the
-# least of ROUNDS (5) counts: other work, on this core's other thread above all, only
-# adds, by halves, and for seconds at a time, so a median says who was unlucky.
-# Peak resident memory: medians.
+# one run.  CPU time of all threads, peak resident memory; ROUNDS (5) alternate, the
+# cache among them.  Of loads of one thread the least counts: other work, on the
+# core's other half above all, only adds, by halves and for seconds at a time, so a
+# median says who was unlucky.  Of threads', and of memory, the median: least of all
+# time is spent where they happened never to meet.
 set -eu
 build=$1 rounds=${ROUNDS:-5}
 dir=$(mktemp -d)
@@ -40,10 +41,10 @@ measure() {
 		done
 	done
 }
-pinned() { pin=taskset pin_args="-c 0"; }
-free_run() { pin=env pin_args=; }
+pinned() { pin=taskset pin_args="-c 0" counts=least; }
+free_run() { pin=env pin_args='' counts=median; }
 value_of() { # NAME ns|kb
-	if [ "$2" = ns ]; then least <"$dir/$1.ns"; else median <"$dir/$1.kb"; fi
+	if [ "$2" = ns ]; then $counts <"$dir/$1.ns"; else median <"$dir/$1.kb"; fi
 }
 # best ns|kb: the best of the others, and whose.
 best() {
@@ -63,19 +64,19 @@ absolute() { # NAME VALUE UNIT GOAL
 		printf "{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", \"peer\": null, \"peer_value\": null, \"ratio\": null, ", name, v, unit
 		printf "\"goal\": %s, \"met\": %s}\n", goal, v <= goal ? "true" : "false"}'
 }
-of_cache() { least <"$dir/cache-$1"; }
+of_cache() { $counts <"$dir/cache-$1"; }
 
 pinned
 for load in pair some many; do
 	beside=$load
-	[ $load != pair ] || beside="pair called sampled bulk"
+	[ $load != pair ] || beside="pair called bulk"
 	measure $load 64
 	set -- $(best ns)
 	report "cache: $load of 64 B" "$(of_cache $load)" ns "$1" "$2" 0.7
 	report "malloc: $load of 64 B" "$(value_of quire ns)" ns "$1" "$2" 1.0
 	[ $load = pair ] || continue
 	report "cache: pair of 64 B, not inline" "$(of_cache called)" ns "$1" "$2" 1.0
-	report "cache: pair of 64 B with KFENCE, beside without" "$(of_cache sampled)" ns "$(of_cache pair)" without 1.01
+	absolute "cache: pair of 64 B, KFENCE on over off" "$("$pin" ${pin_args} "$cache" sampled 64)" x 1.01
 	absolute "cache: bulk of 16, 64 B, an object" "$(of_cache bulk)" ns 3
 done
 beside=random
