@@ -33,8 +33,13 @@ static int make_stack(struct quire *q, struct mm_struct *mm)
 
 	if (!vma)
 		return -ENOMEM;
+	if (vma_tree_reserve(q, &mm->mm_mt, STACK_TOP - 1, 0)) {
+		vm_area_free(q, vma);
+		return -ENOMEM;
+	}
 	if (vm_enough_memory(q, mm, STACK_INITIAL >> PAGE_SHIFT)) {
 		vm_area_free(q, vma);
+		vma_tree_release(q, &mm->mm_mt);
 		return -ENOMEM;
 	}
 	vma->vm_start = STACK_TOP - STACK_INITIAL;

@@ -197,6 +197,8 @@ static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct 
 		goto fail;
 	if (is_vm_hugetlb_page(src) && hugetlb_vm_open(q, vma, src, true))
 		goto fail;
+	if (vma_tree_reserve(q, &mm->mm_mt, vma->vm_start, 0))
+		goto fail_unlink;
 	if ((src->vm_flags & VM_ACCOUNT) && vm_enough_memory(q, src->vm_mm, vma_pages(src)))
 		goto fail_unlink;
 	vma_link(q, mm, vma);
@@ -204,6 +206,7 @@ static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct 
 	return is_vm_hugetlb_page(src) ? copy_hugetlb_page_range(q, vma, src)
 				       : copy_page_range(q, vma, src);
 fail_unlink:
+	vma_tree_release(q, &mm->mm_mt);
 	unlink_anon_vmas(q, vma);
 fail:
 	vm_area_free(q, vma);

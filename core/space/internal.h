@@ -37,8 +37,8 @@ struct vm_area_struct *vma_merge_around(struct quire *q, struct mm_struct *mm,
 struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
 				     unsigned long flags, struct file *file, unsigned long pgoff,
 				     const char *name);
-struct vm_area_struct *find_vma_prev(struct mm_struct *mm, u64 addr, struct vm_area_struct **prev);
 u64 unmapped_area_topdown(struct mm_struct *mm, u64 len, u64 low, u64 high);
+u64 unmapped_area(struct mm_struct *mm, u64 len, u64 low, u64 high);
 
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
 {
@@ -51,6 +51,14 @@ static inline u64 vm_start_gap(const struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_GROWSDOWN))
 		return vma->vm_start;
 	return vma->vm_start > STACK_GUARD_GAP ? vma->vm_start - STACK_GUARD_GAP : 0;
+}
+
+/* Free bytes between the area below and this one. */
+static inline u64 vma_own_gap(const struct vm_area_struct *vma)
+{
+	u64 below = vma->vm_prev ? vma->vm_prev->vm_end : 0, start = vm_start_gap(vma);
+
+	return start > below ? start - below : 0;
 }
 
 static inline struct address_space *vma_mapping(const struct vm_area_struct *vma)

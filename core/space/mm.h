@@ -10,6 +10,7 @@
 #ifndef QUIRE_SPACE_MM_H
 #define QUIRE_SPACE_MM_H
 
+#include "space/vma_tree.h"
 #include "swap/swap.h"
 
 struct task;
@@ -99,8 +100,6 @@ struct anon_vma_chain {
 struct vm_area_struct {
 	u64 vm_start, vm_end; /* bytes, [start, end) */
 	struct mm_struct *vm_mm;
-	struct rb_node vm_rb;
-	u64 rb_subtree_gap; /* largest vma_own_gap() in this subtree: space/vma.c */
 	struct vm_area_struct *vm_prev, *vm_next; /* by address */
 	u32 vm_flags;
 	u32 swap_readahead_info; /* swap's: struct swap_fault */
@@ -117,11 +116,11 @@ struct vm_area_struct {
 };
 
 struct mm_struct {
-	struct rb_root mm_rb;
+	struct vma_tree mm_mt;
 	struct vm_area_struct *mmap_cache; /* the last one found */
 	struct list_head mm_list;	   /* space->mms */
 	u64 pgd_pfn;
-	u64 highest_vm_end, mmap_base;
+	u64 mmap_base;
 	int map_count;
 	unsigned int mm_users, mm_count;
 	struct rw_semaphore mmap_lock;

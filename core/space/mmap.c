@@ -89,28 +89,33 @@ void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages)
 /* ---- munmap ---------------------------------------------------------------------- */
 
 /*
- * Cuts areas so that [start, end) begins and ends between areas.  When the
- * middle is to go, only what is left counts against max_map_count.
+ * Cuts areas so that [*first, end) begins and ends between areas; *first is what
+ * find_vma(start) says, before and after.  When the middle is to go, only what is
+ * left counts against max_map_count.  -ENOMEM: all is as it was.
  */
-static int split_at_ends(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool removing)
+static int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct **first,
+			 u64 start, u64 end, bool removing)
 {
-	struct vm_area_struct *vma = find_vma(mm, start), *last = find_vma(mm, end);
-	int cuts = (vma && vma->vm_start < start) + (last && last->vm_start < end);
-	int err;
+	struct vm_area_struct *vma = *first, *last = vma;
+	bool below = vma && vma->vm_start < start, above;
+	int cuts, err = 0;
 
-	if (removing)
-		cuts = cuts == 2 && vma == last;
+	if (vma && vma->vm_end < end)
+		last = find_vma(mm, end);
+	above = last && last->vm_start < end && last->vm_end > end;
+	cuts = removing ? below && above && vma == last : below + above;
 	if (mm->map_count + cuts > q->space->max_map_count)
 		return -ENOMEM;
-	if (vma && vma->vm_start < start) {
+	if (below)
 		err = split_vma(q, mm, vma, start, true);
-		if (err)
-			return err;
+	if (!err && above) {
+		err = split_vma(q, mm, last, end, true);
+		if (!err && vma == last)
+			*first = last->vm_prev;
+		if (err && below)
+			*first = vma_merge_around(q, mm, vma);
 	}
-	last = find_vma(mm, end);
-	if (last && last->vm_start < end)
-		return split_vma(q, mm, last, end, true);
-	return 0;
+	return err;
 }
 
 /* An area that stands by itself goes with all it maps. */
@@ -136,10 +141,10 @@ static int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 e
 
 	if (!vma || vma->vm_start >= end)
 		return 0;
-	err = split_at_ends(q, mm, start, end, true);
+	err = split_at_ends(q, mm, &vma, start, end, true);
 	if (err)
 		return err;
-	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = next) {
+	for (; vma && vma->vm_start < end; vma = next) {
 		next = vma->vm_next;
 		remove_vma(q, mm, vma);
 	}
@@ -255,11 +260,13 @@ static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 		vm_unacct_memory(q, pages);
 	if (mm->map_count >= q->space->max_map_count)
 		return -ENOMEM;
-	vma = vm_area_alloc(q, mm);
-	if (!vma)
+	if (vma_tree_reserve(q, &mm->mm_mt, addr, 0))
 		return -ENOMEM;
-	if (account && vm_enough_memory(q, mm, pages)) {
-		vm_area_free(q, vma);
+	vma = vm_area_alloc(q, mm);
+	if (!vma || (account && vm_enough_memory(q, mm, pages))) {
+		if (vma)
+			vm_area_free(q, vma);
+		vma_tree_release(q, &mm->mm_mt);
 		return -ENOMEM;
 	}
 	vma->vm_start = addr;
@@ -517,18 +524,18 @@ static int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_s
 static int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
 			unsigned long clear, unsigned long set)
 {
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma, *first = find_vma(mm, start);
 	u64 at = start;
 	int err;
 
-	for (vma = find_vma(mm, start); at < end; vma = vma->vm_next) {
+	for (vma = first; at < end; vma = vma->vm_next) {
 		if (!vma || vma->vm_start > at)
 			return -ENOMEM;
 		if ((set & VM_WRITE) && !(vma->vm_flags & VM_MAYWRITE))
 			return -EACCES;
 		at = vma->vm_end;
 	}
-	err = split_at_ends(q, mm, start, end, false);
+	err = split_at_ends(q, mm, &first, start, end, false);
 	for (at = start; !err && at < end;) {
 		vma = find_vma(mm, at);
 		at = vma->vm_end;

@@ -125,8 +125,8 @@ struct space_floor {
 	struct task *init_task;	       /* pid 1 */
 	struct task *kthreadd;	       /* pid 2 */
 	struct kmem_cache *task_cachep, *mm_cachep, *vma_cachep, *anon_vma_cachep,
-		*anon_vma_chain_cachep, *signal_cachep, *sighand_cachep, *files_cachep, *fs_cachep,
-		*cred_cachep, *pid_cachep;
+		*anon_vma_chain_cachep, *maple_node_cachep, *signal_cachep, *sighand_cachep,
+		*files_cachep, *fs_cachep, *cred_cachep, *pid_cachep;
 	struct page *zero_page;
 	struct huge_floor *huge; /* transparent huge pages: huge_mm.h */
 	struct numa_balancing numa;

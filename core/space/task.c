@@ -202,6 +202,7 @@ static int create_caches(struct quire *q)
 		 SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU},
 		{&sp->anon_vma_chain_cachep, "anon_vma_chain", SLAB_SIZE_anon_vma_chain,
 		 SLAB_ACCOUNT},
+		{&sp->maple_node_cachep, "maple_node", sizeof(struct vma_node), SLAB_ACCOUNT},
 		{&sp->signal_cachep, "signal_cache", SLAB_SIZE_signal_cache, SLAB_ACCOUNT},
 		{&sp->sighand_cachep, "sighand_cache", SLAB_SIZE_sighand_cache, SLAB_ACCOUNT},
 		{&sp->files_cachep, "files_cache", SLAB_SIZE_files_cache, SLAB_ACCOUNT},

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The areas of an address space.
+ * The areas of an address space: made, cut, joined, taken away.  They are kept in
+ * a B-tree (vma_tree.c) that knows the gaps between them.
  *
- * A red-black tree by address; each area also knows its neighbours and the
- * free gap below itself (vma_own_gap()), and each node the largest gap in its subtree,
- * so the highest gap of a given length is found in one descent.  This is the
- * structure Linux had until 6.0 (6.1 keeps areas in a maple tree; what can be
- * seen from outside is the same).
- *
- * Invariants: areas are ordered and apart; its gap is vm_start_gap(vma) - end of
- * the one below (0 if a stack's guard reaches into it); rb_subtree_gap is the
- * maximum over the subtree; highest_vm_end is the last area's end.
+ * Invariants: areas are ordered and apart; an area's gap is vm_start_gap(vma) - end
+ * of the one below (0 if a stack's guard reaches into it).
  *
  * Locks: mmap_lock for writing; growing a stack holds it for reading and
  * page_table_lock.  Changes of an area's bounds also hold its reverse map's
@@ -20,23 +14,6 @@
 #include "space/mempolicy.h"
 
 _Static_assert(sizeof(struct vm_area_struct) <= SLAB_SIZE_vm_area_struct, "fits Linux's size");
-
-/* Free bytes between the area below and this one. */
-static inline u64 vma_own_gap(const struct vm_area_struct *vma)
-{
-	u64 below = vma->vm_prev ? vma->vm_prev->vm_end : 0, start = vm_start_gap(vma);
-
-	return start > below ? start - below : 0;
-}
-
-RB_DECLARE_CALLBACKS_MAX(static, vma_gap_callbacks, struct vm_area_struct, vm_rb, u64,
-			 rb_subtree_gap, vma_own_gap);
-
-/* An area's bounds or its lower neighbour's changed. */
-static void vma_gap_update(struct vm_area_struct *vma)
-{
-	vma_gap_callbacks.propagate(&vma->vm_rb, NULL);
-}
 
 struct vm_area_struct *vm_area_alloc(struct quire *q, struct mm_struct *mm)
 {
@@ -78,25 +55,14 @@ void vm_area_free(struct quire *q, struct vm_area_struct *vma)
 
 struct vm_area_struct *find_vma(struct mm_struct *mm, u64 addr)
 {
-	struct vm_area_struct *vma = mm->mmap_cache, *found = NULL;
-	struct rb_node *node;
+	struct vm_area_struct *vma = mm->mmap_cache;
 
 	if (likely(vma && vma->vm_start <= addr && addr < vma->vm_end))
 		return vma;
-	for (node = mm->mm_rb.rb_node; node;) {
-		vma = rb_entry(node, struct vm_area_struct, vm_rb);
-		if (vma->vm_end > addr) {
-			found = vma;
-			if (vma->vm_start <= addr)
-				break;
-			node = node->rb_left;
-		} else {
-			node = node->rb_right;
-		}
-	}
-	if (found && found->vm_start <= addr)
-		mm->mmap_cache = found;
-	return found;
+	vma = vma_tree_find(&mm->mm_mt, addr);
+	if (vma && vma->vm_start <= addr)
+		mm->mmap_cache = vma;
+	return vma;
 }
 
 struct vm_area_struct *vma_next(struct vm_area_struct *vma)
@@ -104,54 +70,31 @@ struct vm_area_struct *vma_next(struct vm_area_struct *vma)
 	return vma->vm_next;
 }
 
-struct vm_area_struct *find_vma_prev(struct mm_struct *mm, u64 addr, struct vm_area_struct **prev)
-{
-	struct vm_area_struct *vma = find_vma(mm, addr);
-
-	if (vma)
-		*prev = vma->vm_prev;
-	else
-		*prev = rb_entry_safe(rb_last(&mm->mm_rb), struct vm_area_struct, vm_rb);
-	return vma;
-}
-
-/*
- * The highest len free bytes within [low, high), or 0.  Right before left;
- * subtrees without a large enough gap are not entered, nor those above high.
- * Depth is the tree's height, at most 2 log2(max_map_count + 1) = 34.
- */
-static u64 search_gap(const struct rb_node *node, u64 len, u64 low, u64 high)
-{
-	while (node) {
-		const struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, vm_rb);
-		u64 start = vma->vm_prev ? vma->vm_prev->vm_end : 0, end = vm_start_gap(vma);
-
-		if (vma->rb_subtree_gap < len)
-			return 0;
-		if (node->rb_right && vma->vm_end + len <= high) {
-			u64 addr = search_gap(node->rb_right, len, low, high);
-
-			if (addr)
-				return addr;
-		}
-		start = max(start, low);
-		end = min(end, high);
-		if (end > start && end - start >= len)
-			return end - len;
-		node = node->rb_left;
-	}
-	return 0;
-}
-
+/* The highest len free bytes within [low, high), or 0. */
 u64 unmapped_area_topdown(struct mm_struct *mm, u64 len, u64 low, u64 high)
 {
-	u64 above = max(mm->highest_vm_end, low);
+	const struct vm_area_struct *last = vma_tree_last(&mm->mm_mt);
 
 	if (len > high || high - len < low)
 		return 0;
-	if (above <= high - len)
+	if (max(last ? last->vm_end : 0, low) <= high - len)
 		return high - len;
-	return search_gap(mm->mm_rb.rb_node, len, low, high);
+	return vma_tree_gap_down(&mm->mm_mt, len, low, high);
+}
+
+/* The lowest. */
+u64 unmapped_area(struct mm_struct *mm, u64 len, u64 low, u64 high)
+{
+	const struct vm_area_struct *last = vma_tree_last(&mm->mm_mt);
+	u64 addr;
+
+	if (len > high || high - len < low)
+		return 0;
+	addr = vma_tree_gap_up(&mm->mm_mt, len, low, high);
+	if (addr)
+		return addr;
+	addr = max(last ? last->vm_end : 0, low);
+	return addr <= high - len ? addr : 0;
 }
 
 /* ---- reverse map's locks ------------------------------------------------------ */
@@ -209,39 +152,10 @@ static void vma_unlink_file(struct quire *q, struct vm_area_struct *vma)
 
 /* ---- link, unlink, bounds ------------------------------------------------------- */
 
+/* The node it may take was put by: vma_tree_reserve(). */
 void vma_link(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
 {
-	struct rb_node **link = &mm->mm_rb.rb_node, *parent = NULL;
-	struct vm_area_struct *prev = NULL, *next = NULL;
-
-	while (*link) {
-		struct vm_area_struct *at = rb_entry(*link, struct vm_area_struct, vm_rb);
-
-		parent = *link;
-		if (vma->vm_start < at->vm_start) {
-			next = at;
-			link = &parent->rb_left;
-		} else {
-			prev = at;
-			link = &parent->rb_right;
-		}
-	}
-	VM_BUG_ON(q, prev && prev->vm_end > vma->vm_start);
-	VM_BUG_ON(q, next && next->vm_start < vma->vm_end);
-	vma->vm_prev = prev;
-	vma->vm_next = next;
-	vma->rb_subtree_gap = 0;
-	rb_link_node(&vma->vm_rb, parent, link);
-	vma_gap_update(vma);
-	rb_insert_augmented(&vma->vm_rb, &mm->mm_rb, &vma_gap_callbacks);
-	if (prev)
-		prev->vm_next = vma;
-	if (next) {
-		next->vm_prev = vma;
-		vma_gap_update(next);
-	} else {
-		mm->highest_vm_end = vma->vm_end;
-	}
+	vma_tree_insert(q, &mm->mm_mt, vma);
 	mm->map_count++;
 	if (vma->vm_file)
 		vma_link_file(q, vma);
@@ -249,17 +163,7 @@ void vma_link(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
 
 void vma_unlink(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
 {
-	struct vm_area_struct *prev = vma->vm_prev, *next = vma->vm_next;
-
-	rb_erase_augmented(&vma->vm_rb, &mm->mm_rb, &vma_gap_callbacks);
-	if (prev)
-		prev->vm_next = next;
-	if (next) {
-		next->vm_prev = prev;
-		vma_gap_update(next);
-	} else {
-		mm->highest_vm_end = prev ? prev->vm_end : 0;
-	}
+	vma_tree_erase(q, &mm->mm_mt, vma);
 	if (mm->mmap_cache == vma)
 		mm->mmap_cache = NULL;
 	mm->map_count--;
@@ -272,15 +176,9 @@ void vma_set_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 e
 		   unsigned long pgoff)
 {
 	vma_rmap_lock(q, vma);
-	vma->vm_start = start;
-	vma->vm_end = end;
+	vma_tree_set_range(&vma->vm_mm->mm_mt, vma, start, end);
 	vma->vm_pgoff = pgoff;
 	vma_rmap_unlock(q, vma);
-	vma_gap_update(vma);
-	if (vma->vm_next)
-		vma_gap_update(vma->vm_next);
-	else
-		vma->vm_mm->highest_vm_end = end;
 }
 
 /*
@@ -300,9 +198,8 @@ int vma_grow_down(struct quire *q, struct vm_area_struct *vma, u64 addr)
 
 		err = vm_enough_memory(q, mm, grow);
 		if (!err) {
-			vma->vm_start = addr;
+			vma_tree_set_range(&mm->mm_mt, vma, addr, vma->vm_end);
 			vma->vm_pgoff -= grow;
-			vma_gap_update(vma);
 			vm_stat_account(mm, vma->vm_flags, (long)grow);
 		}
 	}
@@ -324,14 +221,19 @@ int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 
 	if (is_vm_hugetlb_page(vma) && !IS_ALIGNED(addr, huge_page_size(hstate_vma(vma))))
 		return -EINVAL;
-	new = vm_area_dup(q, vma);
-	if (!new)
+	if (vma_tree_reserve(q, &mm->mm_mt, new_below ? vma->vm_start : addr, 0))
 		return -ENOMEM;
+	new = vm_area_dup(q, vma);
+	if (!new) {
+		vma_tree_release(q, &mm->mm_mt);
+		return -ENOMEM;
+	}
 	err = anon_vma_clone(q, new, vma);
 	if (!err && is_vm_hugetlb_page(vma)) /* then there was nothing to clone */
 		err = hugetlb_vm_open(q, new, vma, false);
 	if (err) {
 		vm_area_free(q, new);
+		vma_tree_release(q, &mm->mm_mt);
 		return err;
 	}
 	split_huge_pmd_if_needed(q, vma, addr);
@@ -408,7 +310,7 @@ struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 
 				     unsigned long flags, struct file *file, unsigned long pgoff,
 				     const char *name)
 {
-	struct vm_area_struct *prev, *next = find_vma_prev(mm, start, &prev), *merged;
+	struct vm_area_struct *prev, *next = vma_tree_find_prev(&mm->mm_mt, start, &prev), *merged;
 
 	if (prev && prev->vm_end == start && !prev->vm_policy &&
 	    may_merge(prev, flags, file, name) && prev->vm_pgoff + vma_pages(prev) == pgoff) {

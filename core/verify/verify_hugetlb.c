@@ -91,12 +91,10 @@ static void check_promises(struct verify *v, const struct hstate *h, unsigned lo
 	struct mm_struct *mm;
 
 	list_for_each_entry (mm, &v->q->space->mms, mm_list)
-		for (struct rb_node *node = rb_first(&mm->mm_rb); node; node = rb_next(node)) {
-			struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, vm_rb);
-
+		for (struct vm_area_struct *vma = vma_tree_find(&mm->mm_mt, 0); vma;
+		     vma = vma->vm_next)
 			if (is_vm_hugetlb_page(vma))
 				n += promised(h, vma);
-		}
 	/* A fault has taken a page and not used its promise up yet. */
 	if (n != h->resv_huge_pages + restore)
 		broken(v, "hugetlb: %lu pages of %lu kB are promised, areas may claim %lu",

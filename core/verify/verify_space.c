@@ -114,16 +114,10 @@ static void check_i_mmap(struct verify *v, struct vm_area_struct *vma, struct to
 		t->account += PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT;
 }
 
-static u64 subtree_gap(const struct rb_node *node)
+static void check_vma(struct verify *v, struct mm_struct *mm, struct vm_area_struct *vma,
+		      struct vm_area_struct *prev)
 {
-	return node ? rb_entry(node, struct vm_area_struct, vm_rb)->rb_subtree_gap : 0;
-}
-
-static void check_vma(struct verify *v, struct mm_struct *mm, struct vm_area_struct *vma)
-{
-	struct vm_area_struct *prev = vma->vm_prev;
-	u64 below = prev ? prev->vm_end : 0, start = vm_start_gap(vma);
-	u64 gap = start > below ? start - below : 0, largest;
+	u64 below = prev ? prev->vm_end : 0;
 
 	if (vma->vm_start >= vma->vm_end || ((vma->vm_start | vma->vm_end) & ~PAGE_MASK))
 		broken(v, "space: mm %lu area 0x%lx-0x%lx has impossible bounds", mm->context_id,
@@ -131,59 +125,103 @@ static void check_vma(struct verify *v, struct mm_struct *mm, struct vm_area_str
 	if (vma->vm_start < below)
 		broken(v, "space: mm %lu area 0x%lx overlaps the one before it", mm->context_id,
 		       vma->vm_start);
-	if (rb_entry_safe(rb_prev(&vma->vm_rb), struct vm_area_struct, vm_rb) != prev ||
-	    rb_entry_safe(rb_next(&vma->vm_rb), struct vm_area_struct, vm_rb) != vma->vm_next)
+	if (vma->vm_prev != prev || (prev && prev->vm_next != vma))
 		broken(v, "space: mm %lu area 0x%lx: neighbours differ from the tree",
 		       mm->context_id, vma->vm_start);
 	if (vma->vm_mm != mm)
 		broken(v, "space: mm %lu area 0x%lx belongs to another space", mm->context_id,
 		       vma->vm_start);
-	largest = max(gap, subtree_gap(vma->vm_rb.rb_left));
-	largest = max(largest, subtree_gap(vma->vm_rb.rb_right));
-	if (vma->rb_subtree_gap != largest)
-		broken(v, "space: mm %lu area 0x%lx: gap 0x%lx, largest 0x%lx (0x%lx)",
-		       mm->context_id, vma->vm_start, gap, vma->rb_subtree_gap, largest);
+}
+
+/* A walk through the tree, from left to right. */
+struct area_walk {
+	struct verify *v;
+	struct mm_struct *mm;
+	struct totals *t;
+	struct mm_struct sum;
+	struct vm_area_struct *prev;
+	int n;
+};
+
+static void check_area(struct area_walk *w, struct vm_area_struct *vma)
+{
+	check_vma(w->v, w->mm, vma, w->prev);
+	check_chains(w->v, w->mm, vma);
+	if (vma->vm_file)
+		check_i_mmap(w->v, vma, w->t);
+	vm_stat_account(&w->sum, vma->vm_flags, (long)vma_pages(vma));
+	if (vma->vm_flags & VM_ACCOUNT)
+		w->t->account += vma_pages(vma);
+	w->prev = vma;
+	w->n++;
+}
+
+/* Of the levels below first; as deep as the tree is high. */
+static bool check_node(struct area_walk *w, const struct vma_node *node, unsigned int level)
+{
+	bool root = node == w->mm->mm_mt.root;
+
+	if (!node->nr || node->nr > VMA_NODE_SLOTS ||
+	    node->nr < (root ? (level ? 2u : 1u) : VMA_NODE_MIN)) {
+		broken(w->v, "space: mm %lu: the tree of areas has a node of %lu slots",
+		       w->mm->context_id, node->nr);
+		return false;
+	}
+	for (unsigned int i = 0; i < node->nr; i++) {
+		u64 end, gap = 0;
+
+		if (level) {
+			const struct vma_node *below = node->slot[i];
+
+			if (!check_node(w, below, level - 1))
+				return false;
+			end = below->end[below->nr - 1];
+			for (unsigned int k = 0; k < below->nr; k++)
+				gap = max(gap, below->gap[k]);
+		} else {
+			struct vm_area_struct *vma = node->slot[i];
+
+			check_area(w, vma);
+			end = vma->vm_end;
+			gap = vma_own_gap(vma);
+		}
+		if (node->end[i] != end || node->gap[i] != gap)
+			broken(w->v,
+			       "space: mm %lu: the tree says end 0x%lx, gap 0x%lx of what has "
+			       "0x%lx, 0x%lx",
+			       w->mm->context_id, node->end[i], node->gap[i], end, gap);
+	}
+	for (unsigned int i = (unsigned int)node->nr; i < VMA_NODE_SLOTS; i++)
+		if (node->end[i] != ~0UL)
+			broken(w->v, "space: mm %lu: an empty slot of the tree of areas ends",
+			       w->mm->context_id);
+	return true;
 }
 
 static bool check_areas(struct verify *v, struct mm_struct *mm, struct totals *t)
 {
-	struct mm_struct sum = {0};
-	u64 end = 0;
-	int n = 0;
+	struct area_walk w = {.v = v, .mm = mm, .t = t};
+	const struct mm_struct *sum = &w.sum;
 
-	if (!rb_validate(&mm->mm_rb)) {
-		broken(v, "space: mm %lu: the tree of areas is not a red-black tree",
+	if (mm->mm_mt.spare || mm->mm_mt.nr_spare)
+		broken(v, "space: mm %lu: nodes are put by for an insertion that is over",
 		       mm->context_id);
+	if (mm->mm_mt.root && !check_node(&w, mm->mm_mt.root, mm->mm_mt.height - 1))
 		return false;
-	}
-	for (struct rb_node *node = rb_first(&mm->mm_rb); node; node = rb_next(node)) {
-		struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, vm_rb);
-
-		check_vma(v, mm, vma);
-		check_chains(v, mm, vma);
-		if (vma->vm_file)
-			check_i_mmap(v, vma, t);
-		vm_stat_account(&sum, vma->vm_flags, (long)vma_pages(vma));
-		if (vma->vm_flags & VM_ACCOUNT)
-			t->account += vma_pages(vma);
-		end = vma->vm_end;
-		n++;
-	}
-	if (n != mm->map_count)
+	if (w.prev && w.prev->vm_next)
+		broken(v, "space: mm %lu: behind the last area there is another", mm->context_id);
+	if (w.n != mm->map_count)
 		broken(v, "space: mm %lu counts %d areas, has %d", mm->context_id, mm->map_count,
-		       n);
-	if (end != mm->highest_vm_end)
-		broken(v, "space: mm %lu: its areas end at 0x%lx, not 0x%lx", mm->context_id, end,
-		       mm->highest_vm_end);
-	if (sum.total_vm != mm->total_vm || sum.data_vm != mm->data_vm ||
-	    sum.exec_vm != mm->exec_vm || sum.stack_vm != mm->stack_vm ||
-	    sum.locked_vm != mm->locked_vm)
+		       w.n);
+	if (sum->total_vm != mm->total_vm || sum->data_vm != mm->data_vm ||
+	    sum->exec_vm != mm->exec_vm || sum->stack_vm != mm->stack_vm ||
+	    sum->locked_vm != mm->locked_vm)
 		broken(v,
 		       "space: mm %lu: total_vm %lu data %lu exec %lu stack %lu locked %lu, its "
 		       "areas make %lu %lu %lu %lu %lu",
 		       mm->context_id, mm->total_vm, mm->data_vm, mm->exec_vm, mm->stack_vm,
-		       mm->locked_vm, sum.total_vm, sum.data_vm, sum.exec_vm, sum.stack_vm,
-		       sum.locked_vm);
+		       mm->locked_vm, sum->total_vm, sum->data_vm, sum->exec_vm, sum->stack_vm,
+		       sum->locked_vm);
 	return true;
 }
 
@@ -430,7 +468,7 @@ static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *en
 		for_each_thread(p, t) for (int i = 0; t->mm == mm && i < NR_MM_COUNTERS; i++)
 			untold[i] += t->rss_stat.count[i];
 	}
-	w.vma = rb_entry_safe(rb_first(&mm->mm_rb), struct vm_area_struct, vm_rb);
+	w.vma = vma_tree_find(&mm->mm_mt, 0);
 	check_table(&w, mm->pgd_pfn, PT_LEVELS, 0);
 	for (int i = 0; i < NR_MM_COUNTERS; i++)
 		if (w.rss[i] != mm->rss_stat[i] + untold[i])

@@ -10,6 +10,9 @@ static void run_area_numbers(struct testbox *t, void *arg)
 	struct mm_struct *mm = t->task->mm;
 	u64 a = map_anon(t, t->task, 8);
 	struct vm_area_struct *vma = find_vma(mm, a), *low = find_vma(mm, mm->start_code), *next;
+	struct vm_area_struct *last = find_vma(mm, STACK_TOP - 1);
+	struct vm_area_struct beyond = {.vm_start = ~0UL, .vm_end = ~0UL};
+	struct vma_node *root = mm->mm_mt.root; /* a leaf: there are few areas */
 	struct anon_vma *av;
 
 	(void)arg;
@@ -19,12 +22,13 @@ static void run_area_numbers(struct testbox *t, void *arg)
 	BREAK_BY(t, vma->vm_end += 1, vma->vm_end -= 1, "impossible bounds");
 	BREAK_BY(t, low->vm_end += PAGE_SIZE, low->vm_end -= PAGE_SIZE, "overlaps");
 	BREAK_BY(t, vma->vm_next = NULL, vma->vm_next = next, "neighbours differ");
-	BREAK_BY(t, vma->rb_subtree_gap += PAGE_SIZE, vma->rb_subtree_gap -= PAGE_SIZE, "gap 0x");
-	BREAK_BY(t, vma->rb_subtree_gap++, vma->rb_subtree_gap--, "largest 0x");
+	BREAK_BY(t, root->gap[1] += PAGE_SIZE, root->gap[1] -= PAGE_SIZE, "the tree says end 0x");
+	BREAK_BY(t, root->end[0]--, root->end[0]++, "the tree says end 0x");
+	BREAK_BY(t, root->end[root->nr]--, root->end[root->nr]++, "an empty slot of the tree");
+	BREAK_BY(t, mm->mm_mt.nr_spare++, mm->mm_mt.nr_spare--, "an insertion that is over");
+	BREAK_BY(t, last->vm_next = &beyond, last->vm_next = NULL, "behind the last area");
 	BREAK_BY(t, vma->vm_mm = NULL, vma->vm_mm = mm, "belongs to another space");
 	BREAK_BY(t, mm->map_count++, mm->map_count--, "areas, has");
-	BREAK_BY(t, mm->highest_vm_end += PAGE_SIZE, mm->highest_vm_end -= PAGE_SIZE,
-		 "areas end at");
 	BREAK_BY(t, mm->total_vm++, mm->total_vm--, "total_vm");
 	BREAK_BY(t, mm->locked_vm++, mm->locked_vm--, "locked");
 	BREAK_BY(t, av->num_active_vmas++, av->num_active_vmas--, "use it");
@@ -132,8 +136,7 @@ static void run_area_lists(struct testbox *t, void *arg)
 	avc = list_first_entry(&vma->anon_vma_chain, struct anon_vma_chain, same_vma);
 	BREAK_LIST(t, &vma->anon_vma_chain, "its chains are not a list");
 	BREAK(t, avc->vma, low, "a chain does not lead back");
-	BREAK(t, mm->mm_rb.rb_node->__rb_parent_color, mm->mm_rb.rb_node->__rb_parent_color ^ 1,
-	      "not a red-black tree");
+	BREAK(t, mm->mm_mt.root->nr, VMA_NODE_SLOTS + 1, "has a node of");
 	BREAK_LIST(t, &t->q->space->mms, "the list of address spaces is not a list");
 }
 

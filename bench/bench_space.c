@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces, in work of the model per second of the host: touches at random
+ * over 32 GB beside a chase through an array as large as their page tables, a fork
+ * of those 32 GB, and mmap+munmap among a hundred thousand areas.
+ *
+ * The chase: each slot of the array names the next, in one random cycle, so that a
+ * step waits for memory as the walk to a page-table entry does.  Both sides draw
+ * their pages beforehand or by the same generator, so only memory is compared.
+ */
+#include "bench/bench.h"
+#include "port/model/model.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define AREA_BYTES   (32UL << 30)
+#define PAGES	     (AREA_BYTES >> PAGE_SHIFT)
+#define TOUCHES	     (1UL << 22)
+#define AREAS	     100000UL
+#define PAIRS	     200000UL
+#define ROUNDS	     5
+#define RW	     (PROT_READ | PROT_WRITE)
+#define PRIVATE_ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+struct run {
+	struct model *m;
+	double fault, touch, random, chase, fork, exit_child, pair, pair_random, find;
+};
+
+static void die(const char *why)
+{
+	fprintf(stderr, "bench_space: %s\n", why);
+	exit(1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v, unsigned int n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+/* ns a step through a random cycle of as many words as there are entries. */
+static double chase_ns(u64 *array)
+{
+	u64 at = 0;
+	double start = bench_now_ns();
+
+	for (unsigned long i = 0; i < TOUCHES; i++)
+		at = array[at];
+	start = bench_now_ns() - start;
+	if (at == ~0UL)
+		die("the chase left its array");
+	return start / (double)TOUCHES;
+}
+
+static u64 *chase_array(struct prng *rng)
+{
+	size_t bytes = PAGES * sizeof(u64);
+	u64 *a = mmap(NULL, bytes, RW, PRIVATE_ANON, -1, 0);
+
+	if (a == MAP_FAILED)
+		die("no memory");
+	for (unsigned long i = 0; i < PAGES; i++)
+		a[i] = i;
+	for (unsigned long i = PAGES - 1; i; i--) { /* Sattolo: one cycle */
+		unsigned long j = prng_below(rng, i);
+		u64 t = a[i];
+
+		a[i] = a[j];
+		a[j] = t;
+	}
+	return a;
+}
+
+static double touch_all(struct run *r, struct task *task, struct touch *t)
+{
+	double start = bench_now_ns();
+
+	if (mmu_touch(r->m, task, t) != t->nr_pages)
+		die("the process died");
+	return (bench_now_ns() - start) / (double)t->nr_pages;
+}
+
+static void bench_touches(struct run *r, struct task *task, struct touch *t)
+{
+	double seq[ROUNDS], random[ROUNDS], chase[ROUNDS];
+	struct prng rng;
+	u64 *array;
+
+	prng_seed(&rng, 5);
+	array = chase_array(&rng);
+	t->write = false;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		double start;
+
+		seq[i] = touch_all(r, task, t);
+		chase[i] = chase_ns(array);
+		start = bench_now_ns();
+		if (mmu_touch_random(r->m, task, t, TOUCHES, &rng) != TOUCHES)
+			die("the process died");
+		random[i] = (bench_now_ns() - start) / (double)TOUCHES;
+	}
+	munmap(array, PAGES * sizeof(u64));
+	r->touch = median(seq, ROUNDS);
+	r->random = median(random, ROUNDS);
+	r->chase = median(chase, ROUNDS);
+}
+
+static void bench_fork(struct run *r, struct quire *q, struct task *task)
+{
+	double copy[3], away[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		double start = bench_now_ns();
+		struct mm_struct *mm = dup_mm(q, task->mm);
+
+		copy[i] = (bench_now_ns() - start) / (double)PAGES;
+		if (!mm)
+			die("no memory to fork");
+		start = bench_now_ns();
+		mmput(q, mm);
+		away[i] = (bench_now_ns() - start) / (double)PAGES;
+	}
+	r->fork = median(copy, 3);
+	r->exit_child = median(away, 3);
+}
+
+/* A hundred thousand areas that can't merge: a page of each kind in turn. */
+static void bench_areas(struct run *r, struct quire *q, struct task *task)
+{
+	u64 base = 0x100000000000UL, step = 4 << PAGE_SHIFT;
+	struct mm_struct *mm = task->mm;
+	double pair[ROUNDS], random[ROUNDS], find[ROUNDS];
+	unsigned long found = 0;
+	struct prng rng;
+
+	prng_seed(&rng, 7);
+	q->space->max_map_count = AREAS + 1000;
+	for (unsigned long i = 0; i < AREAS; i++) {
+		u64 at = base + ((i * 7919) % AREAS) * step; /* in no order */
+
+		if (do_mmap(q, mm, at, PAGE_SIZE, RW, PRIVATE_ANON | MAP_FIXED, NULL, 0) != at)
+			die("mmap failed");
+	}
+	for (unsigned int k = 0; k < ROUNDS; k++) {
+		double start = bench_now_ns();
+
+		/* Where the kernel finds room. */
+		for (unsigned long i = 0; i < PAIRS; i++) {
+			u64 at = do_mmap(q, mm, 0, PAGE_SIZE, RW, PRIVATE_ANON, NULL, 0);
+
+			if (IS_ERR_VALUE(at) || do_munmap(q, mm, at, PAGE_SIZE))
+				die("mmap failed");
+		}
+		pair[k] = (bench_now_ns() - start) / (double)PAIRS;
+		start = bench_now_ns();
+		/* Among the others. */
+		for (unsigned long i = 0; i < PAIRS; i++) {
+			u64 at = base + prng_below(&rng, AREAS) * step + (2 << PAGE_SHIFT);
+
+			if (do_mmap(q, mm, at, PAGE_SIZE, RW, PRIVATE_ANON | MAP_FIXED, NULL, 0) !=
+				    at ||
+			    do_munmap(q, mm, at, PAGE_SIZE))
+				die("mmap failed");
+		}
+		random[k] = (bench_now_ns() - start) / (double)PAIRS;
+		start = bench_now_ns();
+		for (unsigned long i = 0; i < PAIRS; i++)
+			found += find_vma(mm, base + prng_below(&rng, AREAS) * step) != NULL;
+		find[k] = (bench_now_ns() - start) / (double)PAIRS;
+	}
+	if (found != ROUNDS * PAIRS)
+		die("an area was lost");
+	r->pair = median(pair, ROUNDS);
+	r->pair_random = median(random, ROUNDS);
+	r->find = median(find, ROUNDS);
+}
+
+static void process_main(void *arg)
+{
+	struct run *r = arg;
+	struct quire *q = model_quire(r->m);
+	struct task *task = current_task(q);
+	struct touch t = {.nr_pages = PAGES, .stride = 1, .write = true, .kind = 3, .seed = 9};
+
+	bench_areas(r, q, task);
+	t.addr = do_mmap(q, task->mm, 0, AREA_BYTES, RW, PRIVATE_ANON, NULL, 0);
+	if (IS_ERR_VALUE(t.addr))
+		die("no address space");
+	r->fault = touch_all(r, task, &t);
+	bench_touches(r, task, &t);
+	bench_fork(r, q, task);
+	do_exit(q, task, 0);
+}
+
+struct setup {
+	struct quire *q;
+	struct task *task;
+};
+
+static void make_task(void *arg)
+{
+	struct setup *s = arg;
+
+	s->task = copy_process(s->q, NULL, 0);
+	if (IS_ERR_OR_NULL(s->task) || exec_mmap(s->q, s->task, "bench", "bench", 6))
+		die("no process");
+}
+
+int main(void)
+{
+	struct quire_config *cfg = calloc(1, sizeof(*cfg));
+	struct run r = {0};
+	struct setup setup;
+	char err[256];
+
+	if (!cfg)
+		return 1;
+	cfg->nr_nodes = 1;
+	cfg->pci_hole_start = 3UL << 30;
+	cfg->seed = 1;
+	cfg->node[0] = (struct quire_node_config){.size_bytes = 36UL << 30, .nr_cpus = 2};
+	r.m = model_create(cfg, err, sizeof(err));
+	free(cfg);
+	if (!r.m)
+		die(err);
+	setup.q = model_quire(r.m);
+	model_call(r.m, NULL, make_task, &setup);
+	model_call(r.m, setup.task, process_main, &r);
+	bench_report("anon_faults_32g", 1e3 / r.fault, "M/s", NULL, 0, 10, 1);
+	bench_report("touch_sequential", 1e3 / r.touch, "M/s", NULL, 0, 100, 1);
+	bench_report("touch_random_32g", r.random, "ns", "chase through 64 MB", r.chase,
+		     2 * r.chase, 0);
+	bench_report("mmap_munmap_100k_areas", r.pair, "ns", NULL, 0, 1000, 0);
+	bench_report("mmap_munmap_100k_areas_random", r.pair_random, "ns", NULL, 0, 1000, 0);
+	bench_report("find_vma_100k_areas", r.find, "ns", NULL, 0, 0, 0);
+	bench_report("fork_32g_entries", 1e3 / r.fork, "M/s", NULL, 0, 50, 1);
+	bench_report("exit_of_forked_entries", 1e3 / r.exit_child, "M/s", NULL, 0, 0, 1);
+	model_destroy(r.m);
+	return 0;
+}
