@@ -286,7 +286,7 @@ static int open_place(struct procfs *fs, struct handle *h, int flags)
 	/* Root may open anything; what nobody may write stays so. */
 	if (writes && !(p->entry.mode & 0222))
 		return -EACCES;
-	if (!reads)
+	if (!reads || proc_is_binary(p->entry))
 		return 0;
 	err = handle_render(fs, h);
 	h->fresh = !err;
@@ -330,6 +330,18 @@ static void read_real(fuse_req_t req, struct procfs *fs, struct handle *h, size_
 		fuse_reply_buf(req, fs->scratch, (size_t)n);
 }
 
+static void read_binary(fuse_req_t req, struct procfs *fs, struct handle *h, size_t size, off_t off)
+{
+	s64 n = off < 0 ? -EINVAL
+			: proc_read_at(fs->q, h->place.entry, (u64)off, fs->scratch,
+				       size < fs->scratch_bytes ? size : fs->scratch_bytes);
+
+	if (n < 0)
+		fuse_reply_err(req, (int)-n);
+	else
+		fuse_reply_buf(req, fs->scratch, (size_t)n);
+}
+
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
@@ -343,6 +355,11 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	if (h->fd >= 0 && !h->t.len) {
 		read_real(req, fs, h, size, off);
+		return;
+	}
+	if ((h->place.class == PLACE_MODEL || h->place.class == PLACE_PROCESS) &&
+	    proc_is_binary(h->place.entry)) {
+		read_binary(req, fs, h, size, off);
 		return;
 	}
 	if (off == 0 && !h->fresh) {

@@ -18,7 +18,8 @@ struct quire_costs {
 	u32 fault_dirty; /* the first write to a page of a file: telling its file system */
 	u32 fault_map;	 /* one more entry of a fault-around */
 	u32 walk;	 /* a TLB miss whose tables are in the caches */
-	u32 flush;	 /* interrupts to other CPUs */
+	u32 flush;	 /* of entries of the TLB */
+	u32 shootdown;	 /* and for each other CPU that is interrupted for it */
 	u32 huge_page;	 /* each page of a huge page that is cleared */
 	u32 huge_copy;	 /* or collapsed: copied, the small one freed */
 	u32 hugetlb_page;
@@ -60,6 +61,7 @@ struct quire_costs {
 		.fault_map = 30,     \
 		.walk = 25,          \
 		.flush = 200,        \
+		.shootdown = 400,    \
 		.huge_page = 645,    \
 		.huge_copy = 461,    \
 		.hugetlb_page = 150, \

@@ -111,6 +111,7 @@ struct cma_floor;
 struct page_floor {
 	struct page_pressure_ops ops;
 	struct hugetlb_floor *hugetlb; /* page/hugetlb.h */
+	int pt_levels;		       /* of page tables: 4 or 5 */
 	/* What the last reference to a compound page of a kind does first, by
 	 * compound_dtor; NULL: nothing.  True: the page is taken care of, it is
 	 * not to be freed. */

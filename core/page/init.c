@@ -71,6 +71,7 @@ int page_init_early(struct quire *q)
 	q->page = memblock_alloc(q, sizeof(*q->page), 64, 0);
 	if (!q->page)
 		return -ENOMEM;
+	q->page->pt_levels = q->cfg.page_table_levels == 5 ? 5 : PT_LEVELS_DEFAULT;
 	q->page->user_min_free_kbytes = -1;
 	q->page->watermark_scale_factor = 10;
 	q->page->watermark_boost_factor = 15000;

@@ -78,7 +78,7 @@ pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level)
 {
 	u64 table = root_pfn;
 
-	for (int l = PT_LEVELS; l > level; l--) {
+	for (int l = q->page->pt_levels; l > level; l--) {
 		pte_t pte = HOT_LOAD(&pt_entries(q, table)[pt_index(addr, l)]);
 
 		if (!pmd_table(pte))
@@ -93,7 +93,7 @@ pte_t *pt_walk_alloc(struct quire *q, u64 root_pfn, u64 addr, int level, gfp_t g
 {
 	u64 table = root_pfn;
 
-	for (int l = PT_LEVELS; l > level; l--) {
+	for (int l = q->page->pt_levels; l > level; l--) {
 		pte_t *entry = &pt_entries(q, table)[pt_index(addr, l)];
 
 		if (pte_none(HOT_LOAD(entry))) {
@@ -122,7 +122,7 @@ pte_t *next_pmd(const struct quire *q, u64 root_pfn, u64 *addr, u64 end)
 {
 	while (*addr < end) {
 		u64 table = root_pfn;
-		int level = PT_LEVELS;
+		int level = q->page->pt_levels;
 
 		for (;; level--) {
 			pte_t *entry = &pt_entries(q, table)[pt_index(*addr, level)];
@@ -166,7 +166,7 @@ struct page *pgtable_trans_huge_withdraw(struct quire *q, pte_t *pmdp)
 }
 
 /* Frees what is empty below one table of a level; calls itself for the tables
- * below, PT_LEVELS deep. */
+ * below, as deep as there are levels. */
 static unsigned int free_empty_below(struct quire *q, u64 table, int level, u64 start, u64 end)
 {
 	u64 span = 1UL << PT_SHIFT(level);
@@ -194,5 +194,5 @@ static unsigned int free_empty_below(struct quire *q, u64 table, int level, u64 
 
 unsigned int pt_free_empty(struct quire *q, u64 root_pfn, u64 start, u64 end)
 {
-	return free_empty_below(q, root_pfn, PT_LEVELS, start, end);
+	return free_empty_below(q, root_pfn, q->page->pt_levels, start, end);
 }

@@ -8,7 +8,7 @@
  *	|NX| soft | frame number | soft| G|PS| D|A|PCD|PWT|U/S|R/W|P|
  *	+--+------+--------------+-----+--+--+--+-+---+---+---+---+-+
  *
- * A table is one frame of 512 entries of 8 bytes; 4 levels cover 48 bits.
+ * A table is one frame of 512 entries of 8 bytes; 4 levels cover 48 bits, 5 cover 57.
  * The table page's descriptor has page_type PG_table and counts its entries
  * that are not zero in `private`.
  *
@@ -39,14 +39,14 @@ typedef u64 pte_t; /* an entry of any level */
 #define _PAGE_NX       (1UL << 63)
 #define PTE_PFN_MASK   0x000ffffffffff000UL
 
-#define PTRS_PER_TABLE	512
-#define PT_LEVELS	4
-#define PT_SHIFT(level) (PAGE_SHIFT + 9 * ((level)-1)) /* level 1: pte .. 4: pgd */
-#define PMD_SHIFT	21
-#define PMD_SIZE	(1UL << PMD_SHIFT)
-#define PMD_MASK	(~(PMD_SIZE - 1))
-#define HPAGE_PMD_ORDER 9
-#define HPAGE_PMD_NR	(1L << HPAGE_PMD_ORDER)
+#define PTRS_PER_TABLE	  512
+#define PT_LEVELS_DEFAULT 4				 /* or 5: q->page->pt_levels */
+#define PT_SHIFT(level)	  (PAGE_SHIFT + 9 * ((level)-1)) /* level 1: pte .. the root: pgd */
+#define PMD_SHIFT	  21
+#define PMD_SIZE	  (1UL << PMD_SHIFT)
+#define PMD_MASK	  (~(PMD_SIZE - 1))
+#define HPAGE_PMD_ORDER	  9
+#define HPAGE_PMD_NR	  (1L << HPAGE_PMD_ORDER)
 
 static inline bool pte_none(pte_t pte)
 {
@@ -162,7 +162,7 @@ static inline pte_t *pt_entries(const struct quire *q, u64 table_pfn)
  * May sleep if gfp may.  pt_free() takes it back.
  */
 struct page *pt_alloc(struct quire *q, gfp_t gfp);
-/* The table of level 4 of a process or of the kernel: NR_PAGETABLE counts the
+/* The topmost table of a process or of the kernel: NR_PAGETABLE counts the
  * levels 2 and 1 only, and of the kernel's own only level 2, as Linux does. */
 struct page *pt_alloc_root(struct quire *q, gfp_t gfp, bool kernel);
 void pt_free(struct quire *q, struct page *table);

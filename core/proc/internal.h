@@ -104,12 +104,17 @@ typedef int (*proc_show_fn)(struct quire *q, const struct proc_entry *e, const s
 typedef s64 (*proc_store_fn)(struct quire *q, const struct proc_entry *e,
 			     const struct proc_def *def, const struct proc_input *in);
 
+typedef s64 (*proc_read_fn)(struct quire *q, const struct proc_entry *e, u64 offset, void *buf,
+			    size_t len);
+
 struct proc_def {
 	const char *name;
 	u8 kind;	   /* enum proc_kind */
 	u8 dir;		   /* of a directory: its enum proc_dir_id */
 	u16 mode;	   /* permission bits */
 	proc_show_fn show; /* a file's text, or a link's target */
+	/* Of a file that is no text: what lies at a place of it. */
+	proc_read_fn read;
 	proc_store_fn store;
 	const void *data; /* show's and store's own */
 	u32 val;
@@ -333,6 +338,8 @@ PROC_SHOW(show_pid_stat); /* def->val: 1 of a process, 0 of one thread */
 PROC_SHOW(show_pid_status);
 PROC_SHOW(show_pid_statm);
 PROC_SHOW(show_pid_maps);
+s64 read_pid_pagemap(struct quire *q, const struct proc_entry *e, u64 offset, void *buf,
+		     size_t len);
 PROC_SHOW(show_pid_smaps);
 PROC_SHOW(show_pid_smaps_rollup);
 PROC_SHOW(show_pid_numa_maps);

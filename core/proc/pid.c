@@ -119,32 +119,47 @@ static int oom_adj_of(const struct task *task)
 	return adj == OOM_SCORE_ADJ_MAX ? 15 : min(adj * 17 / 1000, 15);
 }
 
-static void put_limits(struct quire *q, struct text *t, const struct task *task)
+static void put_limit(struct text *t, u64 v)
 {
-	unsigned int procs = q->space->max_threads / 2;
+	if (v == RLIM_INFINITY)
+		text_printf(t, "%-20s ", "unlimited");
+	else
+		text_printf(t, "%-20lu ", v);
+}
+
+static void put_limits(struct text *t, const struct task *task)
+{
+	static const struct {
+		const char *name, *unit;
+	} limits[RLIM_NLIMITS] = {
+		[RLIMIT_CPU] = {"Max cpu time", "seconds"},
+		[RLIMIT_FSIZE] = {"Max file size", "bytes"},
+		[RLIMIT_DATA] = {"Max data size", "bytes"},
+		[RLIMIT_STACK] = {"Max stack size", "bytes"},
+		[RLIMIT_CORE] = {"Max core file size", "bytes"},
+		[RLIMIT_RSS] = {"Max resident set", "bytes"},
+		[RLIMIT_NPROC] = {"Max processes", "processes"},
+		[RLIMIT_NOFILE] = {"Max open files", "files"},
+		[RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
+		[RLIMIT_AS] = {"Max address space", "bytes"},
+		[RLIMIT_LOCKS] = {"Max file locks", "locks"},
+		[RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+		[RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
+		[RLIMIT_NICE] = {"Max nice priority", ""},
+		[RLIMIT_RTPRIO] = {"Max realtime priority", ""},
+		[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+	};
 
 	put_lit(t,
-		"Limit                     Soft Limit           Hard Limit           Units     \n"
-		"Max cpu time              unlimited            unlimited            seconds   \n"
-		"Max file size             unlimited            unlimited            bytes     \n"
-		"Max data size             unlimited            unlimited            bytes     \n");
-	text_printf(t, "Max stack size            %-20lu unlimited            bytes     \n",
-		    task->signal->rlimit_stack ? task->signal->rlimit_stack : DEFAULT_STACK_LIMIT);
-	put_lit(t,
-		"Max core file size        0                    unlimited            bytes     \n"
-		"Max resident set          unlimited            unlimited            bytes     \n");
-	text_printf(t, "Max processes             %-20u %-20u processes \n", procs, procs);
-	put_lit(t,
-		"Max open files            1024                 524288               files     \n"
-		"Max locked memory         8388608              8388608              bytes     \n"
-		"Max address space         unlimited            unlimited            bytes     \n"
-		"Max file locks            unlimited            unlimited            locks     \n");
-	text_printf(t, "Max pending signals       %-20u %-20u signals   \n", procs, procs);
-	put_lit(t,
-		"Max msgqueue size         819200               819200               bytes     \n"
-		"Max nice priority         0                    0                    \n"
-		"Max realtime priority     0                    0                    \n"
-		"Max realtime timeout      unlimited            unlimited            us        \n");
+		"Limit                     Soft Limit           Hard Limit           Units     \n");
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		text_printf(t, "%-25s ", limits[i].name);
+		put_limit(t, task->signal->rlim[i].rlim_cur);
+		put_limit(t, task->signal->rlim[i].rlim_max);
+		if (limits[i].unit[0])
+			text_printf(t, "%-10s", limits[i].unit);
+		text_putc(t, '\n');
+	}
 }
 
 enum pid_file {
@@ -179,7 +194,7 @@ static int put_pid_file(struct quire *q, struct text *t, struct task *task, enum
 		text_printf(t, "%d\n", oom_adj_of(task));
 		break;
 	case PID_LIMITS:
-		put_limits(q, t, task);
+		put_limits(t, task);
 		break;
 	case PID_CGROUP:
 		put_lit(t, "0::");
@@ -407,6 +422,7 @@ const struct proc_dir proc_task_dir = {.lookup = task_lookup, .readdir = task_re
 		DEF_VAL("oom_adj", 0644, show_pid_file, store_oom_adj, PID_OOM_ADJ),             \
 		PID_FILE("oom_score", 0444, PID_OOM_SCORE),                                      \
 		DEF_VAL("oom_score_adj", 0644, show_pid_file, store_oom_adj, PID_OOM_SCORE_ADJ), \
+		{.name = "pagemap", .kind = PROC_FILE, .mode = 0400, .read = read_pid_pagemap},  \
 		DEF_LINK("root", show_root_link), PID_FILE("schedstat", 0444, PID_SCHEDSTAT),    \
 		DEF_TEXT("sessionid", 0444, "4294967295"),                                       \
 		DEF_FILE("smaps", 0444, show_pid_smaps),                                         \

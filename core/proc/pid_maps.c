@@ -170,7 +170,7 @@ static void walk_area(struct quire *q, const struct vm_area_struct *vma,
 			pte = pte_offset(q, *pmd, addr);
 		if (!pte) {
 			/* Skip what a missing table above would have covered. */
-			for (int level = 3; level <= PT_LEVELS; level++) {
+			for (int level = 3; level <= q->page->pt_levels; level++) {
 				u64 span = 1UL << PT_SHIFT(level);
 				const pte_t *up = pt_walk(q, vma->vm_mm->pgd_pfn, addr, level);
 
@@ -345,12 +345,14 @@ static void put_vm_flags(struct text *t, unsigned long flags)
 		unsigned long flag;
 		const char *name;
 	} names[] = {
-		{VM_READ, "rd "},     {VM_WRITE, "wr "},      {VM_EXEC, "ex "},
-		{VM_SHARED, "sh "},   {VM_MAYREAD, "mr "},    {VM_MAYWRITE, "mw "},
-		{VM_MAYEXEC, "me "},  {VM_MAYSHARE, "ms "},   {VM_GROWSDOWN, "gd "},
-		{VM_LOCKED, "lo "},   {VM_SEQ_READ, "sr "},   {VM_RAND_READ, "rr "},
-		{VM_DONTCOPY, "dc "}, {VM_ACCOUNT, "ac "},    {VM_NORESERVE, "nr "},
-		{VM_HUGEPAGE, "hg "}, {VM_NOHUGEPAGE, "nh "}, {VM_HUGETLB, "ht "},
+		{VM_READ, "rd "},	  {VM_WRITE, "wr "},	  {VM_EXEC, "ex "},
+		{VM_SHARED, "sh "},	  {VM_MAYREAD, "mr "},	  {VM_MAYWRITE, "mw "},
+		{VM_MAYEXEC, "me "},	  {VM_MAYSHARE, "ms "},	  {VM_GROWSDOWN, "gd "},
+		{VM_UFFD_MISSING, "um "}, {VM_PFNMAP, "pf "},	  {VM_LOCKED, "lo "},
+		{VM_SEQ_READ, "sr "},	  {VM_RAND_READ, "rr "},  {VM_DONTCOPY, "dc "},
+		{VM_LOCKONFAULT, "lf "},  {VM_ACCOUNT, "ac "},	  {VM_NORESERVE, "nr "},
+		{VM_HUGETLB, "ht "},	  {VM_WIPEONFORK, "wf "}, {VM_DONTDUMP, "dd "},
+		{VM_HUGEPAGE, "hg "},	  {VM_NOHUGEPAGE, "nh "},
 	};
 
 	put_lit(t, "VmFlags: ");

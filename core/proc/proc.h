@@ -40,6 +40,10 @@ void proc_readdir(struct quire *q, struct proc_entry dir,
 /* Renders a whole file, or a link's target.  0, -ENOENT (the process went),
  * -ENOMEM (the text could not grow), -EINVAL (unreadable). */
 int proc_read(struct quire *q, struct proc_entry file, struct text *t);
+/* A file of numbers that is read where it is asked for (pagemap), not rendered.
+ * proc_read_at(): bytes, 0 at its end, or -ESRCH, -EINVAL (not at a number). */
+bool proc_is_binary(struct proc_entry file);
+s64 proc_read_at(struct quire *q, struct proc_entry file, u64 offset, void *buf, size_t len);
 /* A write of len bytes, as one write(2).  len or a negative error, Linux's. */
 s64 proc_write(struct quire *q, struct proc_entry file, const char *buf, size_t len);
 /* As proc_write(), which is root's, for a user: -EACCES by the file's mode. */

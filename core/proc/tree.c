@@ -222,6 +222,20 @@ int proc_read(struct quire *q, struct proc_entry file, struct text *t)
 	return err;
 }
 
+bool proc_is_binary(struct proc_entry file)
+{
+	const struct proc_def *def = def_of(&file);
+
+	return def && def->read;
+}
+
+s64 proc_read_at(struct quire *q, struct proc_entry file, u64 offset, void *buf, size_t len)
+{
+	const struct proc_def *def = def_of(&file);
+
+	return def && def->read ? def->read(q, &file, offset, buf, len) : -EINVAL;
+}
+
 s64 proc_write_as(struct quire *q, struct proc_entry file, unsigned int uid, const char *buf,
 		  size_t len)
 {

@@ -41,6 +41,7 @@ struct mm_struct *mm_alloc(struct quire *q)
 	mm->mm_users = 1;
 	mm->mm_count = 1;
 	/* As without randomisation: below the stack's usual room of 128 MB. */
+	mm->task_size = q->page->pt_levels == 5 ? TASK_SIZE_5_LEVELS : TASK_SIZE;
 	mm->mmap_base = STACK_TOP - (128UL << 20) - STACK_GUARD_GAP;
 	init_rwsem(&mm->mmap_lock);
 	spin_lock_init(&mm->page_table_lock, LOCK_PAGE_TABLE);
@@ -160,6 +161,8 @@ static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct v
 
 	if (!src->anon_vma && !(src->vm_flags & VM_PFNMAP))
 		return 0;
+	if (src->vm_flags & VM_WIPEONFORK)
+		return 0;
 	while ((from = next_pmd(q, src->vm_mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
 		bool huge = pmd_huge(HOT_LOAD(from));
@@ -191,9 +194,11 @@ static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct 
 	if (!vma)
 		return -ENOMEM;
 	vma->vm_mm = mm;
-	vma->vm_flags &= ~VM_LOCKED;
+	vma->vm_flags &= ~(VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING);
+	vma->uffd = NULL;
 	vma->anon_vma = NULL;
-	if (anon_vma_fork(q, vma, src))
+	/* What the child shall find empty it need not find by. */
+	if (!(src->vm_flags & VM_WIPEONFORK) && anon_vma_fork(q, vma, src))
 		goto fail;
 	if (is_vm_hugetlb_page(src) && hugetlb_vm_open(q, vma, src, true))
 		goto fail;
@@ -239,7 +244,7 @@ struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old)
 	for (struct vm_area_struct *vma = find_vma(old, 0); vma && !err; vma = vma->vm_next)
 		if (!(vma->vm_flags & VM_DONTCOPY))
 			err = dup_vma(q, mm, vma);
-	flush_tlb(q, old, 0, TASK_SIZE); /* entries lost their right to write */
+	flush_tlb(q, old, 0, old->task_size); /* entries lost their right to write */
 	update_hiwater_rss(mm);
 	update_hiwater_vm(mm);
 	up_write(q, &mm->mmap_lock);
@@ -338,7 +343,8 @@ static int copy_signal(struct quire *q, struct task *task, struct task *parent, 
 	task->signal->refs = 1;
 	task->signal->oom_score_adj = sig ? sig->oom_score_adj : 0;
 	task->signal->oom_score_adj_min = sig ? sig->oom_score_adj_min : 0;
-	task->signal->rlimit_stack = sig ? sig->rlimit_stack : DEFAULT_STACK_LIMIT;
+	if (sig)
+		memcpy(task->signal->rlim, sig->rlim, sizeof(sig->rlim));
 	return 0;
 }
 

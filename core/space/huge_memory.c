@@ -36,7 +36,7 @@ bool hugepage_vma_check(struct quire *q, const struct vm_area_struct *vma, unsig
 
 	if ((vm_flags & VM_NOHUGEPAGE) || (vma->vm_mm->flags & BIT(MMF_DISABLE_THP)))
 		return false;
-	if (vm_flags & VM_HUGETLB)
+	if (vm_flags & (VM_HUGETLB | VM_UFFD_MISSING))
 		return false;
 	/* A fault asks again for its own address. */
 	if (!in_pf &&

@@ -8,14 +8,17 @@
 #include "space/huge_mm.h"
 #include "space/sched.h"
 
-#define STACK_GUARD_GAP (256UL << PAGE_SHIFT)
-#define MMAP_MIN_ADDR	65536UL
-#define THREAD_SIZE	(16UL << 10)
-#define RESERVED_PIDS	300
-#define PID_MAX_DEFAULT 32768
-#define PIDS_PER_CPU	1024
-#define PID_MAX_LIMIT	(4 << 20)
-#define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
+#define STACK_GUARD_GAP	   (256UL << PAGE_SHIFT)
+#define MMAP_MIN_ADDR	   65536UL
+#define TASK_UNMAPPED_BASE PAGE_ALIGN(TASK_SIZE / 3)
+#define MAP_32BIT_START	   0x40000000UL
+#define MAP_32BIT_END	   0x80000000UL
+#define THREAD_SIZE	   (16UL << 10)
+#define RESERVED_PIDS	   300
+#define PID_MAX_DEFAULT	   32768
+#define PIDS_PER_CPU	   1024
+#define PID_MAX_LIMIT	   (4 << 20)
+#define VM_ACCESS_FLAGS	   (VM_READ | VM_WRITE | VM_EXEC)
 
 /* vma.c: the tree of an address space; the caller holds mmap_lock. */
 struct vm_area_struct *vm_area_alloc(struct quire *q, struct mm_struct *mm);
@@ -67,6 +70,36 @@ static inline struct address_space *vma_mapping(const struct vm_area_struct *vma
 }
 
 /* mmap.c */
+bool may_expand_vm(const struct mm_struct *mm, unsigned long flags, unsigned long pages);
+int mlock_future_check(const struct mm_struct *mm, unsigned long flags, u64 len);
+int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
+u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 align);
+int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct **first, u64 start,
+		  u64 end, bool removing);
+int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
+		  unsigned long flags);
+int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
+		 unsigned long set);
+/* mlock.c */
+void mlock_present(struct quire *q, struct vm_area_struct *vma, bool lock);
+
+/* A limit of the process whose space it is; none while it is being made. */
+static inline u64 mm_rlimit(const struct mm_struct *mm, unsigned int limit)
+{
+	return mm->owner ? mm->owner->signal->rlim[limit].rlim_cur : RLIM_INFINITY;
+}
+
+/* CAP_IPC_LOCK. */
+static inline bool mm_may_lock_all(const struct mm_struct *mm)
+{
+	return !mm->owner || !mm->owner->uid;
+}
+
+static inline bool can_do_mlock(const struct mm_struct *mm)
+{
+	return mm_may_lock_all(mm) || mm_rlimit(mm, RLIMIT_MEMLOCK);
+}
+
 int vm_enough_memory(struct quire *q, const struct mm_struct *mm, unsigned long pages);
 /* The same, only asked. */
 bool vm_could_promise(struct quire *q, unsigned long pages);
@@ -86,8 +119,29 @@ struct vm_fault {
 	bool write;
 	pte_t *ptep; /* its entry; of level 2 while a huge page is tried */
 	pte_t orig;
-	struct file *dirtied; /* the writer pays for it once mmap_lock is dropped */
+	struct file *dirtied;	     /* the writer pays for it once mmap_lock is dropped */
+	struct userfault *userfault; /* NULL: who faults can't wait for others */
 };
+
+struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t zero);
+void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot);
+void mlock_if_wanted(struct quire *q, struct vm_fault *vmf, struct page *page);
+u64 write_prot(const struct vm_fault *vmf);
+
+/* userfaultfd.c */
+/* A fault that waits for who serves it: on the stack of the task that faults. */
+struct userfault {
+	struct list_head link; /* in its context's pending or taken */
+	struct userfaultfd_ctx *ctx;
+	u64 addr;
+	bool write, done;
+	int tid;
+};
+/* The page is missing: VM_FAULT_RETRY, and *vmf->userfault waits; SIGBUS; 0: it is
+ * there now; or FALLBACK: it is for us to bring. */
+unsigned int handle_userfault(struct quire *q, struct vm_fault *vmf);
+/* Until it has been served; mmap_lock is not held. */
+void userfault_wait(struct quire *q, struct task *task, struct userfault *uf);
 
 /* The lock, if the entry is still what it was. */
 static inline bool pte_lock_same(struct quire *q, struct vm_fault *vmf)
@@ -110,6 +164,12 @@ bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr);
 u64 vm_page_prot(const struct vm_area_struct *vma);
 /* Brings [start, end) in as if touched; stops at the first failure. */
 void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
+/* MADV_POPULATE_READ and _WRITE: every page, or -ENOMEM, -EINVAL (the area does not
+ * allow it), -EFAULT (a page can't be had). */
+int populate_exactly(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write);
+/* Both, for who moves an area's pages. */
+void vma_rmap_lock(struct quire *q, struct vm_area_struct *vma);
+void vma_rmap_unlock(struct quire *q, struct vm_area_struct *vma);
 
 /* zap.c */
 void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end);

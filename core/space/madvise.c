@@ -10,7 +10,9 @@
  *	WILLNEED	read in, from the file or from swap
  *	POPULATE_*	faulted in
  *	HUGEPAGE, NOHUGEPAGE, COLLAPSE	transparent huge pages
- *	NORMAL, RANDOM, SEQUENTIAL, DONTFORK, DOFORK	flags of the area
+ *	REMOVE		a hole in the file: its pages go, for everybody
+ *	NORMAL, RANDOM, SEQUENTIAL, DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK,
+ *	DONTDUMP, DODUMP	flags of the area
  *
  * COLD, PAGEOUT and FREE leave pages alone that others map too; a huge page that
  * the range covers in part is split for them.
@@ -25,10 +27,11 @@ struct advice {
 	struct list_head pages; /* PAGEOUT: isolated, each with a reference */
 };
 
+/* The end wraps round, or len does as it is rounded up. */
 static bool bad_range(u64 start, u64 len)
 {
-	return !IS_ALIGNED(start, PAGE_SIZE) || start >= TASK_SIZE ||
-	       PAGE_ALIGN(len) > TASK_SIZE - start;
+	return !IS_ALIGNED(start, PAGE_SIZE) || PAGE_ALIGN(len) < len ||
+	       start + PAGE_ALIGN(len) < start;
 }
 
 /* ---- one page -------------------------------------------------------------------- */
@@ -254,7 +257,11 @@ static int advise_area(struct quire *q, struct vm_area_struct *vma, u64 start, u
 		willneed(q, vma, start, end);
 		return 0;
 	case MADV_DONTNEED:
-		if ((vma->vm_flags & VM_LOCKED) || !dontneed_fits(vma, start, &end))
+		if (vma->vm_flags & VM_LOCKED)
+			return -EINVAL;
+		__attribute__((fallthrough));
+	case MADV_DONTNEED_LOCKED:
+		if ((vma->vm_flags & VM_PFNMAP) || !dontneed_fits(vma, start, &end))
 			return -EINVAL;
 		unmap_page_range(q, vma, start, end);
 		return 0;
@@ -291,19 +298,22 @@ static int advise_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 en
 }
 
 /* POPULATE: every page of the range must be reached. */
-static int populate(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+static int populate(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write)
 {
 	struct vm_area_struct *vma;
 	u64 at = start;
+	int err = 0;
 
 	down_read(q, &mm->mmap_lock);
-	for (vma = find_vma(mm, at); at < end && vma && vma->vm_start <= at; vma = vma->vm_next)
+	for (vma = find_vma(mm, at); at < end && vma && vma->vm_start <= at; vma = vma->vm_next) {
+		if ((vma->vm_flags & VM_PFNMAP) || !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+			err = -EINVAL;
 		at = vma->vm_end;
+	}
 	up_read(q, &mm->mmap_lock);
 	if (at < end)
 		return -ENOMEM;
-	populate_range(q, mm, start, end);
-	return 0;
+	return err ? err : populate_exactly(q, mm, start, end, write);
 }
 
 /* Flags that an area takes and loses; false: not such an advice. */
@@ -327,6 +337,18 @@ static bool advice_flags(int behavior, unsigned long *clear, unsigned long *set)
 		return true;
 	case MADV_DOFORK:
 		*clear = VM_DONTCOPY;
+		return true;
+	case MADV_WIPEONFORK:
+		*set = VM_WIPEONFORK;
+		return true;
+	case MADV_KEEPONFORK:
+		*clear = VM_WIPEONFORK;
+		return true;
+	case MADV_DONTDUMP:
+		*set = VM_DONTDUMP;
+		return true;
+	case MADV_DODUMP:
+		*clear = VM_DONTDUMP;
 		return true;
 	case MADV_HUGEPAGE:
 		*clear = VM_NOHUGEPAGE;
@@ -353,13 +375,15 @@ int do_madvise(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int be
 	switch (behavior) {
 	case MADV_WILLNEED:
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return start == end ? 0 : advise_pages(q, mm, start, end, behavior);
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		return start == end ? 0 : populate(q, mm, start, end);
+		return start == end ? 0
+				    : populate(q, mm, start, end, behavior == MADV_POPULATE_WRITE);
 	case MADV_COLLAPSE:
 		return start == end ? 0 : madvise_collapse(q, mm, start, end);
 	default:

@@ -42,7 +42,7 @@ u64 vm_page_prot(const struct vm_area_struct *vma)
 	return prot;
 }
 
-static u64 write_prot(const struct vm_fault *vmf)
+u64 write_prot(const struct vm_fault *vmf)
 {
 	return vm_page_prot(vmf->vma) | _PAGE_DIRTY |
 	       (vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0);
@@ -50,7 +50,7 @@ static u64 write_prot(const struct vm_fault *vmf)
 
 /* A frame charged to the address space's group, or NULL; zero is __GFP_ZERO or
  * 0.  The mask is as Linux's reports show it. */
-static struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t zero)
+struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t zero)
 {
 	struct page *page = alloc_user_page(q, vmf->task, vmf->vma, vmf->addr,
 					    GFP_HIGHUSER_MOVABLE | __GFP_COMP | zero);
@@ -67,7 +67,7 @@ static struct page *new_user_page(struct quire *q, struct vm_fault *vmf, gfp_t z
 }
 
 /* Under the lock: a new anonymous page takes its place. */
-static void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot)
+void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *page, u64 prot)
 {
 	page_add_new_anon_rmap(q, page, vmf->vma, vmf->addr);
 	add_mm_counter_fast(vmf->task, vmf->mm, MM_ANONPAGES, 1);
@@ -75,7 +75,7 @@ static void map_new_anon(struct quire *q, struct vm_fault *vmf, struct page *pag
 	set_pte(q, vmf->ptep, mk_pte(page_to_pfn(q, page), prot));
 }
 
-static void mlock_if_wanted(struct quire *q, struct vm_fault *vmf, struct page *page)
+void mlock_if_wanted(struct quire *q, struct vm_fault *vmf, struct page *page)
 {
 	if (unlikely(vmf->vma->vm_flags & VM_LOCKED) && !PageCompound(page))
 		mlock_page(q, page);
@@ -85,6 +85,12 @@ static unsigned int do_anonymous_page(struct quire *q, struct vm_fault *vmf)
 {
 	struct page *page;
 
+	if (unlikely(vmf->vma->vm_flags & VM_UFFD_MISSING)) {
+		unsigned int ret = handle_userfault(q, vmf);
+
+		if (ret != VM_FAULT_FALLBACK)
+			return ret;
+	}
 	if (!vmf->write) {
 		if (!pte_lock_same(q, vmf))
 			return 0;
@@ -587,13 +593,15 @@ static void check_sync_rss_stat(struct task *task)
 
 /* One page of an area that allows the access.  mmap_lock is held. */
 static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct vm_area_struct *vma,
-				    u64 addr, bool write, struct file **dirtied)
+				    u64 addr, bool write, struct file **dirtied,
+				    struct userfault *uf)
 {
 	struct vm_fault vmf = {.mm = vma->vm_mm,
 			       .vma = vma,
 			       .task = task,
 			       .addr = addr & PAGE_MASK,
-			       .write = write};
+			       .write = write,
+			       .userfault = uf};
 	unsigned int made = 0, ret = VM_FAULT_FALLBACK;
 
 	count_vm_event(q, PGFAULT);
@@ -640,9 +648,10 @@ unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, uns
 	bool write = flags & FAULT_FLAG_WRITE;
 	unsigned int ret = VM_FAULT_SIGSEGV;
 	struct vm_area_struct *vma;
+	struct userfault uf = {.ctx = NULL};
 	struct file *dirtied = NULL;
 
-	if (unlikely(!mm || addr >= TASK_SIZE)) {
+	if (unlikely(!mm || addr >= mm->task_size)) {
 		send_signal(q, task, SIGSEGV);
 		return ret;
 	}
@@ -651,11 +660,15 @@ unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, uns
 	if (unlikely(!vma || (vma->vm_start > addr && expand_stack(q, task, vma, addr)) ||
 		     access_error(vma, write)))
 		goto out;
-	ret = handle_mm_fault(q, task, vma, addr, write, &dirtied);
+	ret = handle_mm_fault(q, task, vma, addr, write, &dirtied, &uf);
 out:
 	up_read(q, &mm->mmap_lock);
 	if (unlikely(dirtied))
 		throttle_dirtier(q, dirtied);
+	if (unlikely(ret & VM_FAULT_RETRY)) {
+		userfault_wait(q, task, &uf);
+		return 0; /* the access is made again */
+	}
 	mem_cgroup_handle_over_high(q);
 	if (unlikely(ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS))) {
 		if (!fatal_signal_pending(task))
@@ -678,41 +691,69 @@ static bool is_populated(struct quire *q, struct mm_struct *mm, u64 addr, bool w
 	return ptep && pte_present(*ptep) && (!write || pte_write(*ptep));
 }
 
-/* MAP_POPULATE and mlock: writable private areas are made writable at once. */
+enum populate { POPULATE_MLOCK, POPULATE_READ, POPULATE_WRITE };
+
+static bool populate_writes(const struct vm_area_struct *vma, enum populate how)
+{
+	if (how == POPULATE_MLOCK) /* writable private areas are made writable at once */
+		return (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	return how == POPULATE_WRITE;
+}
+
+/* The page at *start, or the first above it that is mapped; *start goes on behind. */
+static unsigned int populate_page(struct quire *q, struct mm_struct *mm, u64 *start, u64 end,
+				  enum populate how)
+{
+	bool write, faulted = false, of_file = false;
+	struct task *task = current_task(q);
+	unsigned int ret = VM_FAULT_SIGSEGV;
+	struct vm_area_struct *vma;
+	struct file *dirtied = NULL;
+	u64 step = PAGE_SIZE;
+
+	down_read(q, &mm->mmap_lock);
+	vma = find_vma(mm, *start);
+	if (vma && vma->vm_start < end && (vma->vm_flags & VM_ACCESS_FLAGS)) {
+		*start = max(*start, vma->vm_start);
+		if (is_vm_hugetlb_page(vma))
+			step = huge_page_size(hstate_vma(vma));
+		write = populate_writes(vma, how);
+		of_file = vma->vm_file != NULL;
+		faulted = !is_populated(q, mm, *start, write);
+		if (!faulted)
+			ret = 0;
+		else
+			ret = handle_mm_fault(q, task, vma, *start, write, &dirtied, NULL);
+	}
+	up_read(q, &mm->mmap_lock);
+	if (dirtied)
+		throttle_dirtier(q, dirtied);
+	/* A file's page is read without mmap_lock and the fault done again,
+	 * which finds it there: minor. */
+	if (faulted && task && !(ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM)))
+		account_fault(task, of_file ? ret & ~VM_FAULT_MAJOR : ret);
+	*start = ALIGN_DOWN(*start, step) + step;
+	return ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM);
+}
+
+/* MAP_POPULATE and mlock. */
 void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
-	struct task *task = current_task(q);
+	while (start < end && !populate_page(q, mm, &start, end, POPULATE_MLOCK))
+		;
+}
+
+int populate_exactly(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write)
+{
+	const struct task *task = current_task(q);
+	unsigned int ret;
 
 	while (start < end) {
-		struct vm_area_struct *vma;
-		unsigned int ret = VM_FAULT_SIGSEGV;
-		struct file *dirtied = NULL;
-		bool write, faulted = false, of_file = false;
-		u64 step = PAGE_SIZE;
-
-		down_read(q, &mm->mmap_lock);
-		vma = find_vma(mm, start);
-		if (vma && vma->vm_start < end && (vma->vm_flags & VM_ACCESS_FLAGS)) {
-			start = max(start, vma->vm_start);
-			if (is_vm_hugetlb_page(vma))
-				step = huge_page_size(hstate_vma(vma));
-			write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-			of_file = vma->vm_file != NULL;
-			faulted = !is_populated(q, mm, start, write);
-			if (!faulted)
-				ret = 0;
-			else
-				ret = handle_mm_fault(q, task, vma, start, write, &dirtied);
-		}
-		up_read(q, &mm->mmap_lock);
-		if (dirtied)
-			throttle_dirtier(q, dirtied);
-		if (ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM))
-			break;
-		/* A file's page is read without mmap_lock and the fault done again,
-		 * which finds it there: minor. */
-		if (faulted && task)
-			account_fault(task, of_file ? ret & ~VM_FAULT_MAJOR : ret);
-		start = ALIGN_DOWN(start, step) + step;
+		ret = populate_page(q, mm, &start, end, write ? POPULATE_WRITE : POPULATE_READ);
+		if (ret)
+			return ret & VM_FAULT_OOM ? -ENOMEM : -EFAULT;
+		if (task && fatal_signal_pending(task))
+			return -EINTR;
 	}
+	return 0;
 }

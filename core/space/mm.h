@@ -17,62 +17,94 @@ struct task;
 struct khugepaged_mm_slot;
 struct hugetlb_vma;
 struct mempolicy;
+struct userfaultfd_ctx;
 
 #define TASK_SIZE	      0x00007ffffffff000UL
+#define TASK_SIZE_5_LEVELS    0x00fffffffffff000UL
 #define STACK_TOP	      TASK_SIZE
 #define DEFAULT_STACK_LIMIT   (8UL << 20)
 #define DEFAULT_MAX_MAP_COUNT 65530
 
-#define VM_READ	     0x00000001UL
-#define VM_WRITE     0x00000002UL
-#define VM_EXEC	     0x00000004UL
-#define VM_SHARED    0x00000008UL
-#define VM_MAYREAD   0x00000010UL
-#define VM_MAYWRITE  0x00000020UL
-#define VM_MAYEXEC   0x00000040UL
-#define VM_MAYSHARE  0x00000080UL
-#define VM_GROWSDOWN 0x00000100UL
-#define VM_PFNMAP    0x00000400UL /* pages of nobody's: [vvar] */
-#define VM_LOCKED    0x00002000UL
-#define VM_SEQ_READ  0x00008000UL
-#define VM_RAND_READ 0x00010000UL
-#define VM_DONTCOPY  0x00020000UL
-#define VM_ACCOUNT   0x00100000UL
-#define VM_NORESERVE 0x00200000UL
-#define VM_STACK     VM_GROWSDOWN
+#define VM_READ		0x00000001UL
+#define VM_WRITE	0x00000002UL
+#define VM_EXEC		0x00000004UL
+#define VM_SHARED	0x00000008UL
+#define VM_MAYREAD	0x00000010UL
+#define VM_MAYWRITE	0x00000020UL
+#define VM_MAYEXEC	0x00000040UL
+#define VM_MAYSHARE	0x00000080UL
+#define VM_GROWSDOWN	0x00000100UL
+#define VM_UFFD_MISSING 0x00000200UL
+#define VM_PFNMAP	0x00000400UL /* pages of nobody's: [vvar] */
+#define VM_LOCKED	0x00002000UL
+#define VM_SEQ_READ	0x00008000UL
+#define VM_RAND_READ	0x00010000UL
+#define VM_DONTCOPY	0x00020000UL
+#define VM_LOCKONFAULT	0x00080000UL
+#define VM_ACCOUNT	0x00100000UL
+#define VM_NORESERVE	0x00200000UL
+#define VM_STACK	VM_GROWSDOWN
 
 #define VM_HUGETLB    0x00400000UL
+#define VM_WIPEONFORK 0x02000000UL
+#define VM_DONTDUMP   0x04000000UL
 #define VM_HUGEPAGE   0x20000000UL /* MADV_HUGEPAGE */
 #define VM_NOHUGEPAGE 0x40000000UL
 
-#define PROT_READ     0x1
-#define PROT_WRITE    0x2
-#define PROT_EXEC     0x4
-#define MAP_SHARED    0x01
-#define MAP_PRIVATE   0x02
-#define MAP_FIXED     0x10
-#define MAP_ANONYMOUS 0x20
-#define MAP_GROWSDOWN 0x0100
-#define MAP_LOCKED    0x2000
-#define MAP_NORESERVE 0x4000
-#define MAP_POPULATE  0x8000
-#define MAP_HUGETLB   0x40000 /* | log2 of the size << 26; 0: the default */
+#define PROT_READ	    0x1
+#define PROT_WRITE	    0x2
+#define PROT_EXEC	    0x4
+#define PROT_SEM	    0x8
+#define PROT_GROWSDOWN	    0x01000000
+#define MAP_SHARED	    0x01
+#define MAP_PRIVATE	    0x02
+#define MAP_SHARED_VALIDATE 0x03
+#define MAP_TYPE	    0x0f
+#define MAP_FIXED	    0x10
+#define MAP_ANONYMOUS	    0x20
+#define MAP_32BIT	    0x40
+#define MAP_GROWSDOWN	    0x0100
+#define MAP_LOCKED	    0x2000
+#define MAP_NORESERVE	    0x4000
+#define MAP_POPULATE	    0x8000
+#define MAP_NONBLOCK	    0x10000
+#define MAP_STACK	    0x20000 /* says nothing */
+#define MAP_HUGETLB	    0x40000 /* | log2 of the size << 26; 0: the default */
 
-#define MADV_NORMAL	    0
-#define MADV_RANDOM	    1
-#define MADV_SEQUENTIAL	    2
-#define MADV_WILLNEED	    3
-#define MADV_DONTNEED	    4
-#define MADV_FREE	    8
-#define MADV_DONTFORK	    10
-#define MADV_DOFORK	    11
-#define MADV_HUGEPAGE	    14
-#define MADV_NOHUGEPAGE	    15
-#define MADV_COLD	    20
-#define MADV_PAGEOUT	    21
-#define MADV_POPULATE_READ  22
-#define MADV_POPULATE_WRITE 23
-#define MADV_COLLAPSE	    25
+#define MAP_FIXED_NOREPLACE 0x100000
+/* What MAP_SHARED_VALIDATE lets pass: these, MAP_DENYWRITE, MAP_EXECUTABLE. */
+#define MAP_KNOWN_FLAGS                                                                       \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | 0x0800 | 0x1000 | \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | \
+	 MAP_FIXED_NOREPLACE | 0x3f << 26)
+
+#define MREMAP_MAYMOVE	 1
+#define MREMAP_FIXED	 2
+#define MREMAP_DONTUNMAP 4
+
+#define MLOCK_ONFAULT 1
+
+#define MADV_NORMAL	     0
+#define MADV_RANDOM	     1
+#define MADV_SEQUENTIAL	     2
+#define MADV_WILLNEED	     3
+#define MADV_DONTNEED	     4
+#define MADV_FREE	     8
+#define MADV_DONTFORK	     10
+#define MADV_DOFORK	     11
+#define MADV_REMOVE	     9
+#define MADV_HUGEPAGE	     14
+#define MADV_NOHUGEPAGE	     15
+#define MADV_DONTDUMP	     16
+#define MADV_DODUMP	     17
+#define MADV_WIPEONFORK	     18
+#define MADV_KEEPONFORK	     19
+#define MADV_COLD	     20
+#define MADV_PAGEOUT	     21
+#define MADV_POPULATE_READ   22
+#define MADV_POPULATE_WRITE  23
+#define MADV_DONTNEED_LOCKED 24
+#define MADV_COLLAPSE	     25
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
@@ -112,7 +144,8 @@ struct vm_area_struct {
 		const char *name;	     /* "[heap]", "[stack]"; static text */
 		struct hugetlb_vma *hugetlb; /* VM_HUGETLB: space/hugetlb.h */
 	};
-	struct mempolicy *vm_policy; /* NULL: the task's */
+	struct mempolicy *vm_policy;  /* NULL: the task's */
+	struct userfaultfd_ctx *uffd; /* who serves its faults; NULL: we do */
 };
 
 struct mm_struct {
@@ -120,7 +153,7 @@ struct mm_struct {
 	struct vm_area_struct *mmap_cache; /* the last one found */
 	struct list_head mm_list;	   /* space->mms */
 	u64 pgd_pfn;
-	u64 mmap_base;
+	u64 mmap_base, task_size;
 	int map_count;
 	unsigned int mm_users, mm_count;
 	struct rw_semaphore mmap_lock;
@@ -132,7 +165,7 @@ struct mm_struct {
 	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages */
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start;
 	unsigned long flags;	 /* MMF_* */
-	unsigned long def_flags; /* VM_LOCKED: areas to come are locked (mlockall()) */
+	unsigned long def_flags; /* VM_LOCKED, VM_LOCKONFAULT: of areas to come (mlockall()) */
 	struct mem_cgroup *memcg;
 	u64 context_id; /* for TLBs; never reused */
 	struct task *owner;
@@ -166,6 +199,19 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len);
 u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk);
 int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int prot);
+/*
+ * Cuts, grows or moves what lies at [addr, addr + old_len): its new address, or an
+ * error as do_mmap()'s: -EINVAL, -EFAULT (no such area), -ENOMEM, -EAGAIN (more than
+ * may be locked).  Pages go along; nothing is copied.  After an error all is as it
+ * was.  old_len 0 of a shared area maps it once more.  Linux: mremap(2).
+ */
+u64 do_mremap(struct quire *q, struct mm_struct *mm, u64 addr, u64 old_len, u64 new_len, int flags,
+	      u64 new_addr);
+/* For each page of the range a byte: 1 if a touch would find it in memory.  -EINVAL,
+ * -ENOMEM (a hole: what lies below it was told). */
+int do_mincore(struct quire *q, struct mm_struct *mm, u64 start, u64 len, u8 *vec);
+/* -EPERM, -ENOMEM (a hole, or more than may be locked), -EINVAL. */
+int do_mlock2(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int flags);
 int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock);
 /* All there is, all to come, or (0) munlockall().  -EINVAL, -ENOMEM. */
 #define MCL_CURRENT 1
@@ -190,6 +236,7 @@ static inline int madvise_dontneed(struct quire *q, struct mm_struct *mm, u64 st
 #define VM_FAULT_SIGBUS	 0x0002u
 #define VM_FAULT_MAJOR	 0x0004u
 #define VM_FAULT_SIGSEGV 0x0040u
+#define VM_FAULT_RETRY	 0x0400u /* somebody else is to serve it */
 
 #define VM_FAULT_FALLBACK 0x0800u /* no huge page: a small one, then */
 

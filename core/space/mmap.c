@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap, munmap, brk, mprotect, mlock, madvise, the stack's growth, and how
- * much memory may be promised (Linux's mmap.c, mprotect.c, mlock.c, util.c).
+ * mmap, munmap, brk, mprotect, the stack's growth, and how much memory may be
+ * promised (Linux's mmap.c, mprotect.c, util.c).
  *
  * Each call takes mmap_lock for writing, makes what can fail first, and leaves
  * areas and counts as they were when it does fail.
@@ -86,6 +86,38 @@ void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages)
 		mm->locked_vm += (unsigned long)pages;
 }
 
+/* ---- limits of the process --------------------------------------------------------- */
+
+/* Linux's is_data_mapping(). */
+static bool is_data(unsigned long flags)
+{
+	return (flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE;
+}
+
+/* RLIMIT_AS and RLIMIT_DATA allow pages more of such an area. */
+bool may_expand_vm(const struct mm_struct *mm, unsigned long flags, unsigned long pages)
+{
+	u64 data = mm_rlimit(mm, RLIMIT_DATA);
+
+	if (mm->total_vm + pages > mm_rlimit(mm, RLIMIT_AS) >> PAGE_SHIFT)
+		return false;
+	if (!is_data(flags) || mm->data_vm + pages <= data >> PAGE_SHIFT)
+		return true;
+	/* Linux, for valgrind: 0 means that only the hard limit counts. */
+	return !data && mm->owner &&
+	       mm->data_vm + pages <= mm->owner->signal->rlim[RLIMIT_DATA].rlim_max >> PAGE_SHIFT;
+}
+
+/* RLIMIT_MEMLOCK allows len bytes more of such an area: 0 or -EAGAIN. */
+int mlock_future_check(const struct mm_struct *mm, unsigned long flags, u64 len)
+{
+	u64 pages = mm->locked_vm + (len >> PAGE_SHIFT);
+
+	if (!(flags & VM_LOCKED) || mm_may_lock_all(mm))
+		return 0;
+	return pages > mm_rlimit(mm, RLIMIT_MEMLOCK) >> PAGE_SHIFT ? -EAGAIN : 0;
+}
+
 /* ---- munmap ---------------------------------------------------------------------- */
 
 /*
@@ -93,8 +125,8 @@ void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages)
  * find_vma(start) says, before and after.  When the middle is to go, only what is
  * left counts against max_map_count.  -ENOMEM: all is as it was.
  */
-static int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct **first,
-			 u64 start, u64 end, bool removing)
+int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct **first, u64 start,
+		  u64 end, bool removing)
 {
 	struct vm_area_struct *vma = *first, *last = vma;
 	bool below = vma && vma->vm_start < start, above;
@@ -134,7 +166,7 @@ static void remove_vma(struct quire *q, struct mm_struct *mm, struct vm_area_str
 }
 
 /* mmap_lock is held for writing. */
-static int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
 	struct vm_area_struct *vma = find_vma(mm, start), *next;
 	int err;
@@ -152,17 +184,17 @@ static int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 e
 	return 0;
 }
 
-static bool bad_range(u64 start, u64 len)
+static bool bad_range(const struct mm_struct *mm, u64 start, u64 len)
 {
-	return !IS_ALIGNED(start, PAGE_SIZE) || !len || start >= TASK_SIZE ||
-	       PAGE_ALIGN(len) > TASK_SIZE - start;
+	return !IS_ALIGNED(start, PAGE_SIZE) || !len || start >= mm->task_size ||
+	       PAGE_ALIGN(len) > mm->task_size - start;
 }
 
 int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
 {
 	int err;
 
-	if (bad_range(start, len))
+	if (bad_range(mm, start, len))
 		return -EINVAL;
 	down_write(q, &mm->mmap_lock);
 	err = munmap_locked(q, mm, start, start + PAGE_ALIGN(len));
@@ -180,32 +212,46 @@ void exit_mmap(struct quire *q, struct mm_struct *mm)
 		next = vma->vm_next;
 		remove_vma(q, mm, vma);
 	}
-	free_pgtables(q, mm, 0, TASK_SIZE);
+	free_pgtables(q, mm, 0, mm->task_size);
 	(void)HOT_OR(&mm->flags, BIT(MMF_OOM_SKIP));
 	up_write(q, &mm->mmap_lock);
 }
 
 /* ---- mmap ------------------------------------------------------------------------ */
 
-static u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 align)
+u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 align)
 {
-	u64 room = len + align - PAGE_SIZE;
+	/* Above the lower half of a space of 47 bits only who asks for it. */
+	u64 room = len + align - PAGE_SIZE, high = TASK_SIZE;
 	struct vm_area_struct *vma;
 
-	if (len > TASK_SIZE || room > TASK_SIZE)
+	if (len > mm->task_size || room > mm->task_size)
 		return (u64)-ENOMEM;
-	if (flags & MAP_FIXED)
-		return IS_ALIGNED(addr, align) && addr <= TASK_SIZE - len ? addr : (u64)-EINVAL;
+	if (flags & MAP_FIXED) {
+		if (!IS_ALIGNED(addr, align))
+			return (u64)-EINVAL;
+		if (addr > mm->task_size - len)
+			return (u64)-ENOMEM;
+		return addr < MMAP_MIN_ADDR && mm->owner && mm->owner->uid ? (u64)-EPERM : addr;
+	}
 	addr = ALIGN(addr, align);
-	if (addr >= MMAP_MIN_ADDR && addr <= TASK_SIZE - len) {
+	if (addr >= MMAP_MIN_ADDR && addr <= mm->task_size - len && !(flags & MAP_32BIT)) {
 		vma = find_vma(mm, addr);
 		if ((!vma || addr + len <= vm_start_gap(vma)))
 			return addr;
 	}
-	addr = unmapped_area_topdown(mm, room, MMAP_MIN_ADDR, mm->mmap_base);
-	if (!addr)
-		addr = unmapped_area_topdown(mm, room, MMAP_MIN_ADDR, TASK_SIZE);
-	return addr ? ALIGN_DOWN(addr + align - PAGE_SIZE, align) : (u64)-ENOMEM;
+	if (flags & MAP_32BIT) {
+		addr = unmapped_area(mm, room, MAP_32BIT_START, MAP_32BIT_END);
+		return addr ? ALIGN(addr, align) : (u64)-ENOMEM;
+	}
+	if (addr > TASK_SIZE)
+		high = mm->task_size;
+	addr = unmapped_area_topdown(mm, room, MMAP_MIN_ADDR, mm->mmap_base + (high - TASK_SIZE));
+	if (addr)
+		return ALIGN_DOWN(addr + align - PAGE_SIZE, align);
+	/* From below, above what a program of old would leave to brk(). */
+	addr = unmapped_area(mm, room, TASK_UNMAPPED_BASE, high);
+	return addr ? ALIGN(addr, align) : (u64)-ENOMEM;
 }
 
 static long calc_vm_flags(const struct quire *q, int prot, int flags, const struct file *file)
@@ -220,7 +266,16 @@ static long calc_vm_flags(const struct quire *q, int prot, int flags, const stru
 		vm |= VM_GROWSDOWN;
 	if ((flags & MAP_NORESERVE) && q->space->overcommit_memory != 2)
 		vm |= VM_NORESERVE;
-	switch (flags & (MAP_SHARED | MAP_PRIVATE)) {
+	/* What grows is anonymous and private. */
+	if ((flags & MAP_GROWSDOWN) && (file || (flags & MAP_SHARED)))
+		return -EINVAL;
+	switch (flags & MAP_TYPE) {
+	case MAP_SHARED_VALIDATE:
+		if (!file)
+			return -EINVAL;
+		if (flags & ~MAP_KNOWN_FLAGS) /* MAP_SYNC too: no file here is on a DAX device */
+			return -EOPNOTSUPP;
+		__attribute__((fallthrough));
 	case MAP_SHARED:
 		vm |= VM_SHARED | VM_MAYSHARE;
 		if (file && !file->writable) {
@@ -246,6 +301,8 @@ static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 	unsigned long pages = len >> PAGE_SHIFT;
 	struct vm_area_struct *vma = NULL;
 
+	if (!may_expand_vm(mm, flags, pages))
+		return -ENOMEM;
 	if (account)
 		flags |= VM_ACCOUNT;
 	if (account && vm_enough_memory(q, mm, pages))
@@ -258,8 +315,6 @@ static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 	}
 	if (account) /* counted again below: allocation may sleep */
 		vm_unacct_memory(q, pages);
-	if (mm->map_count >= q->space->max_map_count)
-		return -ENOMEM;
 	if (vma_tree_reserve(q, &mm->mm_mt, addr, 0))
 		return -ENOMEM;
 	vma = vm_area_alloc(q, mm);
@@ -302,6 +357,60 @@ static int map_hugetlb(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 	return err;
 }
 
+/* What is in the way of a fixed area, in pages: RLIMIT_AS does not count it twice. */
+static unsigned long pages_in_range(struct mm_struct *mm, u64 start, u64 end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start);
+	unsigned long pages = 0;
+
+	for (; vma && vma->vm_start < end; vma = vma->vm_next)
+		pages += (min(end, vma->vm_end) - max(start, vma->vm_start)) >> PAGE_SHIFT;
+	return pages;
+}
+
+/* Under mmap_lock: where it lies, or an error.  What is in the way of MAP_FIXED has
+ * gone, once all that can be refused was asked. */
+static u64 place_mapping(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int flags,
+			 unsigned long vm_flags, u64 align)
+{
+	unsigned long old;
+	int err;
+
+	if (mm->map_count > q->space->max_map_count)
+		return (u64)-ENOMEM;
+	addr = get_unmapped_area(mm, addr, len,
+				 flags & MAP_FIXED_NOREPLACE ? flags | MAP_FIXED : flags, align);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	if ((flags & MAP_LOCKED) && !can_do_mlock(mm))
+		return (u64)-EPERM;
+	err = mlock_future_check(mm, vm_flags, len);
+	if (err)
+		return (u64)err;
+	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+		return addr;
+	old = pages_in_range(mm, addr, addr + len);
+	if (!old)
+		return addr;
+	if (flags & MAP_FIXED_NOREPLACE)
+		return (u64)-EEXIST;
+	if (!may_expand_vm(mm, vm_flags, (len >> PAGE_SHIFT) - min(old, len >> PAGE_SHIFT)))
+		return (u64)-ENOMEM;
+	err = munmap_locked(q, mm, addr, addr + len);
+	return err ? (u64)err : addr;
+}
+
+static int mmap_at(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, unsigned long vm_flags,
+		   struct file *file, unsigned long pgoff, struct hstate *h)
+{
+	int err;
+
+	if (!file)
+		pgoff = h ? 0 : addr >> PAGE_SHIFT;
+	err = mmap_region(q, mm, addr, len, vm_flags, file, pgoff, NULL);
+	return !err && h ? map_hugetlb(q, mm, addr, len, h) : err;
+}
+
 u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, int flags,
 	    struct file *file, unsigned long pgoff)
 {
@@ -317,9 +426,15 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 			return (u64)-EINVAL;
 		align = huge_page_size(h);
 	}
+	if (!len)
+		return (u64)-EINVAL;
 	len = ALIGN(len, align);
-	if (!len || vm_flags < 0)
-		return len ? (u64)vm_flags : (u64)-EINVAL;
+	if (!len)
+		return (u64)-ENOMEM;
+	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
+		return (u64)-EOVERFLOW;
+	if (vm_flags < 0)
+		return (u64)vm_flags;
 	if (h)
 		vm_flags = (vm_flags | (long)VM_HUGETLB) & ~(long)VM_LOCKED;
 	else
@@ -332,23 +447,17 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 		pgoff = 0;
 	}
 	down_write(q, &mm->mmap_lock);
-	addr = get_unmapped_area(mm, addr, len, flags, align);
-	if (!IS_ERR_VALUE(addr) && (flags & MAP_FIXED))
-		err = munmap_locked(q, mm, addr, addr + len);
-	if (!IS_ERR_VALUE(addr) && !err) {
-		if (!file)
-			pgoff = h ? 0 : addr >> PAGE_SHIFT;
-		err = mmap_region(q, mm, addr, len, (unsigned long)vm_flags, file, pgoff, NULL);
-		if (!err && h)
-			err = map_hugetlb(q, mm, addr, len, h);
-	}
+	addr = place_mapping(q, mm, addr, len, flags, (unsigned long)vm_flags, align);
+	if (!IS_ERR_VALUE(addr))
+		err = mmap_at(q, mm, addr, len, (unsigned long)vm_flags, file, pgoff, h);
 	up_write(q, &mm->mmap_lock);
 	if (shared)
 		fput(q, shared);
 	if (err)
 		return (u64)err;
 	if (!IS_ERR_VALUE(addr) &&
-	    ((flags & (MAP_POPULATE | MAP_LOCKED)) || (vm_flags & (long)VM_LOCKED)))
+	    ((flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
+	     (vm_flags & (long)(VM_LOCKED | VM_LOCKONFAULT)) == (long)VM_LOCKED))
 		populate_range(q, mm, addr, addr + len);
 	return addr;
 }
@@ -362,13 +471,19 @@ u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 
 	down_write(q, &mm->mmap_lock);
 	old = PAGE_ALIGN(mm->brk);
-	if (brk < mm->start_brk || new > TASK_SIZE)
+	if (brk < mm->start_brk || new > mm->task_size)
+		goto out;
+	/* Heap and data together; Linux's check_data_rlimit(). */
+	if (brk - mm->start_brk + (mm->end_data - mm->start_data) > mm_rlimit(mm, RLIMIT_DATA))
 		goto out;
 	if (new < old) {
 		err = munmap_locked(q, mm, new, old);
 	} else if (new > old) {
 		next = find_vma(mm, old);
 		if (next && new + PAGE_SIZE > vm_start_gap(next))
+			goto out;
+		if (mm->map_count > q->space->max_map_count ||
+		    mlock_future_check(mm, mm->def_flags, new - old))
 			goto out;
 		err = mmap_region(q, mm, old, new - old,
 				  VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
@@ -377,7 +492,7 @@ u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 	}
 	if (!err)
 		mm->brk = brk;
-	if (!err && new > old && (mm->def_flags & VM_LOCKED)) {
+	if (!err && new > old && (mm->def_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED) {
 		from = old;
 		to = new;
 	}
@@ -403,7 +518,11 @@ int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma,
 	addr &= PAGE_MASK;
 	if (!(vma->vm_flags & VM_GROWSDOWN) || addr < MMAP_MIN_ADDR)
 		return -ENOMEM;
-	if (vma->vm_end - addr > task->signal->rlimit_stack)
+	if (vma->vm_end - addr > task->signal->rlim[RLIMIT_STACK].rlim_cur)
+		return -ENOMEM;
+	if (vma->vm_start > addr &&
+	    (!may_expand_vm(vma->vm_mm, vma->vm_flags, (vma->vm_start - addr) >> PAGE_SHIFT) ||
+	     mlock_future_check(vma->vm_mm, vma->vm_flags, vma->vm_start - addr)))
 		return -ENOMEM;
 	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
 	    addr - prev->vm_end < STACK_GUARD_GAP)
@@ -415,7 +534,7 @@ int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma,
 	return vma_grow_down(q, vma, addr);
 }
 
-/* ---- mprotect, mlock, madvise ---------------------------------------------------- */
+/* ---- mprotect, and what else changes flags ---------------------------------------------------- */
 
 /* One entry of either level. */
 static void change_entry(struct quire *q, const struct vm_area_struct *vma, pte_t *ptep, u64 keep,
@@ -458,53 +577,18 @@ static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 s
 	spin_unlock(q, &vma->vm_mm->page_table_lock);
 }
 
-static void mlock_entry(struct quire *q, pte_t pte, bool lock)
-{
-	struct page *page;
-
-	if (pte_none(pte) || !pte_present(pte) || pte_special(pte))
-		return;
-	page = pfn_to_page(q, pte_pfn(pte));
-	/* A huge page that is mapped page by page is let be. */
-	if (PageCompound(page) && !pmd_leaf(pte))
-		return;
-	if (lock && !PageMlocked(page))
-		mlock_page(q, page);
-	else if (!lock && PageMlocked(page))
-		munlock_page(q, page);
-}
-
-/* mlock: entries that exist now become, or cease to be, unevictable. */
-static void mlock_present(struct quire *q, struct vm_area_struct *vma, bool lock)
-{
-	u64 addr = vma->vm_start;
-	pte_t *pmdp;
-
-	spin_lock(q, &vma->vm_mm->page_table_lock);
-	while ((pmdp = next_pmd(q, vma->vm_mm->pgd_pfn, &addr, vma->vm_end)) != NULL) {
-		u64 stop = pmd_addr_end(addr, vma->vm_end);
-		pte_t *ptep;
-
-		if (unlikely(pmd_huge(*pmdp))) {
-			mlock_entry(q, *pmdp, lock);
-			addr = stop;
-			continue;
-		}
-		for (ptep = pte_offset(q, *pmdp, addr); addr < stop; addr += PAGE_SIZE, ptep++)
-			mlock_entry(q, *ptep & ~_PAGE_PSE, lock);
-	}
-	spin_unlock(q, &vma->vm_mm->page_table_lock);
-}
-
 /* A whole area takes new flags, with what hangs on them. */
-static int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
-			 unsigned long flags)
+int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
+		  unsigned long flags)
 {
 	unsigned long old = vma->vm_flags;
 
 	/* What is of a pool never leaves: it is not locked, nor counted as such. */
 	if (is_vm_hugetlb_page(vma))
 		flags &= ~VM_LOCKED;
+	if (is_data(flags) && !is_data(old) && !may_expand_vm(mm, flags, vma_pages(vma)) &&
+	    may_expand_vm(mm, old, vma_pages(vma)))
+		return -ENOMEM;
 	if ((flags & VM_WRITE) && !(old & VM_ACCOUNT) && accountable(q, flags)) {
 		if (vm_enough_memory(q, mm, vma_pages(vma)))
 			return -ENOMEM;
@@ -521,8 +605,8 @@ static int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_s
 }
 
 /* Applies (flags & ~clear) | set to [start, end); -ENOMEM also for a hole. */
-static int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
-			unsigned long clear, unsigned long set)
+int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
+		 unsigned long set)
 {
 	struct vm_area_struct *vma, *first = find_vma(mm, start);
 	u64 at = start;
@@ -550,80 +634,45 @@ int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int p
 {
 	unsigned long set = (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
 			    (prot & PROT_EXEC ? VM_EXEC : 0);
-	int err;
+	int err = 0;
 
-	if (IS_ALIGNED(start, PAGE_SIZE) && !len)
-		return 0;
-	if (bad_range(start, len))
-		return len > TASK_SIZE ? -ENOMEM : -EINVAL;
-	down_write(q, &mm->mmap_lock);
-	err = change_range(q, mm, start, start + PAGE_ALIGN(len), VM_ACCESS_FLAGS, set);
-	up_write(q, &mm->mmap_lock);
-	return err;
-}
+	bool grows = prot & PROT_GROWSDOWN;
+	u64 end = start + PAGE_ALIGN(len);
 
-int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock)
-{
-	int err;
-
-	/* Whole pages around the range, unlike the others' calls. */
-	len = PAGE_ALIGN(len + (start & ~PAGE_MASK));
-	start &= PAGE_MASK;
+	if ((prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN)) ||
+	    !IS_ALIGNED(start, PAGE_SIZE))
+		return -EINVAL;
 	if (!len)
 		return 0;
-	if (bad_range(start, len))
-		return -EINVAL;
-	lru_add_drain(q); /* what is still in our batch can be moved */
+	if (end <= start || end > mm->task_size)
+		return -ENOMEM;
 	down_write(q, &mm->mmap_lock);
-	err = change_range(q, mm, start, start + PAGE_ALIGN(len), VM_LOCKED, lock ? VM_LOCKED : 0);
+	if (grows) { /* from where the stack begins */
+		const struct vm_area_struct *vma = find_vma(mm, start);
+
+		if (!vma || vma->vm_start >= end)
+			err = -ENOMEM;
+		else if (!(vma->vm_flags & VM_GROWSDOWN))
+			err = -EINVAL;
+		else
+			start = vma->vm_start;
+	}
+	if (!err)
+		err = change_range(q, mm, start, end, VM_ACCESS_FLAGS, set);
 	up_write(q, &mm->mmap_lock);
-	if (!err && lock)
-		populate_range(q, mm, start, start + PAGE_ALIGN(len));
 	return err;
 }
 
-/* Area by area: what can't be brought in is passed over. */
-static void populate_all(struct quire *q, struct mm_struct *mm)
+/* Are there areas in the range that can't be so?  -EINVAL. */
+static int may_advise(const struct vm_area_struct *vma, u64 end, unsigned long clear,
+		      unsigned long set)
 {
-	u64 start = 0, end = 0;
-
-	for (;;) {
-		struct vm_area_struct *vma;
-
-		down_read(q, &mm->mmap_lock);
-		vma = find_vma(mm, end);
-		if (vma) {
-			start = vma->vm_start;
-			end = vma->vm_end;
-		}
-		up_read(q, &mm->mmap_lock);
-		if (!vma)
-			return;
-		populate_range(q, mm, start, end);
+	for (; vma && vma->vm_start < end; vma = vma->vm_next) {
+		if (set == VM_WIPEONFORK && (vma->vm_file || (vma->vm_flags & VM_SHARED)))
+			return -EINVAL;
+		if (clear == VM_DONTDUMP && (vma->vm_flags & VM_PFNMAP))
+			return -EINVAL;
 	}
-}
-
-int do_mlockall(struct quire *q, struct mm_struct *mm, int flags)
-{
-	unsigned long set = flags & MCL_CURRENT ? VM_LOCKED : 0;
-
-	if ((flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
-		return -EINVAL;
-	lru_add_drain(q);
-	down_write(q, &mm->mmap_lock);
-	mm->def_flags = flags & MCL_FUTURE ? VM_LOCKED : 0;
-	if (!flags || set) {
-		struct vm_area_struct *vma = find_vma(mm, 0);
-
-		/* Errors leave areas as they are; nobody hears of them. */
-		while (vma) {
-			(void)set_vma_flags(q, mm, vma, (vma->vm_flags & ~VM_LOCKED) | set);
-			vma = vma_merge_around(q, mm, vma)->vm_next;
-		}
-	}
-	up_write(q, &mm->mmap_lock);
-	if (set && !(flags & MCL_ONFAULT))
-		populate_all(q, mm);
 	return 0;
 }
 
@@ -635,7 +684,9 @@ int madvise_flags(struct quire *q, struct mm_struct *mm, u64 start, u64 end, uns
 	int err;
 
 	down_write(q, &mm->mmap_lock);
-	err = change_range(q, mm, start, end, clear, set);
+	err = may_advise(find_vma(mm, start), end, clear, set);
+	if (!err)
+		err = change_range(q, mm, start, end, clear, set);
 	for (vma = find_vma(mm, start); set == VM_HUGEPAGE && vma && vma->vm_start < end;
 	     vma = vma->vm_next)
 		khugepaged_enter_vma(q, vma, vma->vm_flags);

@@ -22,6 +22,31 @@
 
 enum task_state { TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, EXIT_ZOMBIE, EXIT_DEAD };
 
+/* Linux's numbers; those of memory are looked at, the others only kept and shown. */
+enum {
+	RLIMIT_CPU,
+	RLIMIT_FSIZE,
+	RLIMIT_DATA,
+	RLIMIT_STACK,
+	RLIMIT_CORE,
+	RLIMIT_RSS,
+	RLIMIT_NPROC,
+	RLIMIT_NOFILE,
+	RLIMIT_MEMLOCK,
+	RLIMIT_AS,
+	RLIMIT_LOCKS,
+	RLIMIT_SIGPENDING,
+	RLIMIT_MSGQUEUE,
+	RLIMIT_NICE,
+	RLIMIT_RTPRIO,
+	RLIMIT_RTTIME,
+	RLIM_NLIMITS
+};
+#define RLIM_INFINITY ULONG_MAX
+struct rlimit {
+	u64 rlim_cur, rlim_max;
+};
+
 /* Shared by the threads of a process. */
 struct signal_struct {
 	unsigned int refs, nr_threads;
@@ -34,7 +59,7 @@ struct signal_struct {
 	unsigned long cmin_flt, cmaj_flt;
 	u64 utime, stime;   /* of threads that have exited */
 	u64 cutime, cstime; /* of children that were collected */
-	u64 rlimit_stack;
+	struct rlimit rlim[RLIM_NLIMITS];
 };
 
 /* space/mempolicy.c */
@@ -186,6 +211,10 @@ void get_task(struct task *task);
 void put_task(struct quire *q, struct task *task);
 /* Marks every thread of the process killed and tells the port. */
 void send_signal(struct quire *q, struct task *task, int sig);
+/* One limit of a process; new NULL: it stays, old NULL: nobody asks.  -EINVAL (no
+ * such limit, or soft above hard), -EPERM (a user may not raise the hard one). */
+int do_prlimit(struct quire *q, struct task *task, unsigned int limit, const struct rlimit *new,
+	       struct rlimit *old);
 bool fatal_signal_pending(const struct task *task);
 void set_task_comm(struct task *task, const char *comm);
 /* A process writes another title over its arguments (setproctitle). -ENOMEM. */

@@ -236,6 +236,41 @@ static void set_limits(struct quire *q)
 	sp->admin_reserve_kbytes = min(free_kb / 32, 1UL << 13);
 }
 
+/* What Debian's init gives to all: Linux's INIT_RLIMITS, and more files. */
+static void default_limits(const struct space_floor *sp, struct rlimit *rlim)
+{
+	u64 procs = sp->max_threads / 2;
+
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		rlim[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+	rlim[RLIMIT_STACK].rlim_cur = DEFAULT_STACK_LIMIT;
+	rlim[RLIMIT_CORE].rlim_cur = 0;
+	rlim[RLIMIT_NPROC] = rlim[RLIMIT_SIGPENDING] = (struct rlimit){procs, procs};
+	rlim[RLIMIT_NOFILE] = (struct rlimit){1024, 524288};
+	rlim[RLIMIT_MEMLOCK] = (struct rlimit){8 << 20, 8 << 20};
+	rlim[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
+	rlim[RLIMIT_NICE] = rlim[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
+}
+
+int do_prlimit(struct quire *q, struct task *task, unsigned int limit, const struct rlimit *new,
+	       struct rlimit *old)
+{
+	struct rlimit *rlim = &task->signal->rlim[limit];
+	int err = 0;
+
+	if (limit >= RLIM_NLIMITS || (new &&new->rlim_cur > new->rlim_max))
+		return -EINVAL;
+	spin_lock(q, &q->space->tasklist_lock);
+	if (old)
+		*old = *rlim;
+	if (new &&new->rlim_max > rlim->rlim_max && task->uid)
+		err = -EPERM; /* CAP_SYS_RESOURCE is user 0's */
+	else if (new)
+		*rlim = *new;
+	spin_unlock(q, &q->space->tasklist_lock);
+	return err;
+}
+
 /* Pid 0: a task that is in no list and has no number, and only begets. */
 static int make_swapper(struct quire *q)
 {
@@ -258,7 +293,7 @@ static int make_swapper(struct quire *q)
 	if (!task->signal)
 		return -ENOMEM;
 	task->signal->refs = task->signal->nr_threads = 1;
-	task->signal->rlimit_stack = DEFAULT_STACK_LIMIT;
+	default_limits(sp, task->signal->rlim);
 	sp->swapper = task;
 	return 0;
 }

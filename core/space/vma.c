@@ -99,7 +99,7 @@ u64 unmapped_area(struct mm_struct *mm, u64 len, u64 low, u64 high)
 
 /* ---- reverse map's locks ------------------------------------------------------ */
 
-static void vma_rmap_lock(struct quire *q, struct vm_area_struct *vma)
+void vma_rmap_lock(struct quire *q, struct vm_area_struct *vma)
 {
 	if (vma->vm_file)
 		spin_lock(q, &vma_mapping(vma)->i_mmap_lock);
@@ -107,7 +107,7 @@ static void vma_rmap_lock(struct quire *q, struct vm_area_struct *vma)
 		spin_lock(q, &vma->anon_vma->root->lock);
 }
 
-static void vma_rmap_unlock(struct quire *q, struct vm_area_struct *vma)
+void vma_rmap_unlock(struct quire *q, struct vm_area_struct *vma)
 {
 	if (vma->anon_vma)
 		spin_unlock(q, &vma->anon_vma->root->lock);
@@ -280,7 +280,7 @@ static struct vm_area_struct *merge_pair(struct quire *q, struct mm_struct *mm,
 	if (!low || !high || low->vm_end != high->vm_start ||
 	    !may_merge(low, high->vm_flags, high->vm_file, high->name) ||
 	    low->vm_pgoff + vma_pages(low) != high->vm_pgoff || !anon_vmas_merge(low, high) ||
-	    !mpol_equal(low->vm_policy, high->vm_policy))
+	    !mpol_equal(low->vm_policy, high->vm_policy) || low->uffd != high->uffd)
 		return NULL;
 	/* The one with an anon_vma stays, so nothing need be allocated. */
 	keep = low->anon_vma || !high->anon_vma ? low : high;
@@ -302,8 +302,10 @@ struct vm_area_struct *vma_merge_around(struct quire *q, struct mm_struct *mm,
 
 	if (merged)
 		vma = merged;
-	merged = merge_pair(q, mm, vma, vma->vm_next);
-	return merged ? merged : vma;
+	/* The one above may have been cut off from what is above it. */
+	while ((merged = merge_pair(q, mm, vma, vma->vm_next)) != NULL)
+		vma = merged;
+	return vma;
 }
 
 struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 start, u64 end,

@@ -172,6 +172,8 @@ struct page *swapin_readahead(struct quire *q, swp_entry_t entry, gfp_t gfp,
  * names, a page of its own, on the LRU and read; *ok is false if this is not
  * such an entry.  NULL with *ok: -ENOMEM.  Linux: SWP_SYNCHRONOUS_IO. */
 struct page *swapin_synchronous(struct quire *q, swp_entry_t entry, gfp_t gfp, bool *ok);
+/* The page of an entry in the swap cache, with a reference; who asks leaves no trace. */
+struct page *swap_cache_find(struct quire *q, swp_entry_t entry);
 struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry, const struct swap_fault *fault);
 /* Writes a locked page of the cache: zswap first, then the device.  0: the page
  * was unlocked; AOP_WRITEPAGE_ACTIVATE: no memory or no device, the page is

@@ -312,9 +312,14 @@ static bool swap_use_vma_readahead(const struct quire *q)
 	return !q->swap->nr_rotational;
 }
 
+struct page *swap_cache_find(struct quire *q, swp_entry_t entry)
+{
+	return swap_info_get(q, entry) ? swap_cache_get(q, entry) : NULL;
+}
+
 struct page *lookup_swap_cache(struct quire *q, swp_entry_t entry, const struct swap_fault *fault)
 {
-	struct page *page = swap_info_get(q, entry) ? swap_cache_get(q, entry) : NULL;
+	struct page *page = swap_cache_find(q, entry);
 	bool by_address = fault && swap_use_vma_readahead(q), hit;
 
 	if (!page)

@@ -469,7 +469,7 @@ static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *en
 			untold[i] += t->rss_stat.count[i];
 	}
 	w.vma = vma_tree_find(&mm->mm_mt, 0);
-	check_table(&w, mm->pgd_pfn, PT_LEVELS, 0);
+	check_table(&w, mm->pgd_pfn, v->q->page->pt_levels, 0);
 	for (int i = 0; i < NR_MM_COUNTERS; i++)
 		if (w.rss[i] != mm->rss_stat[i] + untold[i])
 			broken(v, "space: mm %lu counts %ld %s entries, has %ld", mm->context_id,
@@ -566,7 +566,7 @@ static bool range_differs(const struct quire *q, u64 first, u64 last)
 
 	sum_mapcounts(q, first, last, &by_map, NULL);
 	list_for_each_entry (mm, &q->space->mms, mm_list)
-		sum_table(q, mm->pgd_pfn, PT_LEVELS, first, last, &by_entries);
+		sum_table(q, mm->pgd_pfn, q->page->pt_levels, first, last, &by_entries);
 	return by_map.a != by_entries.a || by_map.b != by_entries.b;
 }
 

@@ -73,7 +73,7 @@ static void find_in_tables(struct found *f)
 	/* Also those whose tasks are gone and that are being torn down. */
 	list_for_each_entry (mm, &f->q->space->mms, mm_list)
 		if (get_mm_counter(mm, MM_SWAPENTS))
-			walk_table(f, mm->pgd_pfn, PT_LEVELS);
+			walk_table(f, mm->pgd_pfn, f->q->page->pt_levels);
 }
 
 static void find_in_shmem(struct found *f)

@@ -169,7 +169,7 @@ void verify_vmalloc(struct verify *v)
 	check_augmented(v);
 	check_tiling(v, &nr);
 	check_blocks(v, &nr);
-	mapped = count_entries(v->q, f->root_pfn, PT_LEVELS, &tables);
+	mapped = count_entries(v->q, f->root_pfn, v->q->page->pt_levels, &tables);
 	if (nr.own != f->nr_pages)
 		broken(v, "vmalloc: %lu pages are counted, the ranges have %lu", f->nr_pages,
 		       nr.own);

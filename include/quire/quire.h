@@ -136,6 +136,9 @@ struct quire_config {
 	/* The area of contiguous memory "reserved" (Linux: cma=); multiples of 2 MiB. */
 	uint64_t cma_bytes;
 	bool weighted_interleave; /* the memory policy of Linux 6.9 */
+	/* Levels of page tables: 4 (or 0), or 5 (Linux's la57), with which a mapping whose
+	 * hint asks for it lies above the lower 47 bits. */
+	uint32_t page_table_levels;
 	/* Transparent huge pages at boot: sysfs changes it later.  Machines of
 	 * less than 512 MiB start without, as Linux's do. */
 	enum { QUIRE_THP_NEVER, QUIRE_THP_MADVISE, QUIRE_THP_ALWAYS } transparent_hugepage;

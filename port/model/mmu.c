@@ -8,11 +8,14 @@
  * entries is remembered while touches go through one stretch of 2 MB and
  * nothing else has run.  Each touch charges the latency of the frame's node.
  *
- * The TLB is direct-mapped, a CPU's own, tagged with the address space.  A
- * flush does not search it: it stamps a slot of a table that is shared by all
+ * The TLB is direct-mapped, a CPU's own, tagged with an ASID: a CPU has six, as
+ * Linux uses them (TLB_NR_DYN_ASIDS), for the spaces that ran on it last; who comes
+ * back to one finds its entries, and one that is given to another space is flushed.
+ * A flush does not search: it stamps a slot of a table that is shared by all
  * CPUs, hashed by space and page, and an entry older than its slot's stamp is
  * dead.  Debug builds compare each hit with the tables, so a flush that the
- * core forgot stops the machine.
+ * core forgot stops the machine.  A flush costs its caller time, and more for each
+ * other CPU that has the space loaded: that one is interrupted (a shootdown).
  *
  * A huge page of 2 MB takes one entry, tagged with its own number: what it gains is that
  * 512 entries reach 1 GB instead of 2 MB.  (Not so on the recordings' processor: QEMU
@@ -28,6 +31,7 @@
 #include <sys/mman.h>
 
 #define TLB_ENTRIES   512
+#define NR_ASIDS      6
 #define FLUSH_SLOTS   8192
 #define SPACE_SLOTS   1024
 #define FLUSH_CEILING 33 /* pages: above it Linux flushes the whole space */
@@ -37,7 +41,7 @@
 #define HUGE_FLUSH_SLOTS 512
 
 struct tlb_entry {
-	u64 tag; /* space << 36 | page, + 1; of a huge one | TLB_HUGE; 0: empty */
+	u64 tag; /* page << 3 | ASID + 1; of a huge one | TLB_HUGE; 0: empty */
 	pte_t pte;
 	u64 stamp;
 };
@@ -51,7 +55,13 @@ struct mmu {
 	bool any_huge;	/* some TLB has, or had, an entry of a huge page */
 	u8 *frame_node; /* node of each 1,024 frames */
 	u64 nr_frame_node;
-	struct tlb_entry tlb[][TLB_ENTRIES];
+	struct model_tlb_stats stats;
+	struct cpu_tlb {
+		u64 space[NR_ASIDS]; /* context_id of each; 0: none */
+		u64 since[NR_ASIDS]; /* stamp: what is older was another's */
+		unsigned int loaded, next;
+		struct tlb_entry entry[TLB_ENTRIES];
+	} cpu[];
 };
 
 /* The entry of a huge page of 2 MiB or 1 GiB, if one maps the address. */
@@ -72,7 +82,7 @@ struct cursor {
 	u64 space_stamp;
 	struct tlb_entry *tlb;
 	u32 cost[2]; /* local, remote */
-	unsigned int node;
+	unsigned int node, asid;
 };
 
 #define FRAME_NODE_SHIFT 10
@@ -80,8 +90,7 @@ struct cursor {
 struct mmu *mmu_create(struct model *m)
 {
 	struct quire *q = m->q;
-	size_t bytes = ALIGN(
-		sizeof(struct mmu) + m->nr_cpus * sizeof(struct tlb_entry[TLB_ENTRIES]), 2UL << 20);
+	size_t bytes = ALIGN(sizeof(struct mmu) + m->nr_cpus * sizeof(struct cpu_tlb), 2UL << 20);
 	/* Looked into at random with every touch: one TLB entry of the host. */
 	struct mmu *mmu = model_reserve(bytes);
 
@@ -115,9 +124,9 @@ void mmu_destroy(struct mmu *mmu)
 	model_release(mmu, mmu->bytes);
 }
 
-static u64 tlb_tag(const struct mm_struct *mm, u64 vpn)
+static u64 tlb_tag(unsigned int asid, u64 vpn)
 {
-	return ((mm->context_id << 36) | vpn) + 1;
+	return vpn << 3 | (asid + 1);
 }
 
 static unsigned int flush_slot(const struct mm_struct *mm, u64 vpn)
@@ -130,19 +139,41 @@ static unsigned int huge_flush_slot(const struct mm_struct *mm, u64 vpn)
 	return (unsigned int)((vpn >> HUGE_SHIFT) + mm->context_id * 0x9e5) % HUGE_FLUSH_SLOTS;
 }
 
+/* CPUs other than this one on which the space is the one that is loaded. */
+static unsigned int cpus_that_run(const struct model *m, const struct mm_struct *mm)
+{
+	unsigned int here = m->hot.current->cpu, n = 0;
+
+	if (mm->mm_users < 2) /* one task: wherever it was, it is here */
+		return 0;
+	for (unsigned int cpu = 0; cpu < m->nr_cpus; cpu++) {
+		const struct cpu_tlb *t = &m->mmu->cpu[cpu];
+
+		n += cpu != here && m->cpu[cpu].busy && t->space[t->loaded] == mm->context_id;
+	}
+	return n;
+}
+
 void mmu_flush(struct model *m, struct mm_struct *mm, u64 start, u64 end)
 {
 	struct mmu *mmu = m->mmu;
+	unsigned int others;
 	u64 stamp;
 
 	if (!mmu || end <= start)
 		return;
 	stamp = ++mmu->stamp;
-	hot_charge(&m->hot, m->q->cost.flush);
+	others = cpus_that_run(m, mm);
+	mmu->stats.flushes++;
+	mmu->stats.shootdowns += others;
+	mmu->stats.remote_flushes += others != 0;
+	hot_charge(&m->hot, m->q->cost.flush + others * m->q->cost.shootdown);
 	if (PAGE_ALIGN(end) - (start & PAGE_MASK) > FLUSH_CEILING * PAGE_SIZE) {
 		mmu->space[mm->context_id % SPACE_SLOTS] = stamp;
+		mmu->stats.full_flushes++;
 		return;
 	}
+	mmu->stats.pages += (PAGE_ALIGN(end) - (start & PAGE_MASK)) >> PAGE_SHIFT;
 	for (u64 vpn = start >> PAGE_SHIFT; vpn << PAGE_SHIFT < end; vpn++) {
 		mmu->flush[flush_slot(mm, vpn)] = stamp;
 		mmu->flush_huge[huge_flush_slot(mm, vpn)] = stamp;
@@ -161,7 +192,7 @@ static pte_t *walk_to_leaf(const struct quire *q, const struct mm_struct *mm, u6
 {
 	u64 pfn = mm->pgd_pfn;
 
-	for (int level = PT_LEVELS; level > 1; level--) {
+	for (int level = q->page->pt_levels; level > 1; level--) {
 		pte_t *ptep = pt_entries(q, pfn) + pt_index(addr, level);
 
 		if (!(*ptep & _PAGE_PRESENT))
@@ -175,6 +206,23 @@ static pte_t *walk_to_leaf(const struct quire *q, const struct mm_struct *mm, u6
 	return pt_entries(q, pfn);
 }
 
+/* The ASID of a space on a CPU that turns to it.  Linux: choose_new_asid(). */
+static unsigned int load_space(struct mmu *mmu, struct cpu_tlb *t, const struct mm_struct *mm)
+{
+	if (likely(t->space[t->loaded] == mm->context_id))
+		return t->loaded;
+	mmu->stats.switches++;
+	for (unsigned int i = 0; i < NR_ASIDS; i++)
+		if (t->space[i] == mm->context_id)
+			return t->loaded = i;
+	t->loaded = t->next;
+	t->next = (t->next + 1) % NR_ASIDS;
+	mmu->stats.asid_flushes += t->space[t->loaded] != 0;
+	t->space[t->loaded] = mm->context_id;
+	t->since[t->loaded] = ++mmu->stamp;
+	return t->loaded;
+}
+
 /* After anything else may have run: another CPU, other tables, new flushes. */
 static void cursor_reload(struct cursor *c)
 {
@@ -182,8 +230,10 @@ static void cursor_reload(struct cursor *c)
 
 	c->leaf = NULL;
 	c->huge.entry = NULL;
-	c->space_stamp = c->mmu->space[c->mm->context_id % SPACE_SLOTS];
-	c->tlb = c->mmu->tlb[cpu];
+	c->asid = load_space(c->mmu, &c->mmu->cpu[cpu], c->mm);
+	c->space_stamp = max(c->mmu->space[c->mm->context_id % SPACE_SLOTS],
+			     c->mmu->cpu[cpu].since[c->asid]);
+	c->tlb = c->mmu->cpu[cpu].entry;
 	c->node = c->m->cpu[cpu].node;
 }
 
@@ -254,7 +304,7 @@ static bool hits_huge(struct cursor *c, u64 addr, u64 need, u64 *pfn)
 	u64 vpn = addr >> PAGE_SHIFT;
 	const struct tlb_entry *e = huge_slot(c, vpn);
 
-	if (e->tag != (tlb_tag(c->mm, vpn >> HUGE_SHIFT) | TLB_HUGE) || (e->pte & need) != need ||
+	if (e->tag != (tlb_tag(c->asid, vpn >> HUGE_SHIFT) | TLB_HUGE) || (e->pte & need) != need ||
 	    e->stamp < c->space_stamp || e->stamp < c->mmu->flush_huge[huge_flush_slot(c->mm, vpn)])
 		return false;
 	*pfn = pte_pfn(e->pte) + (vpn & (HPAGE_PMD_NR - 1));
@@ -265,11 +315,11 @@ static bool hits_huge(struct cursor *c, u64 addr, u64 need, u64 *pfn)
 /* What was found by a walk is remembered. */
 static inline void fill_tlb(struct cursor *c, struct tlb_entry *e, u64 vpn, u64 pfn, pte_t pte)
 {
-	u64 tag = tlb_tag(c->mm, vpn);
+	u64 tag = tlb_tag(c->asid, vpn);
 
 	if (unlikely(c->huge.entry != NULL) && !c->m->fair) {
 		e = huge_slot(c, vpn);
-		tag = tlb_tag(c->mm, vpn >> HUGE_SHIFT) | TLB_HUGE;
+		tag = tlb_tag(c->asid, vpn >> HUGE_SHIFT) | TLB_HUGE;
 		pfn -= vpn & (HPAGE_PMD_NR - 1);
 		c->mmu->any_huge = true;
 	}
@@ -279,7 +329,7 @@ static inline void fill_tlb(struct cursor *c, struct tlb_entry *e, u64 vpn, u64 
 /* One access; false: a fault is due. */
 static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t)
 {
-	u64 vpn = addr >> PAGE_SHIFT, tag = tlb_tag(c->mm, vpn), pfn;
+	u64 vpn = addr >> PAGE_SHIFT, tag = tlb_tag(c->asid, vpn), pfn;
 	struct tlb_entry *e = &c->tlb[(vpn ^ (c->mm->context_id * 67)) % TLB_ENTRIES];
 	u64 need = _PAGE_PRESENT | _PAGE_ACCESSED;
 	pte_t *ptep, pte;
@@ -410,6 +460,11 @@ unsigned long mmu_touch_random(struct model *m, struct task *task, const struct 
 			break;
 	}
 	return done;
+}
+
+const struct model_tlb_stats *model_tlb_stats(const struct model *m)
+{
+	return &m->mmu->stats;
 }
 
 bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content)

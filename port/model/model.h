@@ -166,6 +166,18 @@ unsigned long mmu_touch(struct model *m, struct task *task, const struct touch *
 /* One page, at a random one of [addr, addr + nr_pages): the same, n times. */
 unsigned long mmu_touch_random(struct model *m, struct task *task, const struct touch *t,
 			       unsigned long n, struct prng *rng);
+/* What was flushed from the TLBs of user spaces (Linux's nr_tlb_* of vmstat, which
+ * Debian's kernels do not count), since boot. */
+struct model_tlb_stats {
+	u64 flushes;	    /* calls */
+	u64 full_flushes;   /* of them of a whole space */
+	u64 pages;	    /* single pages in the others */
+	u64 remote_flushes; /* calls that interrupted other CPUs */
+	u64 shootdowns;	    /* CPUs that were */
+	u64 switches;	    /* a CPU turned to another space */
+	u64 asid_flushes;   /* and gave it an ASID that another had */
+};
+const struct model_tlb_stats *model_tlb_stats(const struct model *m);
 /* The content descriptor that a read of addr would give; false if unmapped. */
 bool mmu_peek(struct model *m, struct task *task, u64 addr, u64 *content);
 
