@@ -185,7 +185,7 @@ freestanding: $(call objs,freestanding,$(CORE))
 
 # ---- fuzzing: long, and not a part of check ----------------------------------
 
-# make fuzz [FUZZ=explain] [SECONDS=60] [SEEDS=folder]: clang's libFuzzer.
+# make fuzz [FUZZ=explain|malloc|space] [SECONDS=60] [SEEDS=folder]: clang's libFuzzer.
 FUZZ    := explain
 SECONDS := 60
 FUZZ_malloc := $(MALLOC)
@@ -193,12 +193,14 @@ FUZZ_PORT_malloc := host
 FUZZ_FLAGS_malloc := -DQUIRE_MALLOC_PREFIX
 FUZZ_explain := $(filter-out explain/who% explain/forecast% explain/model% explain/daemons% explain/what_if%,$(EXPLAIN)) \
 	machine/json_string.c core/oom/rules.c
+FUZZ_LIBS_space := -llz4 -lz -lpthread -lm
+FUZZ_space := $(CORE) $(MODEL) tests/lib/space_fuzz.c
 .PHONY: fuzz
 fuzz:
 	@mkdir -p build/fuzz/$(FUZZ).corpus
 	@clang $(CSTD) $(CPPBASE) -Iport/$(or $(FUZZ_PORT_$(FUZZ)),model) $(FUZZ_FLAGS_$(FUZZ)) -g -O1 \
 		-fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o build/fuzz/$(FUZZ) fuzz/fuzz_$(FUZZ).c $(FUZZ_$(FUZZ))
+		-fno-sanitize-recover=undefined -o build/fuzz/$(FUZZ) fuzz/fuzz_$(FUZZ).c $(FUZZ_$(FUZZ)) $(FUZZ_LIBS_$(FUZZ))
 	@build/fuzz/$(FUZZ) -max_total_time=$(SECONDS) -max_len=65536 -timeout=5 -rss_limit_mb=1024 \
 		build/fuzz/$(FUZZ).corpus $(SEEDS)
 

@@ -573,7 +573,10 @@ static void process_memory(struct build *b, struct build_task *t)
 {
 	struct mm_struct *mm = t->task->mm;
 	unsigned long lock = KB_PAGES(t->cap->vm_lck);
+	struct rlimit *limit = &t->task->signal->rlim[RLIMIT_MEMLOCK];
 
+	/* What it has locked it was allowed to. */
+	limit->rlim_cur = limit->rlim_max = max(limit->rlim_max, (u64)lock << PAGE_SHIFT);
 	build_act_as(b, t->task);
 	fit_stack(b, t);
 	b->lock_all = t->cap->vm_lck > t->cap->vm_size / 10 * 9 && !t->cap->vm_swap;

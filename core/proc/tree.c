@@ -214,6 +214,8 @@ int proc_read(struct quire *q, struct proc_entry file, struct text *t)
 	const struct proc_def *def = def_of(&file);
 	int err;
 
+	if (def && def->read)
+		return 0; /* no text: proc_read_at() */
 	if (!def || !def->show)
 		return -EINVAL;
 	err = def->show(q, &file, def, t);

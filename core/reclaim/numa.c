@@ -203,7 +203,7 @@ long do_migrate_pages(struct quire *q, struct mm_struct *mm, const nodemask_t *f
 {
 	struct placement p = {.mm = mm, .from = from, .to = to, .flags = flags};
 
-	return (long)place_range(q, &p, 0, TASK_SIZE);
+	return (long)place_range(q, &p, 0, mm->task_size);
 }
 
 /* ---- one page, one node ------------------------------------------------------ */

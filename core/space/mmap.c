@@ -171,7 +171,7 @@ int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 	struct vm_area_struct *vma = find_vma(mm, start), *next;
 	int err;
 
-	if (!vma || vma->vm_start >= end)
+	if (!vma || vma->vm_start >= end || start >= end)
 		return 0;
 	err = split_at_ends(q, mm, &vma, start, end, true);
 	if (err)
@@ -471,7 +471,7 @@ u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 
 	down_write(q, &mm->mmap_lock);
 	old = PAGE_ALIGN(mm->brk);
-	if (brk < mm->start_brk || new > mm->task_size)
+	if (brk < mm->start_brk || brk > mm->task_size || new > mm->task_size)
 		goto out;
 	/* Heap and data together; Linux's check_data_rlimit(). */
 	if (brk - mm->start_brk + (mm->end_data - mm->start_data) > mm_rlimit(mm, RLIMIT_DATA))

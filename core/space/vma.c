@@ -196,7 +196,8 @@ int vma_grow_down(struct quire *q, struct vm_area_struct *vma, u64 addr)
 	if (addr < vma->vm_start) {
 		unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
 
-		err = vm_enough_memory(q, mm, grow);
+		/* A stack that was not promised (NORESERVE) gives nothing back either. */
+		err = vma->vm_flags & VM_ACCOUNT ? vm_enough_memory(q, mm, grow) : 0;
 		if (!err) {
 			vma_tree_set_range(&mm->mm_mt, vma, addr, vma->vm_end);
 			vma->vm_pgoff -= grow;
@@ -221,7 +222,8 @@ int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 
 	if (is_vm_hugetlb_page(vma) && !IS_ALIGNED(addr, huge_page_size(hstate_vma(vma))))
 		return -EINVAL;
-	if (vma_tree_reserve(q, &mm->mm_mt, new_below ? vma->vm_start : addr, 0))
+	/* An upper part comes before the next area, which may be another leaf's. */
+	if (vma_tree_reserve(q, &mm->mm_mt, new_below ? vma->vm_start : vma->vm_end, 0))
 		return -ENOMEM;
 	new = vm_area_dup(q, vma);
 	if (!new) {

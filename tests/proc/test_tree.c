@@ -16,10 +16,10 @@ struct walk {
 static bool is_special(const char *path)
 {
 	static const char *const names[] = {
-		"/cmdline",	"/environ",	 "/wchan",	    "/loginuid",
-		"/sessionid",	"/maps",	 "/smaps",	    "/smaps_rollup",
-		"/numa_maps",	"/cgroup.procs", "/cgroup.threads", "/stat_refresh",
-		"/vmallocinfo", "/ctor",	 "/page_owner",	    "/set_event"};
+		"/cmdline",	   "/environ",	    "/wchan",	     "/loginuid",  "/sessionid",
+		"/maps",	   "/smaps",	    "/smaps_rollup", "/numa_maps", "/cgroup.procs",
+		"/cgroup.threads", "/stat_refresh", "/vmallocinfo",  "/ctor",	   "/page_owner",
+		"/set_event",	   "/pagemap"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		size_t len = strlen(path), n = strlen(names[i]);
