@@ -135,8 +135,9 @@ static void test_load(void **unused)
 	u64 a, b, c;
 
 	(void)unused;
-	assert_true(setting_factor("+20%", &a) && setting_factor("120%", &b) &&
-		    setting_factor("1.2", &c));
+	assert_true(setting_factor("+20%", &a));
+	assert_true(setting_factor("120%", &b));
+	assert_true(setting_factor("1.2", &c));
 	assert_int_equal(a, b);
 	assert_int_equal(b, c);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
