@@ -7,6 +7,7 @@
 
 #include "cli/futures.h"
 #include "machine/capture.h"
+#include "machine/grid.h"
 
 bool futures_option(struct futures_cli *o, int c, const char *arg, bool *ok)
 {
@@ -107,20 +108,13 @@ void futures_close(struct futures_cli *o)
 
 bool futures_add_text(struct futures_cli *o, const char *text)
 {
-	char *copy = strdup(text), *save = NULL;
 	const char *settings[64];
-	size_t nr = 0;
-	bool ok = copy != NULL;
+	char *copy = strdup(text);
+	size_t nr = copy ? settings_split(copy, settings, ARRAY_SIZE(settings)) : 0;
+	bool ok = copy && nr <= ARRAY_SIZE(settings);
 
-	for (char *t = ok ? strtok_r(copy, " \t;", &save) : NULL; t;
-	     t = strtok_r(NULL, " \t;", &save)) {
-		if (nr == ARRAY_SIZE(settings)) {
-			fprintf(stderr, "quire: more than %zu settings at once\n", nr);
-			ok = false;
-			break;
-		}
-		settings[nr++] = t;
-	}
+	if (copy && !ok)
+		fprintf(stderr, "quire: more than %zu settings at once\n", ARRAY_SIZE(settings));
 	ok = ok && futures_add(&o->f, o->scenario, settings, nr, stderr);
 	free(copy);
 	return ok;

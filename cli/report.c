@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "machine/page.h"
 
 static const char help[] =
 	"usage: quire report [OPTIONS] RUN [OTHER...]\n\n"
@@ -30,7 +31,7 @@ static const char help[] =
 	"  quire report w/0000.night.json w/0001.night.json -o whatif.html\n";
 
 /* A whole file; NULL after a message. */
-static char *slurp(const char *path, size_t *len)
+static char *slurp(const char *path)
 {
 	FILE *f = fopen(path, "rb");
 	char *text = NULL;
@@ -39,8 +40,7 @@ static char *slurp(const char *path, size_t *len)
 	if (f && !fseek(f, 0, SEEK_END) && (size = ftell(f)) >= 0 && !fseek(f, 0, SEEK_SET))
 		text = malloc((size_t)size + 1);
 	if (text) {
-		*len = fread(text, 1, (size_t)size, f);
-		text[*len] = 0;
+		text[fread(text, 1, (size_t)size, f)] = 0;
 	} else {
 		fprintf(stderr, "quire: %s: can't be read: %s\n", path, strerror(errno));
 	}
@@ -50,7 +50,7 @@ static char *slurp(const char *path, size_t *len)
 }
 
 /* A part of the page: $QUIRE_REPORT/NAME, or beside the program. */
-static char *part(const char *name, size_t *len)
+static char *part(const char *name)
 {
 	const char *dir = getenv("QUIRE_REPORT");
 	char self[4096], *path = NULL, *slash, *text = NULL;
@@ -68,95 +68,19 @@ static char *part(const char *name, size_t *len)
 			"report-assets` once (it needs npm and its registry)\n",
 			path);
 	else
-		text = slurp(path, len);
+		text = slurp(path);
 	free(path);
 	return text;
 }
 
-/* The settings of a future lie beside its night: NNNN.json. */
-static void add_label(json_t *run, const char *path)
+static bool write_page(const json_t *runs, FILE *out)
 {
-	const char *end = strstr(path, ".night.json");
-	json_t *future = NULL, *settings, *one;
-	char *beside = NULL, label[512] = "";
-	size_t i;
+	char *js = part("report.js"), *css = js ? part("report.css") : NULL;
+	bool ok = js && css && page_write(runs, js, css, out);
 
-	if (end && asprintf(&beside, "%.*s.json", (int)(end - path), path) >= 0)
-		future = json_load_file(beside, 0, NULL);
-	settings = json_object_get(future, "settings");
-	json_array_foreach(settings, i, one)
-	{
-		size_t len = strlen(label);
-
-		snprintf(label + len, sizeof(label) - len, "%s%s", i ? " " : "",
-			 json_string_value(one) ? json_string_value(one) : "");
-	}
-	if (future)
-		json_object_set_new(run, "label", json_string(*label ? label : "as it is"));
-	json_decref(future);
-	free(beside);
-}
-
-static json_t *load_run(const char *path)
-{
-	json_error_t error;
-	json_t *run = json_load_file(path, 0, &error);
-
-	if (!run) {
-		fprintf(stderr,
-			"quire: %s:%d: %s; make it with quire run --record --json %s SPEC\n", path,
-			error.line, error.text, path);
-		return NULL;
-	}
-	if (!json_is_array(json_object_get(run, "samples")) ||
-	    !json_is_array(json_object_get(run, "kills")) ||
-	    !json_array_size(json_object_get(run, "samples"))) {
-		fprintf(stderr,
-			"quire: %s: is no night; make it with quire run --record --json %s SPEC\n",
-			path, path);
-		json_decref(run);
-		return NULL;
-	}
-	add_label(run, path);
-	return run;
-}
-
-/* JSON inside a script element: no tag can end there. */
-static void put_script_text(const char *text, FILE *out)
-{
-	for (; *text; text++)
-		*text == '<' ? (void)fputs("\\u003c", out) : (void)fputc(*text, out);
-}
-
-static bool write_page(json_t *runs, FILE *out)
-{
-	const char *name = json_string_value(json_object_get(json_array_get(runs, 0), "name"));
-	size_t js_len = 0, css_len = 0;
-	char *js = part("report.js", &js_len), *css = js ? part("report.css", &css_len) : NULL;
-	char *data = js && css ? json_dumps(runs, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-
-	if (data) {
-		fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-		      "<meta name=\"viewport\" content=\"width=device-width, "
-		      "initial-scale=1\">\n<title>",
-		      out);
-		for (; name && *name; name++)
-			if (!strchr("<>&\"", *name))
-				fputc(*name, out);
-		fputs(" - quire</title>\n<style>", out);
-		fwrite(css, 1, css_len, out);
-		fputs("</style></head><body><main id=\"page\"></main>\n"
-		      "<script type=\"application/json\" id=\"runs\">",
-		      out);
-		put_script_text(data, out);
-		fputs("</script>\n<script>", out);
-		fwrite(js, 1, js_len, out);
-		fputs("</script></body></html>\n", out);
-	}
 	free(js);
 	free(css);
-	free(data);
-	return data && !ferror(out);
+	return ok;
 }
 
 static int report(char *const *paths, int nr, const char *to)
@@ -167,7 +91,7 @@ static int report(char *const *paths, int nr, const char *to)
 	bool ok = true;
 
 	for (int i = 0; i < nr && ok; i++) {
-		json_t *run = load_run(paths[i]);
+		json_t *run = page_load_run(paths[i], stderr);
 
 		ok = run && !json_array_append_new(runs, run);
 	}

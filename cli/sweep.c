@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "cli/futures.h"
+#include "machine/grid.h"
 
 static const char help[] =
 	"usage: quire sweep [OPTIONS] --set NAME=VALUE,VALUE,... [--set ...] -o DIR SPEC\n"
@@ -38,13 +39,10 @@ static const char help[] =
 	"  quire sweep ... -o /net/night --slurm | sbatch\n"
 	"  quire sweep ... -o /net/night --gather\n";
 
-#define MAX_AXES     16
-#define MAX_VARIANTS 100000
-
 struct sweep_options {
 	struct futures_cli c;
-	const char *axis[MAX_AXES];
-	unsigned int nr_axes;
+	const char *axis[GRID_AXES];
+	size_t nr_axes;
 	const char *list;
 	bool list_jobs, slurm, gather;
 	char **argv; /* as it was called */
@@ -53,86 +51,31 @@ struct sweep_options {
 
 /* ---- variants --------------------------------------------------------------------------------- */
 
-/* The n-th value of "NAME=A,B,C"; false: there is none. */
-static bool axis_value(const char *axis, unsigned int n, char *out, size_t cap)
+static bool add_variant(void *ctx, const char *settings)
 {
-	const char *equals = strchr(axis, '='), *v;
+	struct sweep_options *o = ctx;
 
-	if (!equals)
-		return snprintf(out, cap, "%s", axis) < (int)cap && !n;
-	for (v = equals + 1; n; n--) {
-		v = strchr(v, ',');
-		if (!v)
-			return false;
-		v++;
-	}
-	return snprintf(out, cap, "%.*s%.*s", (int)(equals + 1 - axis), axis, (int)strcspn(v, ","),
-			v) < (int)cap;
-}
-
-static bool add_grid(struct sweep_options *o)
-{
-	unsigned int index[MAX_AXES] = {0};
-
-	for (;;) {
-		char text[2048] = "", one[256];
-		unsigned int a = o->nr_axes;
-
-		for (unsigned int i = 0; i < o->nr_axes; i++) {
-			if (!axis_value(o->axis[i], index[i], one, sizeof(one)))
-				return false;
-			strncat(text, one, sizeof(text) - strlen(text) - 2);
-			strcat(text, " ");
-		}
-		if (o->c.f.nr == MAX_VARIANTS) {
-			fprintf(stderr, "quire: sweep: more than %d variants\n", MAX_VARIANTS);
-			return false;
-		}
-		if (!futures_add_text(&o->c, text))
-			return false;
-		/* The last axis turns fastest. */
-		while (a-- > 0) {
-			if (axis_value(o->axis[a], ++index[a], one, sizeof(one)))
-				break;
-			index[a] = 0;
-		}
-		if (a == UINT32_MAX)
-			return true;
-	}
+	return futures_add_text(&o->c, settings);
 }
 
 static bool add_list(struct sweep_options *o)
 {
 	FILE *f = fopen(o->list, "r");
-	char line[4096];
-	bool ok = f != NULL;
+	bool ok = f && list_each(f, o->list, add_variant, o, stderr);
 
 	if (!f)
 		fprintf(stderr, "quire: %s: can't be opened: %s\n", o->list, strerror(errno));
-	while (ok && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "#\n")] = 0;
-		if (line[strspn(line, " \t")])
-			ok = futures_add_text(&o->c, line);
-	}
-	if (f)
+	else
 		fclose(f);
 	return ok;
 }
 
-/* ---- jobs for others ------------------------------------------------------------------------------ */
-
-static void quote(const char *word, FILE *out)
+static bool add_variants(struct sweep_options *o)
 {
-	if (*word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				  "_-./=,:+%@") == strlen(word)) {
-		fputs(word, out);
-		return;
-	}
-	fputc('\'', out);
-	for (; *word; word++)
-		*word == '\'' ? (void)fputs("'\\''", out) : (void)fputc(*word, out);
-	fputc('\'', out);
+	return o->list ? add_list(o) : grid_each(o->axis, o->nr_axes, add_variant, o, stderr);
 }
+
+/* ---- jobs for others ------------------------------------------------------------------------------ */
 
 /* The call itself, without the option that asked for jobs. */
 static void print_call(const struct sweep_options *o, FILE *out)
@@ -141,13 +84,13 @@ static void print_call(const struct sweep_options *o, FILE *out)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	self[n > 0 ? n : 0] = 0;
-	quote(n > 0 ? self : "quire", out);
+	shell_quote(n > 0 ? self : "quire", out);
 	fputs(" sweep", out);
 	for (int i = 1; i < o->argc; i++) {
 		if (!strcmp(o->argv[i], "--list-jobs") || !strcmp(o->argv[i], "--slurm"))
 			continue;
 		fputc(' ', out);
-		quote(o->argv[i], out);
+		shell_quote(o->argv[i], out);
 	}
 }
 
@@ -179,7 +122,7 @@ static int sweep(struct sweep_options *o, const char *path)
 
 	if (status)
 		return status;
-	if (!(o->list ? add_list(o) : add_grid(o)))
+	if (!add_variants(o))
 		return 2;
 	if (o->list_jobs || o->slurm) {
 		print_jobs(o);
@@ -212,7 +155,7 @@ static bool parse(struct sweep_options *o, int c)
 		return ok;
 	switch (c) {
 	case 'S':
-		if (o->nr_axes == MAX_AXES) {
+		if (o->nr_axes == GRID_AXES) {
 			fputs("quire: sweep: too many axes\n", stderr);
 			return false;
 		}

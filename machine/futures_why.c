@@ -2,9 +2,9 @@
 /*
  * Does a change help, and why: one sentence from two outcomes.
  *
- * What counts, in this order: that the machine does not panic; that fewer bytes
- * of processes are killed; that the first kill comes later; that tasks stall
- * less.  Why is read from the counters that the kind of setting works through.
+ * What counts, in this order: that the machine does not panic; that nobody, then
+ * that fewer processes are killed; that the first kill comes later; that tasks
+ * stall less.  Why is read from the counters that the kind of setting works through.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>

@@ -26,6 +26,9 @@ wrong 'is not NAME=VALUE' whatif "$night" --set swap
 wrong 'leave --at away' whatif "$night" --at 02:58 --set nodes=1
 wrong 'needs a --set' whatif "$night"
 wrong 'needs -o DIR' sweep "$night" --set vm.swappiness=1,2
+wrong 'has an empty value' sweep "$night" -o "$dir/none" --set vm.swappiness=1,,2
+wrong 'give each axis its own --set' sweep "$night" -o "$dir/none" --set 'vm.swappiness=1,2 swap=1G'
+wrong 'holds no variant' sweep "$night" -o "$dir/none" --list /dev/null
 
 # The first future is the night itself; a copy made at an instant goes on as it would have.
 "$quire" run --quiet --record --events "$dir/events" --json "$dir/json" "$night" || fail run
