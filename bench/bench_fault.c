@@ -6,7 +6,7 @@
  * kernel's own first touch of a page, measured in the same run.
  */
 #include "bench/bench.h"
-#include "port/model/model.h"
+#include "bench/process.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -76,25 +76,11 @@ static void process_main(void *arg)
 	do_exit(q, task, 0);
 }
 
-struct setup {
-	struct quire *q;
-	struct task *task;
-};
-
-static void make_task(void *arg)
-{
-	struct setup *s = arg;
-
-	s->task = copy_process(s->q, NULL, 0);
-	if (IS_ERR_OR_NULL(s->task) || exec_mmap(s->q, s->task, "bench", "bench", 6))
-		exit(1);
-}
-
 int main(void)
 {
 	struct quire_config *cfg = calloc(1, sizeof(*cfg));
 	struct run r = {0};
-	struct setup setup;
+	struct bench_process process;
 	char err[256];
 	double host;
 
@@ -111,10 +97,10 @@ int main(void)
 		fprintf(stderr, "bench_fault: %s\n", err);
 		return 1;
 	}
-	setup.q = model_quire(r.m);
-	model_call(r.m, NULL, make_task, &setup);
+	process.q = model_quire(r.m);
+	model_call(r.m, NULL, bench_make_process, &process);
 	host = host_fault_ns();
-	model_call(r.m, setup.task, process_main, &r);
+	model_call(r.m, process.task, process_main, &r);
 	bench_report("fault_first_touch", r.first, "ns", "host page fault", host, 200, 0);
 	bench_report("touch_mapped_write", r.again, "ns", NULL, 0, 15, 0);
 	bench_report("touch_mapped_read", r.read_again, "ns", NULL, 0, 15, 0);

@@ -9,7 +9,7 @@
  * their pages beforehand or by the same generator, so only memory is compared.
  */
 #include "bench/bench.h"
-#include "port/model/model.h"
+#include "bench/process.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -201,25 +201,11 @@ static void process_main(void *arg)
 	do_exit(q, task, 0);
 }
 
-struct setup {
-	struct quire *q;
-	struct task *task;
-};
-
-static void make_task(void *arg)
-{
-	struct setup *s = arg;
-
-	s->task = copy_process(s->q, NULL, 0);
-	if (IS_ERR_OR_NULL(s->task) || exec_mmap(s->q, s->task, "bench", "bench", 6))
-		die("no process");
-}
-
 int main(void)
 {
 	struct quire_config *cfg = calloc(1, sizeof(*cfg));
 	struct run r = {0};
-	struct setup setup;
+	struct bench_process process;
 	char err[256];
 
 	if (!cfg)
@@ -232,9 +218,9 @@ int main(void)
 	free(cfg);
 	if (!r.m)
 		die(err);
-	setup.q = model_quire(r.m);
-	model_call(r.m, NULL, make_task, &setup);
-	model_call(r.m, setup.task, process_main, &r);
+	process.q = model_quire(r.m);
+	model_call(r.m, NULL, bench_make_process, &process);
+	model_call(r.m, process.task, process_main, &r);
 	bench_report("anon_faults_32g", 1e3 / r.fault, "M/s", NULL, 0, 10, 1);
 	bench_report("touch_sequential", 1e3 / r.touch, "M/s", NULL, 0, 100, 1);
 	bench_report("touch_random_32g", r.random, "ns", "chase through 64 MB", r.chase,

@@ -23,19 +23,6 @@ static void run(void (*fn)(struct testbox *t, void *arg))
 	testbox_free(t);
 }
 
-/* A file of nr pages, open for writing. */
-static struct file *make_file(struct testbox *t, u64 size_bytes)
-{
-	struct inode *inode = new_inode(t->q, t->sb, size_bytes, false);
-	struct file *file;
-
-	assert_false(IS_ERR(inode));
-	file = alloc_file(t->q, inode, true);
-	assert_non_null(file);
-	iput(t->q, inode);
-	return file;
-}
-
 /* The last reference of a file that has no name any more. */
 static void remove_file(struct testbox *t, struct file *file)
 {
@@ -65,7 +52,7 @@ struct naive {
 
 static void naive_init(struct testbox *t, struct naive *n, u64 size)
 {
-	n->file = make_file(t, size);
+	n->file = testbox_file(t, t->sb, size);
 	n->size = n->valid = size;
 	n->version = 0;
 	for (unsigned long i = 0; i < DIV_ROUND_UP(size, PAGE_SIZE); i++)
@@ -160,7 +147,7 @@ static void test_property(void **state)
 
 static void readahead(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 1000 * PAGE_SIZE);
+	struct file *file = testbox_file(t, t->sb, 1000 * PAGE_SIZE);
 	struct inode *inode = file->f_inode;
 	unsigned long pgpgin = global_vm_event(t->q, PGPGIN), ios;
 
@@ -186,7 +173,7 @@ static void readahead(struct testbox *t, void *arg)
 
 static void random_reads(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 4000 * PAGE_SIZE);
+	struct file *file = testbox_file(t, t->sb, 4000 * PAGE_SIZE);
 	bool major = false, reading = false;
 	struct page *page;
 
@@ -218,7 +205,7 @@ static void random_reads(struct testbox *t, void *arg)
  * a hundred times more often than they hit read one page each. */
 static void windows(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 8000 * PAGE_SIZE), *other;
+	struct file *file = testbox_file(t, t->sb, 8000 * PAGE_SIZE), *other;
 	struct quire *q = t->q;
 	bool major = false, reading = false;
 	unsigned long read;
@@ -267,7 +254,7 @@ static bool fail_op(void *ctx, const struct quire_bio *bio)
 
 static void io_errors(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 100 * PAGE_SIZE);
+	struct file *file = testbox_file(t, t->sb, 100 * PAGE_SIZE);
 	unsigned int op = QUIRE_BIO_READ;
 
 	(void)arg;
@@ -292,7 +279,7 @@ static void io_errors(struct testbox *t, void *arg)
 
 static void no_memory(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 200 * PAGE_SIZE);
+	struct file *file = testbox_file(t, t->sb, 200 * PAGE_SIZE);
 	s64 done;
 
 	(void)arg;
@@ -337,7 +324,7 @@ static void test_no_memory(void **state)
 
 static void tree(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 10 * PAGE_SIZE);
+	struct file *file = testbox_file(t, t->sb, 10 * PAGE_SIZE);
 	struct address_space *m = &file->f_inode->i_data;
 	struct page *page = alloc_pages(t->q, GFP_HIGHUSER_MOVABLE, 0);
 	struct page *other = alloc_pages(t->q, GFP_HIGHUSER_MOVABLE, 0);
@@ -385,7 +372,7 @@ static void test_tree(void **state)
 
 static void verifier(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 100 * PAGE_SIZE);
+	struct file *file = testbox_file(t, t->sb, 100 * PAGE_SIZE);
 	struct inode *inode = file->f_inode;
 	struct address_space *m = &inode->i_data;
 	struct pglist_data *pgdat = NODE_DATA(t->q, 0);

@@ -17,18 +17,6 @@ static void run(void (*fn)(struct testbox *t, void *arg))
 	testbox_free(t);
 }
 
-static struct file *make_file(struct testbox *t, struct super_block *sb)
-{
-	struct inode *inode = new_inode(t->q, sb, 0, false);
-	struct file *file;
-
-	assert_false(IS_ERR(inode));
-	file = alloc_file(t->q, inode, true);
-	assert_non_null(file);
-	iput(t->q, inode);
-	return file;
-}
-
 static void write_pages(struct testbox *t, struct file *file, u64 index, u64 nr)
 {
 	assert_int_equal(generic_file_write(t->q, file, index * PAGE_SIZE, nr * PAGE_SIZE),
@@ -67,7 +55,7 @@ static void limits(struct testbox *t, void *arg)
 /* Nothing but time makes a few pages go. */
 static void ages(struct testbox *t, void *arg)
 {
-	struct file *old = make_file(t, t->sb), *new = make_file(t, t->sb);
+	struct file *old = testbox_file(t, t->sb, 0), *new = testbox_file(t, t->sb, 0);
 
 	(void)arg;
 	/* A device that wrote nothing lately has no share of the threshold: what is dirty
@@ -106,7 +94,7 @@ static void ages(struct testbox *t, void *arg)
 
 static void background(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, t->sb);
+	struct file *file = testbox_file(t, t->sb, 0);
 	unsigned long bg, thresh;
 
 	(void)arg;
@@ -144,7 +132,7 @@ static void throttling(struct testbox *t, void *arg)
 	assert_non_null(bdi);
 	sb = sget(t->q, bdi, t->q->cache->ext4_inode_cachep);
 	assert_non_null(sb);
-	file = make_file(t, sb);
+	file = testbox_file(t, sb, 0);
 	start = quire_clock(t->q);
 	for (u64 i = 0; i < MB_PAGES(120); i += 64) {
 		unsigned long dirty;
@@ -169,7 +157,7 @@ static void throttling(struct testbox *t, void *arg)
 
 static void syncs(struct testbox *t, void *arg)
 {
-	struct file *a = make_file(t, t->sb), *b = make_file(t, t->sb);
+	struct file *a = testbox_file(t, t->sb, 0), *b = testbox_file(t, t->sb, 0);
 
 	(void)arg;
 	write_pages(t, a, 0, 200);
@@ -196,7 +184,7 @@ static void syncs(struct testbox *t, void *arg)
 /* One page, as reclaim writes it; it comes to the inactive list's tail. */
 static void pageout(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, t->sb);
+	struct file *file = testbox_file(t, t->sb, 0);
 	struct address_space *m = &file->f_inode->i_data;
 	unsigned long rotated = global_vm_event(t->q, PGROTATED);
 	struct page *page;
@@ -281,10 +269,11 @@ static u64 sound_writer(struct testbox *t, u64 stall_ns, bool strict, struct wri
 	struct super_block *sb = add_disk(t, "sda", &bdi, &dev);
 	struct super_block *ill_sb = add_disk(t, "sdb", ill_bdi, &ill_dev);
 	u64 now = quire_clock(t->q), before;
-	struct writer sound = {.t = t, .file = make_file(t, sb), .until = now + 20 * NSEC_PER_SEC};
+	struct writer sound = {
+		.t = t, .file = testbox_file(t, sb, 0), .until = now + 20 * NSEC_PER_SEC};
 
 	bdi->strict_limit = (*ill_bdi)->strict_limit = strict;
-	*ill = (struct writer){.t = t, .file = make_file(t, ill_sb), .until = sound.until};
+	*ill = (struct writer){.t = t, .file = testbox_file(t, ill_sb, 0), .until = sound.until};
 	assert_non_null(model_spawn(t->m, "sound", write_on, &sound, NULL, -1));
 	if (stall_ns) {
 		assert_non_null(model_spawn(t->m, "ill", write_on, ill, NULL, -1));
@@ -362,8 +351,10 @@ static void shares(struct testbox *t, void *arg)
 	struct super_block *sb = add_disk(t, "sda", &fast, &dev),
 			   *slow_sb = add_disk(t, "sdb", &slow, &slow_dev);
 	u64 now = quire_clock(t->q);
-	struct writer a = {.t = t, .file = make_file(t, sb), .until = now + 20 * NSEC_PER_SEC},
-		      b = {.t = t, .file = make_file(t, slow_sb), .until = a.until};
+	struct writer a = {.t = t,
+			   .file = testbox_file(t, sb, 0),
+			   .until = now + 20 * NSEC_PER_SEC},
+		      b = {.t = t, .file = testbox_file(t, slow_sb, 0), .until = a.until};
 	unsigned long bg, thresh;
 
 	(void)arg;
@@ -395,7 +386,7 @@ static void shares(struct testbox *t, void *arg)
 /* A large file takes turns with a small one that came after it. */
 static void turns(struct testbox *t, void *arg)
 {
-	struct file *large = make_file(t, t->sb), *small = make_file(t, t->sb);
+	struct file *large = testbox_file(t, t->sb, 0), *small = testbox_file(t, t->sb, 0);
 	struct wb_work work = {.nr_pages = 3000, .dirtied_before = UINT64_MAX};
 
 	(void)arg;

@@ -245,3 +245,15 @@ void testbox_fail_all_allocs(struct testbox *t)
 {
 	testbox_fail_alloc(t, ULONG_MAX);
 }
+
+struct file *testbox_file(struct testbox *t, struct super_block *sb, u64 size_bytes)
+{
+	struct inode *inode = new_inode(t->q, sb, size_bytes, false);
+	struct file *file;
+
+	assert_false(IS_ERR_OR_NULL(inode));
+	file = alloc_file(t->q, inode, true);
+	assert_non_null(file);
+	iput(t->q, inode);
+	return file;
+}

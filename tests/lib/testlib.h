@@ -89,6 +89,10 @@ void testbox_fail_all_allocs(struct testbox *t);
 /* The seed of this run: QUIRE_SEED, or else fallback.  Prints it. */
 u64 testbox_seed(u64 fallback);
 
+/* A file without a name, open for writing; its last fput() ends it once its inode's
+ * i_nlink is 0. */
+struct file *testbox_file(struct testbox *t, struct super_block *sb, u64 size_bytes);
+
 /* Host milliseconds, for the tests that have a goal of time. */
 double testbox_host_ms(void);
 

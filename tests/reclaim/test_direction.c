@@ -68,24 +68,12 @@ static void write_anon(struct testbox *t, u64 addr, unsigned long mb, unsigned i
 	assert_int_equal(mmu_touch(t->m, t->task, &touch), touch.nr_pages);
 }
 
-static struct file *make_file(struct testbox *t, unsigned long mb)
-{
-	struct inode *inode = new_inode(t->q, t->sb, mb * MB, false);
-	struct file *file;
-
-	assert_false(IS_ERR_OR_NULL(inode));
-	file = alloc_file(t->q, inode, true);
-	assert_non_null(file);
-	iput(t->q, inode);
-	return file;
-}
-
 /* ---- swappiness ----------------------------------------------------------------- */
 
 static void anon_and_cache(struct testbox *t, void *arg)
 {
 	struct run *r = arg;
-	struct file *file = make_file(t, 150);
+	struct file *file = testbox_file(t, t->sb, 150 * MB);
 
 	write_anon(t, map_anon(t, 120), 120, CONTENT_KIND_RANDOM);
 	for (int i = 0; i < 6; i++)
@@ -162,7 +150,8 @@ static void beside_a_group(struct testbox *t, void *arg)
 {
 	struct run *r = arg;
 	struct mem_cgroup *memcg = mem_cgroup_create(t->q, NULL, "db");
-	struct file *mine = make_file(t, 80), *other = make_file(t, 400);
+	struct file *mine = testbox_file(t, t->sb, 80 * MB),
+		    *other = testbox_file(t, t->sb, 400 * MB);
 
 	assert_false(IS_ERR(memcg));
 	memcg->memory.low = (long)(r->low_mb * MB_PAGES);
@@ -206,7 +195,7 @@ static void write_and_sync(struct testbox *t, void *arg)
 	assert_non_null(bdi);
 	t->sb = sget(t->q, bdi, t->q->cache->ext4_inode_cachep);
 	assert_non_null(t->sb);
-	file = make_file(t, 1);
+	file = testbox_file(t, t->sb, 1 * MB);
 	for (unsigned long i = 0; i < 120; i++) {
 		u64 start = quire_clock(t->q);
 

@@ -22,18 +22,6 @@ static unsigned long state(struct testbox *t, enum node_stat_item item)
 	return global_node_page_state(t->q, item);
 }
 
-static struct file *make_file(struct testbox *t, unsigned long mb)
-{
-	struct inode *inode = new_inode(t->q, t->sb, mb * MB, false);
-	struct file *file;
-
-	assert_false(IS_ERR_OR_NULL(inode));
-	file = alloc_file(t->q, inode, true);
-	assert_non_null(file);
-	iput(t->q, inode);
-	return file;
-}
-
 static void read_file(struct testbox *t, struct file *file, unsigned long from_mb, unsigned long mb)
 {
 	for (unsigned long i = 0; i < mb; i++)
@@ -65,7 +53,7 @@ static unsigned long touch(struct testbox *t, u64 addr, unsigned long mb, bool w
 
 static void cache_then_anon(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 400);
+	struct file *file = testbox_file(t, t->sb, 400 * MB);
 	struct mm_struct *mm = t->task->mm;
 	unsigned long cached;
 	u64 addr;
@@ -107,7 +95,7 @@ static void test_clean_cache_goes_first(void **unused)
 
 static void fill_cache(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 400);
+	struct file *file = testbox_file(t, t->sb, 400 * MB);
 
 	(void)arg;
 	read_file(t, file, 0, 400);
@@ -203,7 +191,7 @@ static void test_kswapd_gives_up(void **unused)
 
 static void write_much(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 1);
+	struct file *file = testbox_file(t, t->sb, 1 * MB);
 	unsigned long mb = *(unsigned long *)arg;
 
 	for (unsigned long i = 0; i < mb; i++)
@@ -233,7 +221,7 @@ static void test_dirty_pages_are_written(void **unused)
 /* A file that would fit were it not for idle anonymous pages. */
 static void anon_and_cache(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 150);
+	struct file *file = testbox_file(t, t->sb, 150 * MB);
 	u64 addr = map_anon(t, 120);
 
 	(void)arg;
@@ -303,7 +291,7 @@ static void test_anon_goes_to_swap(void **unused)
 
 static void thrash(struct testbox *t, void *arg)
 {
-	struct file *old = make_file(t, 90), *new = make_file(t, 170);
+	struct file *old = testbox_file(t, t->sb, 90 * MB), *new = testbox_file(t, t->sb, 170 * MB);
 
 	(void)arg;
 	/* One file is established: read twice, its pages are active. */
@@ -374,7 +362,8 @@ static void test_group_limit_reclaims_inside(void **unused)
 static void in_protected_group(struct testbox *t, void *arg)
 {
 	struct mem_cgroup *memcg = arg;
-	struct file *file = make_file(t, 50), *stream = make_file(t, 600);
+	struct file *file = testbox_file(t, t->sb, 50 * MB),
+		    *stream = testbox_file(t, t->sb, 600 * MB);
 
 	assert_int_equal(task_set_memcg(t->q, t->task, memcg), 0);
 	read_file(t, file, 0, 50);
@@ -486,7 +475,7 @@ static void worker_main(void *arg)
 	struct worker *w = arg;
 	struct testbox *t = w->t;
 	bool shared = w->kind == 1;
-	struct file *file = make_file(t, 100);
+	struct file *file = testbox_file(t, t->sb, 100 * MB);
 	u64 addr = do_mmap(t->q, w->task->mm, 0, 90 * MB, PROT_READ | PROT_WRITE,
 			   (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, NULL, 0);
 
@@ -601,7 +590,7 @@ static void test_failing_swap_writes(void **unused)
  * nothing leaks. */
 static void read_with_failures(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 300);
+	struct file *file = testbox_file(t, t->sb, 300 * MB);
 	unsigned long short_reads = 0;
 
 	(void)arg;

@@ -11,18 +11,6 @@
 static const struct testbox_config small = {
 	.nr_nodes = 1, .node_mb = {256}, .cpus = 2, .disk = true};
 
-static struct file *make_file(struct testbox *t, unsigned long mb)
-{
-	struct inode *inode = new_inode(t->q, t->sb, mb * MB, false);
-	struct file *file;
-
-	assert_false(IS_ERR_OR_NULL(inode));
-	file = alloc_file(t->q, inode, true);
-	assert_non_null(file);
-	iput(t->q, inode);
-	return file;
-}
-
 /* ---- kswapd is at work ------------------------------------------------------------ */
 
 struct witness {
@@ -55,7 +43,7 @@ static unsigned long scan_nothing(struct quire *q, struct shrinker *s, struct sh
 static void read_much(struct testbox *t, void *arg)
 {
 	struct shrinker *s = arg;
-	struct file *file = make_file(t, 400);
+	struct file *file = testbox_file(t, t->sb, 400 * MB);
 
 	register_shrinker(t->q, s);
 	for (unsigned long i = 0; i < 400; i++)
@@ -84,7 +72,7 @@ static void test_kswapd_marks_zones(void **unused)
 
 static void write_some(struct testbox *t, void *arg)
 {
-	struct file *file = make_file(t, 1);
+	struct file *file = testbox_file(t, t->sb, 1 * MB);
 
 	(void)arg;
 	assert_int_equal(generic_file_write(t->q, file, 0, 4 * MB), 4 * MB);
@@ -119,7 +107,7 @@ static void test_throttled_writeback(void **unused)
 static void evict_and_return(struct testbox *t, void *arg)
 {
 	struct pglist_data *pgdat = NODE_DATA(t->q, 0);
-	struct file *file = make_file(t, 400);
+	struct file *file = testbox_file(t, t->sb, 400 * MB);
 	struct xa_node *node;
 	unsigned long nodes;
 

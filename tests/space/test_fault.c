@@ -64,22 +64,10 @@ static void test_anon(void **state)
 	testbox_free(t);
 }
 
-static struct file *new_file(struct testbox *t, unsigned long pages)
-{
-	struct inode *inode = new_inode(t->q, t->sb, pages << PAGE_SHIFT, false);
-	struct file *file;
-
-	assert_false(IS_ERR_OR_NULL(inode));
-	file = alloc_file(t->q, inode, true);
-	assert_non_null(file);
-	iput(t->q, inode);
-	return file;
-}
-
 static void run_file(struct testbox *t, void *arg)
 {
 	struct task *task = t->task;
-	struct file *file = new_file(t, 128);
+	struct file *file = testbox_file(t, t->sb, (u64)128 << PAGE_SHIFT);
 	u64 ro = do_mmap(t->q, task->mm, 0, 128 << PAGE_SHIFT, PROT_READ, MAP_PRIVATE, file, 0);
 	u64 rw = do_mmap(t->q, task->mm, 0, 128 << PAGE_SHIFT, RW, MAP_PRIVATE, file, 0), content;
 	unsigned long anon = rss(task, MM_ANONPAGES), minor, major = task->maj_flt;
@@ -128,7 +116,7 @@ static void test_file(void **state)
 static void run_shared_file(struct testbox *t, void *arg)
 {
 	struct task *task = t->task;
-	struct file *file = new_file(t, 32);
+	struct file *file = testbox_file(t, t->sb, (u64)32 << PAGE_SHIFT);
 	u64 a = do_mmap(t->q, task->mm, 0, 32 << PAGE_SHIFT, RW, MAP_SHARED, file, 0);
 	u64 b = do_mmap(t->q, task->mm, 0, 32 << PAGE_SHIFT, PROT_READ, MAP_SHARED, file, 0);
 
