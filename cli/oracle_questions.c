@@ -12,7 +12,8 @@ static const char help[] =
 	"usage: quire oracle questions [OPTIONS] [QUESTION...]\n\n"
 	"What operators ask: each question is a pair of recorded scenarios, without and with one\n"
 	"change. Prints the change on the kernel and on the model; the model's must have the same\n"
-	"sign, and its size within 20 %.\n\n"
+	"sign, and its size within 20 %. Where the kernel ran with several seeds, a change that\n"
+	"lies between its own runs agrees, and the line says between which.\n\n"
 	"  --dir DIR       where questions.txt, scenarios/ and results/ are (oracle)\n\n"
 	"The status is 0 if all agree, 1 if something differs, 2 if the input is wrong.\n\n"
 	"Example:\n  quire oracle questions swap-more zswap\n";
@@ -21,6 +22,7 @@ static const char help[] =
 struct pair {
 	char name[48];
 	struct oracle_result kernel, model;
+	struct oracle_variance variance;
 	bool good;
 };
 
@@ -71,6 +73,8 @@ static const struct pair *get_pair(struct run_set *set, const char *name)
 		fprintf(stderr, "quire: %s: %s\n", path, why);
 	else
 		p->good = run_model(set->dir, name, &p->model);
+	snprintf(path, sizeof(path), "%.120s/results/variance.txt", set->dir);
+	oracle_variance_read(&p->variance, path, name, "6.1");
 	return p;
 }
 
@@ -79,6 +83,7 @@ static void free_set(struct run_set *set)
 	for (unsigned int i = 0; i < set->nr; i++) {
 		oracle_result_free(&set->pairs[i].kernel);
 		oracle_result_free(&set->pairs[i].model);
+		oracle_variance_free(&set->pairs[i].variance);
 	}
 	free(set);
 }
@@ -112,11 +117,16 @@ static void answer(const struct oracle_question *q, const struct pair *a, const 
 			.model = {oracle_measure(&a->model, m), oracle_measure(&b->model, m)},
 		};
 
+		oracle_own_changes(&c, m, &a->variance, &b->variance);
 		oracle_judge_change(&c, m);
 		printf("%-16s  %-32s", i ? "" : q->name, m);
 		print_side(c.kernel, c.kernel_change);
 		print_side(c.model, c.model_change);
-		printf("  %s\n", !c.sign ? "SIGN DIFFERS" : !c.size ? "SIZE DIFFERS" : "agrees");
+		printf("  %s", !c.sign ? "SIGN DIFFERS" : !c.size ? "SIZE DIFFERS" : "agrees");
+		if (c.by_own)
+			printf(" (the kernel's own runs: %+lld to %+lld)", (long long)c.own.low,
+			       (long long)c.own.high);
+		putchar('\n');
 		score->nr++;
 		score->signs += c.sign;
 		score->sizes += c.size;

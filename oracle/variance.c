@@ -43,12 +43,19 @@ static char *read_text(const char *path)
 	return buffer;
 }
 
+static void widen(struct oracle_span *span, s64 n)
+{
+	span->low = span->has && span->low < n ? span->low : n;
+	span->high = span->has && span->high > n ? span->high : n;
+	span->has = true;
+}
+
 static void read_line(struct oracle_variance *v, char *line, const char *scenario,
 		      const char *kernel)
 {
 	char *save = NULL, *word = strtok_r(line, " \t", &save), *label, *counter;
 	struct oracle_range *r = &v->ranges[v->nr];
-	bool any = false;
+	struct oracle_span all = {0};
 
 	if (!word || strcmp(word, scenario) || !(word = strtok_r(NULL, " \t", &save)) ||
 	    strcmp(word, kernel))
@@ -58,18 +65,20 @@ static void read_line(struct oracle_variance *v, char *line, const char *scenari
 	if (!label || !counter)
 		return;
 	*r = (struct oracle_range){.label = label, .counter = counter};
-	while ((word = strtok_r(NULL, " \t", &save))) {
+	for (int column = 0; (word = strtok_r(NULL, " \t", &save)); column++) {
 		char *end;
 		s64 n = strtoll(word, &end, 10);
 
 		if (end == word || *end)
 			continue;
 		n = n > (1LL << 48) ? 1LL << 48 : n < -(1LL << 48) ? -(1LL << 48) : n;
-		r->low = any && r->low < n ? r->low : n;
-		r->high = any && r->high > n ? r->high : n;
-		any = true;
+		widen(&all, n);
+		/* The recorded run is one of the seeds. */
+		widen(&r->span[column < 3 ? ORACLE_SEEDS : ORACLE_THREADED], n);
 	}
-	v->nr += any;
+	r->low = all.low;
+	r->high = all.high;
+	v->nr += all.has;
 }
 
 void oracle_variance_read(struct oracle_variance *v, const char *path, const char *scenario,
@@ -98,17 +107,34 @@ void oracle_variance_free(struct oracle_variance *v)
 	*v = (struct oracle_variance){0};
 }
 
+static const struct oracle_range *find_range(const struct oracle_variance *v, const char *label,
+					     const char *counter)
+{
+	for (size_t i = 0; v && i < v->nr; i++)
+		if (!strcmp(v->ranges[i].label, label) && !strcmp(v->ranges[i].counter, counter))
+			return &v->ranges[i];
+	return NULL;
+}
+
 bool oracle_variance_find(const struct oracle_variance *v, const char *label, const char *counter,
 			  s64 *low, s64 *high)
 {
-	for (size_t i = 0; v && i < v->nr; i++) {
-		const struct oracle_range *r = &v->ranges[i];
+	const struct oracle_range *r = find_range(v, label, counter);
 
-		if (strcmp(r->label, label) || strcmp(r->counter, counter))
-			continue;
-		*low = r->low;
-		*high = r->high;
-		return true;
-	}
-	return false;
+	if (!r)
+		return false;
+	*low = r->low;
+	*high = r->high;
+	return true;
+}
+
+bool oracle_variance_span(const struct oracle_variance *v, const char *label, const char *counter,
+			  enum oracle_runs runs, struct oracle_span *span)
+{
+	const struct oracle_range *r = find_range(v, label, counter);
+
+	if (!r || !r->span[runs].has)
+		return false;
+	*span = r->span[runs];
+	return true;
 }

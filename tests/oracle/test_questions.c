@@ -89,6 +89,58 @@ static void test_verdicts(void **state)
 	assert_false(c.sign);
 }
 
+/* The kernel's own runs: a change between them is the kernel's, one beside is not. */
+static void check_own(s64 m1, bool agrees)
+{
+	static const char text[] = "a 6.1 x pswpout 6000 5600 6300 9000 9100\n"
+				   "a 6.1 x alone 6000 5600 6300 - -\n"
+				   "b 6.1 x pswpout 5500 5500 5900 9050 9600\n";
+	struct oracle_change c = {
+		.kernel = {number(6000), number(5500)},
+		.model = {number(5000), number(m1)},
+	};
+	char path[] = "/tmp/quire-variance-XXXXXX";
+	struct oracle_variance a, b;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	oracle_variance_read(&a, path, "a", "6.1");
+	oracle_variance_read(&b, path, "b", "6.1");
+	unlink(path);
+	oracle_own_changes(&c, "pswpout@x", &a, &b);
+	/* Seeds: 5500 - 6300 and 5900 - 5600; threaded: 9050 - 9100 and 9600 - 9000; never
+	 * a threaded run against one that is not. */
+	assert_true(c.own.has);
+	assert_int_equal(c.own.low, -800);
+	assert_int_equal(c.own.high, 600);
+	oracle_judge_change(&c, "pswpout@x");
+	assert_int_equal(c.sign && c.size, agrees);
+	assert_int_equal(c.by_own, agrees);
+	/* One side has only the recorded run. */
+	c.own = (struct oracle_span){0};
+	oracle_own_changes(&c, "alone@x", &a, &b);
+	assert_int_equal(c.own.low, 5500 - 6300);
+	assert_int_equal(c.own.high, 5500 - 5600);
+	c.own = (struct oracle_span){0};
+	oracle_own_changes(&c, "other@x", &a, &b);
+	assert_false(c.own.has);
+	oracle_own_changes(&c, "round:1", &a, &b);
+	assert_false(c.own.has);
+	oracle_variance_free(&a);
+	oracle_variance_free(&b);
+}
+
+static void test_own_changes(void **state)
+{
+	(void)state;
+	check_own(5300, true);
+	check_own(5600, true);
+	check_own(5601, false);
+	check_own(4199, false);
+}
+
 static int read_list(const char *text)
 {
 	char path[] = "/tmp/quire-questions-XXXXXX";
@@ -120,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_measures),
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_own_changes),
 		cmocka_unit_test(test_list),
 	};
 
