@@ -8,8 +8,58 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 const all = [];
 const sync = uPlot.sync("night");
 
-// Lines of one chart differ by dash as well as by colour.
-const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [1, 4], [6, 2, 2, 2]];
+// Lines of one chart differ by dash as well as by colour; the legend shows both.
+export const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3], [16, 5], [1, 5], [6, 2, 2, 2, 2, 2], [4, 8], [16, 3, 4, 3], [3, 1]];
+
+// Layers differ by hatch: what is drawn on a tile of 8 by 8 that is repeated.
+const hatches = {
+  plain: () => {},
+  dots: (t) => t.fillRect(1, 1, 2, 2) || t.fillRect(5, 5, 2, 2),
+  level: (t) => t.fillRect(0, 3, 8, 1.5),
+  rising: (t) => slope(t, 8, 0),
+  falling: (t) => slope(t, 0, 8),
+  grid: (t) => t.fillRect(0, 3, 8, 1) || t.fillRect(3, 0, 1, 8),
+};
+
+function slope(t, from, to) {
+  t.beginPath();
+  for (const x of [-8, 0, 8]) {
+    t.moveTo(x, from);
+    t.lineTo(x + 8, to);
+  }
+  t.stroke();
+}
+
+// How light a colour of the form #rrggbb is without its hue: 0 to 255.
+const luma = (c) => [1, 3, 5].reduce((sum, at, i) => sum + parseInt(c.slice(at, at + 2), 16) * [0.2126, 0.7152, 0.0722][i], 0);
+
+function tile(s) {
+  const c = document.createElement("canvas"), t = c.getContext("2d"), fill = css(s.colour);
+  c.width = c.height = 8 * devicePixelRatio;
+  t.scale(devicePixelRatio, devicePixelRatio);
+  t.fillStyle = fill;
+  t.fillRect(0, 0, 8, 8);
+  // In the one of the page's two colours that stands out from the fill.
+  const [ink, bg] = [css("--ink"), css("--bg")];
+  t.fillStyle = t.strokeStyle = Math.abs(luma(ink) - luma(fill)) > Math.abs(luma(bg) - luma(fill)) ? ink : bg;
+  t.globalAlpha = 0.5;
+  t.lineWidth = 1.2;
+  hatches[s.hatch](t);
+  return c;
+}
+
+// The legend's samples: a piece of the line with its dash, or of the layer with its hatch.
+function samples(host, marked) {
+  const rows = host.querySelectorAll(".u-legend .u-series");
+  for (const [i, s] of marked.entries()) {
+    const m = rows[i + 1].querySelector(".u-marker");
+    m.dataset.mark = s.hatch || s.dash.join(" ") || "solid";
+    if (s.hatch) m.style.backgroundImage = `url(${tile(s).toDataURL()})`;
+    else
+      m.innerHTML = `<svg width="40" height="12" aria-hidden="true"><line x1="0" y1="6" x2="40" y2="6" stroke-width="2"
+        style="stroke:var(${s.colour})" stroke-dasharray="${s.dash.join(" ")}"/></svg>`;
+  }
+}
 
 function axes(run, value) {
   const common = {
@@ -83,7 +133,7 @@ function names(layers) {
 function build(host, run, o) {
   const data = [o.x];
   const series = [{ label: "time", value: (u, v) => (v == null ? "-" : format.clock(run, v, true)) }];
-  const bands = [];
+  const bands = [], marked = [];
   const value = o.value || format.bytes, draw = [marks(run)];
   if (o.stack) {
     // The topmost first: each is drawn as the sum of itself and those below.
@@ -93,14 +143,17 @@ function build(host, run, o) {
     draw.push(names(layers));
     for (const [i, s] of layers.entries()) {
       data.push(s.top);
-      series.push({ label: s.label, stroke: () => css("--ink"), width: 0.6, fill: () => css(s.colour),
+      marked.push(s);
+      series.push({ label: s.label, stroke: () => css("--ink"), width: 0.6, fill: (u) => u.ctx.createPattern(tile(s), "repeat"),
         value: (u, v, si, idx) => (idx == null ? "-" : value(s.data[idx])), points: { show: false } });
       if (i + 1 < layers.length) bands.push({ series: [i + 1, i + 2] });
     }
   }
   for (const [i, s] of (o.lines || []).entries()) {
+    const dash = s.dash || dashes[i % dashes.length];
     data.push(s.data);
-    series.push({ label: s.label, stroke: () => css(s.colour), width: s.width || 1.6, dash: s.dash || dashes[i % dashes.length],
+    marked.push({ ...s, dash });
+    series.push({ label: s.label, stroke: () => css(s.colour), width: s.width || 1.6, dash,
       value: (u, v) => (v == null ? "-" : value(v)), points: { show: false } });
   }
   const chart = new uPlot({
@@ -108,10 +161,11 @@ function build(host, run, o) {
     scales: { x: { time: false }, y: o.log ? { distr: 3, range: (u, min, max) => [Math.max(min, 1 << 20) / 1.5, max * 1.5] }
       : { range: (u, min, max) => [0, Math.max(o.most || 0, max || 1) * 1.02] } },
     cursor: { sync: { key: sync.key }, drag: { x: true, y: false } },
-    legend: { live: true, markers: { dash: (u, i) => (o.lines ? ["solid", "dashed", "dotted", "double"][(i - 1) % 4] : "solid"), width: 3 } },
+    legend: { live: true, markers: { width: 0, fill: () => "transparent" } },
     hooks: { draw },
   }, data, host);
-  all.push({ chart, host });
+  samples(host, marked);
+  all.push({ chart, host, marked });
   return chart;
 }
 
@@ -129,7 +183,10 @@ export function add(parent, run, o) {
 }
 
 export function redraw() {
-  for (const c of all) c.chart.redraw();
+  for (const c of all) {
+    c.chart.redraw();
+    samples(c.host, c.marked);
+  }
 }
 
 addEventListener("resize", () => {

@@ -64,13 +64,13 @@ function kills() {
 // ---- memory over time
 
 const kinds = [
-  ["shmem", "shared", "--c2"], ["anon", "anonymous", "--c1"], ["slab", "slab", "--c3"],
-  ["rest", "tables, stacks, zswap", "--c6"], ["file", "page cache", "--c0"], ["free", "free", "--c8"],
+  ["shmem", "shared", "--shared", "falling"], ["anon", "anonymous", "--anon", "rising"], ["slab", "slab", "--slab", "grid"],
+  ["rest", "tables, stacks, zswap", "--kernel", "level"], ["file", "page cache", "--cache", "dots"], ["free", "free", "--free", "plain"],
 ];
 
 function stackOf(r) {
-  return kinds.map(([key, label, colour]) => ({
-    label, colour,
+  return kinds.map(([key, label, colour, hatch]) => ({
+    label, colour, hatch,
     data: r.samples.map((s) => (key === "rest" ? s.page_tables + s.kernel_stack + s.zswap_pool
       : key === "anon" ? s.anon : s[key])),
   }));
@@ -88,7 +88,7 @@ function memory() {
       { label: "high", data: column(run, "mark_high"), colour: "--c4", dash: [2, 3] },
       { label: "low", data: column(run, "mark_low"), colour: "--c3", dash: [8, 4] },
       { label: "min", data: column(run, "mark_min"), colour: "--c1", dash: [10, 3, 2, 3] },
-      ...runs.slice(1).map((r) => ({ label: `free, ${r.label || r.name}`, data: column(r, "free"), colour: "--c0", dash: [14, 4] }))],
+      ...others("free", (r) => column(r, "free")).map((line, i) => ({ ...line, dash: chart.dashes[(4 + i) % chart.dashes.length] }))],
   });
 }
 

@@ -4,10 +4,11 @@
 
 import * as format from "./format.js";
 
-const shades = ["--bg", "--c8", "--c1", "--c0", "--c2", "--c3", "--c4", "--c6", "--c5"];
+// Each differs from all others in how light it is, not in hue alone.
+const shades = ["--bg", "--free", "--anon", "--cache", "--shared", "--slab", "--tables", "--kernel", "--reserved"];
 const letters = [" ", ".", "A", "c", "S", "s", "t", "k", "r"];
 const types = ["unmovable", "movable", "reclaimable", "high atomic", "CMA", "isolated"];
-const typeShades = ["--c1", "--c8", "--c3", "--c2", "--c4", "--c5"];
+const typeShades = ["--anon", "--free", "--slab", "--shared", "--tables", "--kernel"];
 
 async function unpack(base64) {
   const packed = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -71,10 +72,10 @@ export function addMap(parent, run) {
     const i = Number(time.value);
     frames[i] = frames[i] || (await unpack(map.at[i].cells));
     const cells = frames[i], image = ctx.createImageData(side, side), sums = names().map(() => 0);
-    const colours = (by.value === "owner" ? shades : typeShades).map(rgb), blank = rgb("--bg"), ink = rgb("--ink");
+    const colours = (by.value === "owner" ? shades : typeShades).map(rgb), blank = rgb("--bg"), ink = rgb("--ink"), pale = rgb("--free");
     for (let d = 0; d < map.blocks; d++) {
       const k = cells[d] & 15 ? code(cells[d]) : -1, chosen = Number(only.value);
-      const c = k < 0 ? blank : chosen < 0 ? colours[k] : k === chosen ? ink : rgb8;
+      const c = k < 0 ? blank : chosen < 0 ? colours[k] : k === chosen ? ink : pale;
       if (k >= 0) sums[k]++;
       image.data.set([...(c || blank), 255], place[d] * 4);
     }
@@ -85,7 +86,6 @@ export function addMap(parent, run) {
         by.value === "owner" ? `<code>${letters[k]}</code> ` : ""}${n}</td><td>${format.count(sums[k])}</td><td class=n>${
         format.bytes(sums[k] * map.block_bytes)}</td></tr>` : "")).join("");
   }
-  const rgb8 = rgb("--c8");
 
   canvas.addEventListener("mousemove", (e) => {
     const r = canvas.getBoundingClientRect();

@@ -52,4 +52,41 @@ for p in light dark; do
 	[ "$(wc -c <"$dir/$p.png")" -gt 60000 ] || fail "the $p picture is nearly blank"
 done
 cmp -s "$dir/light.png" "$dir/dark.png" && fail "dark is light"
+# Without colour: in each chart every line has a dash and every layer a hatch of its
+# own, shown in the legend; kinds of memory are as far apart in lightness as they can be.
+need python3
+python3 - "$dir/night.html" "$dir/dom" "$dir/dom2" <<'P' || fail "without colour"
+import re, sys
+page, *doms = (open(f, encoding="utf-8").read() for f in sys.argv[1:])
+hatches = set()
+for dom in doms:
+    legends = re.findall(r'<table class="u-legend.*?</table>', dom, re.S)
+    assert len(legends) >= 9, len(legends)
+    for legend in legends:
+        rows = re.findall(r'<tr class="u-series.*?</tr>', legend, re.S)[1:]
+        marks = [re.search(r'data-mark="([^"]+)"', row) for row in rows]
+        assert rows and all(marks), legend
+        marks = [m.group(1) for m in marks]
+        assert len(set(marks)) == len(marks), marks
+        for mark, row in zip(marks, rows):
+            if mark[0].isalpha() and mark != "solid":
+                hatches.add(mark)
+                assert "data:image/png" in row, row
+            else:
+                dash = re.search(r'stroke-dasharray="([^"]*)"', row).group(1)
+                assert (dash or "solid") == mark, row
+assert len(hatches) == 6, hatches
+kinds = "free cache slab tables kernel shared anon reserved".split()
+themes = {}
+for kind in kinds:
+    values = re.findall(r"--%s: *#([0-9a-f]{6})" % kind, page)
+    assert len(values) == 3 and values[1] == values[2], (kind, values)
+    for theme, v in enumerate(values[:2]):
+        r, g, b = (int(v[i:i + 2], 16) for i in (0, 2, 4))
+        themes.setdefault(theme, []).append((0.2126 * r + 0.7152 * g + 0.0722 * b, kind))
+for lumas in themes.values():
+    lumas.sort()
+    for (a, x), (b, y) in zip(lumas, lumas[1:]):
+        assert b - a >= 20, (x, y, a, b)
+P
 exit 0
