@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meminfo, vmstat, zoneinfo, buddyinfo, pagetypeinfo and slabinfo: the names
+ * meminfo, vmstat, zoneinfo, buddyinfo, pagetypeinfo, extfrag and slabinfo: the names
  * are those of the recorded kernel, the numbers those of the state, and the
  * files agree with each other.
  */
@@ -231,6 +231,116 @@ static void zones_inside(struct testbox *t, __unused void *arg)
 	free(zones);
 }
 
+/* One zone's line of a file with a number for each order: where they begin. */
+static const char *zone_line(const char *text, unsigned int nid, const char *zone)
+{
+	char key[32];
+	const char *line;
+
+	snprintf(key, sizeof(key), "Node %u, zone %8s ", nid, zone);
+	line = strstr(text, key);
+	assert_non_null(line);
+	return line + strlen(key);
+}
+
+struct extfrag_seen {
+	unsigned int enough, pieces, want, partly; /* of lines and orders */
+};
+
+/* Both indices, worked out from what buddyinfo shows. */
+static void check_extfrag(struct quire *q, struct extfrag_seen *seen)
+{
+	char *buddy = slurp(q, "/proc/buddyinfo");
+	char *index = slurp(q, "/sys/kernel/debug/extfrag/extfrag_index");
+	char *unusable = slurp(q, "/sys/kernel/debug/extfrag/unusable_index");
+
+	for (const char *p = buddy; *p; p = strchr(p, '\n') + 1) {
+		unsigned long blocks[11], pages = 0, total = 0, usable = 0;
+		char zone[16], expect[2][200] = {"", ""}, *end;
+		unsigned int nid, order;
+
+		assert_int_equal(sscanf(p, "Node %u, zone %15s ", &nid, zone), 2);
+		end = (char *)(uintptr_t)zone_line(buddy, nid, zone);
+		for (order = 0; order < 11; order++) {
+			blocks[order] = strtoul(end, &end, 10);
+			pages += blocks[order] << order;
+			total += blocks[order];
+		}
+		for (order = 11; order-- > 0;) {
+			char was[2][200];
+			long i = 0, u = 1000;
+
+			usable += blocks[order] << order;
+			if (usable)
+				i = -1000;
+			else if (total)
+				i = 1000 - (long)((1000 + pages * 1000 / (1UL << order)) / total);
+			if (pages)
+				u = (long)((pages - usable) * 1000 / pages);
+			seen->enough += i < 0;
+			seen->pieces += i > 500;
+			seen->want += i >= 0 && i <= 500;
+			seen->partly += u > 0 && u < 1000;
+			memcpy(was, expect, sizeof(was));
+			snprintf(expect[0], sizeof(expect[0]), "%2ld.%03ld %.150s", i / 1000,
+				 i < 0 ? 0 : i % 1000, was[0]);
+			snprintf(expect[1], sizeof(expect[1]), "%ld.%03ld %.150s", u / 1000,
+				 u % 1000, was[1]);
+		}
+		for (unsigned int f = 0; f < 2; f++) {
+			const char *line = zone_line(f ? unusable : index, nid, zone);
+
+			if (strncmp(line, expect[f], strcspn(line, "\n")) ||
+			    strcspn(line, "\n") != strlen(expect[f]))
+				fail_msg("node %u %s: expected %s, found %.100s", nid, zone,
+					 expect[f], line);
+		}
+	}
+	free(buddy);
+	free(index);
+	free(unusable);
+}
+
+static void extfrag_inside(struct testbox *t, __unused void *arg)
+{
+	struct extfrag_seen seen = {0};
+	struct page *page, *kept = NULL;
+	struct quire *q = t->q;
+	unsigned long n = 0;
+
+	check_extfrag(q, &seen);
+	use_memory(t);
+	check_extfrag(q, &seen);
+	assert_true(seen.enough && !seen.pieces);
+	/* All of node 0 but its reserve, in single pages; every second one comes back. */
+	while ((page = alloc_pages_node(q, 0, GFP_NOWAIT | __GFP_THISNODE | __GFP_NOWARN, 0))) {
+		page->private = (unsigned long)kept;
+		kept = page;
+	}
+	drain_all_pages(q, NULL);
+	check_extfrag(q, &seen);
+	for (page = kept, kept = NULL; page; n++) {
+		struct page *next = (struct page *)page->private;
+
+		page->private = n % 2 ? 0 : (unsigned long)kept;
+		if (n % 2)
+			__free_pages(q, page, 0);
+		else
+			kept = page;
+		page = next;
+	}
+	drain_all_pages(q, NULL);
+	check_extfrag(q, &seen);
+	assert_true(n > 1000 && seen.pieces && seen.partly);
+	while (kept) {
+		page = kept;
+		kept = (struct page *)page->private;
+		page->private = 0;
+		__free_pages(q, page, 0);
+	}
+	check_extfrag(q, &seen);
+}
+
 static void slabinfo_inside(struct testbox *t, __unused void *arg)
 {
 	char *text = slurp(t->q, "/proc/slabinfo"), *p = strchr(text, '\n') + 1;
@@ -289,6 +399,11 @@ static void test_zones(__unused void **state)
 	test_in(zones_inside);
 }
 
+static void test_extfrag(__unused void **state)
+{
+	test_in(extfrag_inside);
+}
+
 static void test_slabinfo(__unused void **state)
 {
 	test_in(slabinfo_inside);
@@ -319,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_meminfo),	 cmocka_unit_test(test_node_meminfo),
 		cmocka_unit_test(test_vmstat),	 cmocka_unit_test(test_zones),
 		cmocka_unit_test(test_slabinfo), cmocka_unit_test(test_swaps_and_devices),
+		cmocka_unit_test(test_extfrag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,57 @@ static void test_destroy_names(void **state)
 	lower_end(l);
 }
 
+static unsigned int count_of(const char *text)
+{
+	unsigned int n = 0;
+
+	for (const char *p = log_text; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Objects of several slabs: each that lives is named once, with the chain that took it;
+ * none that is free. */
+static void test_leak_report(void **state)
+{
+	struct lower *l = boot((struct quire_config){.slub_debug = "U,mine"});
+	struct quire *q = l->q;
+	struct kmem_cache *s = kmem_cache_create(q, "mine", 700, 0, 0, NULL);
+	unsigned int nr = 0;
+	char *p[80], want[160];
+
+	(void)state;
+	for (unsigned int i = 0; i < 80; i++) {
+		l->stack[0] = 10 + i;
+		p[i] = kmem_cache_alloc(q, s, GFP_KERNEL);
+	}
+	for (unsigned int i = 0; i < 80; i++)
+		if (i % 7 != 3)
+			kmem_cache_free(q, s, p[i]);
+	assert_int_equal(kmem_cache_destroy(q, s), -EBUSY);
+	for (unsigned int i = 0; i < 80; i++) {
+		const char *at;
+
+		snprintf(want, sizeof(want), "Object 0x%016lx @offset=", slab_kaddr(q, p[i]));
+		assert_int_equal(count_of(want), i % 7 == 3);
+		if (i % 7 != 3)
+			continue;
+		at = strstr(strstr(log_text, want), "\n") + 1;
+		snprintf(want, sizeof(want),
+			 "Allocated in caller+0x1/0x2 age=0 cpu=0 pid=0\n\tstep_%u+0x10/0x20\n",
+			 10 + i);
+		if (strncmp(at, want, strlen(want)))
+			fail_msg("wanted:\n%s\ngot:\n%.200s", want, at);
+		nr++;
+	}
+	assert_int_equal(count_of("Allocated in "), nr);
+	/* It is as good as before. */
+	for (unsigned int i = 3; i < 80; i += 7)
+		kmem_cache_free(q, s, p[i]);
+	assert_int_equal(kmem_cache_destroy(q, s), 0);
+	lower_end(l);
+}
+
 /* Shuffled: not in order of address, each once, the same for one seed. */
 static void test_shuffle(void **state)
 {
@@ -467,7 +518,7 @@ int main(void)
 		cmocka_unit_test(test_traces),	    cmocka_unit_test(test_destroy_names),
 		cmocka_unit_test(test_shuffle),	    cmocka_unit_test(test_failslab),
 		cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_random),
-		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_broken),	    cmocka_unit_test(test_leak_report),
 	};
 
 	return cmocka_run_group_tests_name("slab debugging", tests, NULL, NULL);

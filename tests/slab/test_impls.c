@@ -403,6 +403,121 @@ static void test_slob_exhaustive(void **state)
 	lower_end(l);
 }
 
+/* ---- all short histories of a small cache ------------------------------------------ */
+
+#define NR_STEPS 6
+
+/* What may happen next: a request on either CPU, a free, shrinking. */
+enum { GET_0, GET_1, PUT_OLDEST, PUT_NEWEST_1, PUT_MIDDLE, SHRINK, NR_OPS };
+
+struct history {
+	struct lower *l;
+	struct kmem_cache *s;
+	unsigned char *live[NR_STEPS], fill[NR_STEPS];
+	unsigned int nr, way;
+};
+
+static void object_is(struct history *h, unsigned int i)
+{
+	for (unsigned int b = 0; b < h->s->object_size; b += b % 64 == 63 ? 64 : 1)
+		if (h->live[i][b] != h->fill[i])
+			fail_msg("history %u: byte %u of object %u", h->way, b, i);
+}
+
+static void put_object(struct history *h, unsigned int i, unsigned int cpu)
+{
+	if (i >= h->nr)
+		return;
+	object_is(h, i);
+	h->l->ctx.cpu = cpu;
+	kmem_cache_free(h->l->q, h->s, h->live[i]);
+	h->nr--;
+	memmove(&h->live[i], &h->live[i + 1], (h->nr - i) * sizeof(h->live[0]));
+	memmove(&h->fill[i], &h->fill[i + 1], h->nr - i);
+}
+
+static void get_object(struct history *h, unsigned int cpu, unsigned int step)
+{
+	h->l->ctx.cpu = cpu;
+	h->live[h->nr] = kmem_cache_alloc(h->l->q, h->s, GFP_KERNEL);
+	assert_non_null(h->live[h->nr]);
+	for (unsigned int i = 0; i < h->nr; i++)
+		if (h->live[i] == h->live[h->nr])
+			fail_msg("history %u: an object handed out twice", h->way);
+	h->fill[h->nr] = (unsigned char)(step + 1);
+	memset(h->live[h->nr], h->fill[h->nr], h->s->object_size);
+	h->nr++;
+}
+
+static void one_step(struct history *h, unsigned int op, unsigned int step)
+{
+	switch (op) {
+	case GET_0:
+	case GET_1:
+		get_object(h, op == GET_1, step);
+		break;
+	case PUT_OLDEST:
+		put_object(h, 0, 0);
+		break;
+	case PUT_NEWEST_1:
+		put_object(h, h->nr - 1, 1);
+		break;
+	case PUT_MIDDLE:
+		put_object(h, 1, 0);
+		break;
+	default:
+		(void)kmem_cache_shrink(h->l->q, h->s);
+	}
+}
+
+/*
+ * All of them, 6^6, each from an empty cache and back to one, so that the next finds
+ * what the one before left: nothing.
+ */
+static void run_histories(int impl, unsigned int size, unsigned int objects)
+{
+	struct history h = {.l = boot(impl, 1, 2)};
+	struct quire *q = h.l->q;
+	struct slabinfo info;
+	unsigned int ways = 1;
+
+	h.s = kmem_cache_create(q, "small", size, 0, SLAB_NO_MERGE, NULL);
+	if (impl == QUIRE_SLAB)
+		assert_int_equal(slab_tune(q, h.s, 2, 1, 1), 0);
+	get_slabinfo(q, h.s, &info);
+	assert_int_equal(info.objects_per_slab, objects);
+	for (unsigned int i = 0; i < NR_STEPS; i++)
+		ways *= NR_OPS;
+	for (h.way = 0; h.way < ways; h.way++) {
+		unsigned int rest = h.way;
+
+		for (unsigned int step = 0; step < NR_STEPS; step++, rest /= NR_OPS)
+			one_step(&h, rest % NR_OPS, step);
+		assert_int_equal(kmem_cache_objects_in_use(q, h.s), h.nr);
+		get_slabinfo(q, h.s, &info);
+		assert_true(info.active_objs >= h.nr && info.num_objs >= info.active_objs);
+		assert_int_equal(info.num_objs, info.num_slabs * objects);
+		if (h.way % 499 == 0 && lower_verify(h.l))
+			fail_msg("history %u:\n%s", h.way, h.l->report);
+		while (h.nr)
+			put_object(&h, h.way % h.nr, h.way & 1);
+		(void)kmem_cache_shrink(q, h.s);
+		get_slabinfo(q, h.s, &info);
+		assert_int_equal(info.num_slabs, 0);
+	}
+	assert_int_equal(kmem_cache_destroy(q, h.s), 0);
+	lower_end(h.l);
+}
+
+static void test_histories(void **state)
+{
+	(void)state;
+	run_histories(QUIRE_SLUB, 10000, 3);
+	run_histories(QUIRE_SLUB, 13000, 2);
+	run_histories(QUIRE_SLAB, 1300, 3);
+	run_histories(QUIRE_SLAB, 2000, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_destroy_refuses),
 		cmocka_unit_test(test_slab),	  cmocka_unit_test(test_slab_broken),
 		cmocka_unit_test(test_slob),	  cmocka_unit_test(test_slob_exhaustive),
+		cmocka_unit_test(test_histories),
 	};
 
 	return cmocka_run_group_tests_name("SLUB, SLAB and SLOB", tests, NULL, NULL);
