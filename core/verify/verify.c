@@ -27,6 +27,24 @@ static u64 virgin_end(const struct quire *q, const struct zone *zone, u64 pfn)
 	return max(pfn, ALIGN_DOWN(end, 1UL << (MAX_ORDER - 1)));
 }
 
+/* The block in which the next zone starts, if pfn is in none: what lies between has
+ * descriptors (a host's memory starts at 4 GiB, where Normal does), but no owner. */
+static u64 hole_end(const struct quire *q, u64 pfn)
+{
+	u64 next = q->max_pfn;
+
+	for_each_node (q, nid) {
+		for_each_populated_zone_of_node(NODE_DATA(q, nid), zone)
+		{
+			if (pfn >= zone->zone_start_pfn && pfn < zone_end_pfn(zone))
+				return pfn;
+			if (zone->zone_start_pfn > pfn)
+				next = min(next, zone->zone_start_pfn);
+		}
+	}
+	return max(pfn, ALIGN_DOWN(next, 1UL << (MAX_ORDER - 1)));
+}
+
 u64 __next_touched_pfn(const struct quire *q, u64 pfn)
 {
 	u64 from;
@@ -36,6 +54,7 @@ u64 __next_touched_pfn(const struct quire *q, u64 pfn)
 		for_each_node (q, nid)
 			for_each_populated_zone_of_node(NODE_DATA(q, nid), zone) pfn =
 				virgin_end(q, zone, pfn);
+		pfn = hole_end(q, pfn);
 	} while (pfn != from);
 	return pfn;
 }

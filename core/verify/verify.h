@@ -20,8 +20,8 @@ struct verify {
 void broken(struct verify *v, const char *fmt, ...) __printf(2, 3);
 
 /*
- * Walks of the memory map skip the blocks that nobody has touched since boot:
- * their descriptors were never written.  The first frame from pfn on that is
+ * Walks of the memory map skip the blocks that nobody has touched since boot,
+ * whose descriptors were never written, and those between zones.  The first frame from pfn on that is
  * not in one; cheap enough to ask for each frame.
  */
 u64 __next_touched_pfn(const struct quire *q, u64 pfn);
