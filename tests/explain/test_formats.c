@@ -485,7 +485,7 @@ static void test_settings(void **state)
 	(void)state;
 	check_settings(sample_601, "swap oom_score_adj vm.panic_on_oom ");
 	check_settings(sample_232, "swap oom_score_adj vm.panic_on_oom ");
-	check_settings(sample_310, "memory.max oom_score_adj ");
+	check_settings(sample_310, "memory.limit_in_bytes oom_score_adj ");
 	check_settings(sample_failure, "vm.min_free_kbytes vm.swappiness ");
 }
 
