@@ -77,6 +77,8 @@ for load in pair some many; do
 	[ $load = pair ] || continue
 	report "cache: pair of 64 B, not inline" "$(of_cache called)" ns "$1" "$2" 1.0
 	absolute "cache: pair of 64 B, KFENCE on over off" "$("$pin" ${pin_args} "$cache" sampled 64)" x 1.01
+	# Ten a second.
+	absolute "cache: KFENCE's samples, share of a CPU" "$("$pin" ${pin_args} "$cache" sample 64 | awk '{print $1 * 10e-9}')" x 0.01
 	absolute "cache: bulk of 16, 64 B, an object" "$(of_cache bulk)" ns 3
 done
 beside=random

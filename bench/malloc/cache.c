@@ -3,12 +3,12 @@
  * The same loads as bench/malloc/loads.c on a cache of objects, by what a program on
  * the host port uses (<quire/host_slab.h>; called: <quire/slab.h>):
  *
- *	cache pair|called|sampled|some|many|random|remote|bulk|full BYTES
+ *	cache pair|called|sampled|sample|some|many|random|remote|bulk|full BYTES
  *
  * Prints CPU time in ns for one allocation with its free (random: for the free);
- * sampled: the pair's time with KFENCE, its thread's too, over that without; bulk: 16
- * at a time by one call, ns for one object's allocation and free; full: bytes of slabs
- * for a byte of objects.
+ * sampled: the pair's time with KFENCE, its thread's too, over that without; sample:
+ * for one of its samples; bulk: 16 at a time by one call, ns for one object's
+ * allocation and free; full: bytes of slabs for a byte of objects.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -66,6 +66,38 @@ static double sampled(void)
 			sum[i % 2] += pair();
 	}
 	return sum[1] / sum[0];
+}
+
+/*
+ * What one sample costs, in ns of all threads' CPU time: at 1 ms there are a hundred
+ * times as many as at 100, so that they stand out of what the machine does to any two
+ * halves of a run.
+ */
+static double sample(void)
+{
+	struct kfence_stats stats;
+	unsigned int times[2] = {0, 0};
+	double sum[2] = {0, 0};
+
+	for (unsigned int i = 0; i < 40; i++) {
+		double start;
+
+		if (kfence_set_interval(q, i % 2))
+			exit(1);
+		(void)pair(); /* until it is so */
+		if (!kfence_get_stats(q, &stats))
+			exit(1);
+		times[i % 2] -= (unsigned int)stats.allocs;
+		start = cpu_ns();
+		for (unsigned int k = 0; k < 5; k++)
+			(void)pair();
+		sum[i % 2] += cpu_ns() - start;
+		(void)kfence_get_stats(q, &stats);
+		times[i % 2] += (unsigned int)stats.allocs;
+	}
+	if (times[0] || times[1] < 1000)
+		exit(1);
+	return (sum[1] - sum[0]) / times[1];
 }
 
 /* The same, by the library's functions. */
@@ -175,7 +207,7 @@ int main(int argc, char **argv)
 
 	cfg.node[0].size_bytes = 2UL << 30;
 	cfg.node[0].nr_cpus = 2;
-	cfg.kfence_sample_ms = strcmp(what, "sampled") ? 0 : 100; /* Linux's default */
+	cfg.kfence_sample_ms = strncmp(what, "sample", 6) ? 0 : 100; /* Linux's default */
 	cfg.slabs = &layout;
 	cfg.nr_slabs = 1;
 	q = quire_host_create(&cfg, 0, NULL);
@@ -186,6 +218,8 @@ int main(int argc, char **argv)
 		value = pair();
 	else if (!strcmp(what, "sampled"))
 		value = sampled();
+	else if (!strcmp(what, "sample"))
+		value = sample();
 	else if (!strcmp(what, "called"))
 		value = called();
 	else if (!strcmp(what, "some"))
