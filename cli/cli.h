@@ -4,6 +4,8 @@
 #ifndef QUIRE_CLI_CLI_H
 #define QUIRE_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "machine/machine.h"
 
 #define QUIRE_VERSION "0.1"
@@ -25,6 +27,11 @@ int cmd_boot(int argc, char **argv); /* or the status of the command it ran */
 int cmd_oracle_compare(int argc, char **argv);
 int cmd_oracle_fidelity(int argc, char **argv);
 int cmd_oracle_questions(int argc, char **argv);
+
+/* A log for reading, also one that gzip has compressed; "-" is standard input.  NULL:
+ * *why says why it can't be, or what makes text of it.  Read errors with errno
+ * EBADMSG are damage of the compressed data. */
+FILE *open_log(const char *path, const char **why);
 
 /* One line on stderr while a machine runs, for machine_run_until(); ctx is an
  * int, 0 at first.  progress_clear() takes it away. */

@@ -12,9 +12,10 @@
 
 static const char explain_help[] =
 	"usage: quire explain [--all] [--adj WHO=N]... [--json] [FILE...]\n\n"
-	"Reads kernel logs (dmesg, journalctl -k, syslog, a container's log, a pasted mail; - or\n"
-	"nothing: standard input) and says of the last report of the OOM killer or of a failed\n"
-	"page allocation what happened, who died and why, by what margin, and what would help.\n\n"
+	"Reads kernel logs (dmesg, journalctl -k, syslog, a container's log, a pasted mail, also\n"
+	"compressed by gzip; - or nothing: standard input) and says of the last report of the\n"
+	"OOM killer or of a failed page allocation what happened, who died and why, by what\n"
+	"margin, and what would help.\n\n"
 	"  --all          every report, not the last of each file\n"
 	"  --last         the last one, as without it\n"
 	"  --adj WHO=N    who would have died if processes named WHO, or the one with that pid,\n"
@@ -128,13 +129,14 @@ static bool explain_log(struct explain_options *o, struct report_reader *reader,
 static int explain_file(struct explain_options *o, const char *path)
 {
 	bool standard = !strcmp(path, "-");
-	FILE *f = standard ? stdin : fopen(path, "r");
+	const char *why;
+	FILE *f = open_log(path, &why);
 	struct watch w = {.path = standard ? "standard input" : path};
 	struct report_reader *reader;
 	bool ok;
 
 	if (!f) {
-		fprintf(stderr, "quire: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "quire: %s: %s\n", w.path, why);
 		return 2;
 	}
 	reader = report_reader_new(f);
@@ -142,12 +144,12 @@ static int explain_file(struct explain_options *o, const char *path)
 		report_on_progress(reader, progress, &w);
 	ok = reader && explain_log(o, reader, &w);
 	if (ferror(f)) {
-		fprintf(stderr, "quire: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "quire: %s: %s\n", w.path,
+			errno == EBADMSG ? "damaged gzip data" : strerror(errno));
 		ok = false;
 	}
 	report_reader_free(reader);
-	if (!standard)
-		fclose(f);
+	fclose(f);
 	return ok ? 0 : 2;
 }
 
@@ -171,11 +173,13 @@ static bool parse_adj(struct explain_options *o, const char *text)
 
 int cmd_explain(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},     {"last", no_argument, NULL, 'l'},
-		{"all", no_argument, NULL, 'a'},      {"adj", required_argument, NULL, 'd'},
-		{"no-model", no_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'},
-		{0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"last", no_argument, NULL, 'l'},
+						{"all", no_argument, NULL, 'a'},
+						{"adj", required_argument, NULL, 'd'},
+						{"no-model", no_argument, NULL, 'n'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
 	struct explain_options o = {0};
 	int c, status = 0;
 

@@ -33,3 +33,23 @@ echo "nothing" | "$quire" explain 2>/dev/null
 [ $? -eq 1 ] || fail "a log without a report"
 "$quire" explain "$dir/none" 2>/dev/null
 [ $? -eq 2 ] || fail "a file that is not there"
+# What is no log: a directory, nothing, what must be made text first; gigabytes of
+# nothing cost time only.
+"$quire" explain "$dir" 2>"$dir/err"
+[ $? -eq 2 ] && grep -q "Is a directory" "$dir/err" || fail "a directory: $(cat "$dir/err")"
+"$quire" explain </dev/null 2>"$dir/err"
+[ $? -eq 1 ] && grep -q "no report" "$dir/err" || fail "an empty file"
+"$quire" explain --no-model "$dir/log" >"$dir/plain" || fail "explain --no-model"
+gzip -c "$dir/log" >"$dir/log.gz"
+"$quire" explain --no-model "$dir/log.gz" | cmp -s - "$dir/plain" || fail "a gzip file"
+"$quire" explain --no-model <"$dir/log.gz" | cmp -s - "$dir/plain" || fail "gzip from a pipe"
+head -c $(($(stat -c %s "$dir/log.gz") - 20)) "$dir/log.gz" >"$dir/cut.gz"
+"$quire" explain --no-model "$dir/cut.gz" >/dev/null || fail "a gzip file that is cut off"
+{ head -c $(($(stat -c %s "$dir/log.gz") - 8)) "$dir/log.gz"; echo its sums; } >"$dir/bad.gz"
+"$quire" explain "$dir/bad.gz" 2>"$dir/err" >&2
+[ $? -eq 2 ] && grep -q "damaged gzip data" "$dir/err" || fail "a damaged gzip file: $(cat "$dir/err")"
+printf '\3757zXZ\0..' >"$dir/log.xz"
+"$quire" explain "$dir/log.xz" 2>"$dir/err"
+[ $? -eq 2 ] && grep -q "xz -dc" "$dir/err" || fail "an xz file: $(cat "$dir/err")"
+(ulimit -v 500000; head -c 100M /dev/zero | "$quire" explain 2>/dev/null)
+[ $? -eq 1 ] || fail "zeros"
