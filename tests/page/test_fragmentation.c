@@ -40,6 +40,44 @@ static void test_indices(void **state)
 	assert_int_equal(extfrag_for_order(&z, 2), 800 * 100 / 832);
 }
 
+/* From Linux 6.1: a zone's line of buddyinfo, and those of both indices (thousandths).
+ * The files are read one after another, so zones that did not change meanwhile. */
+static const struct {
+	unsigned long blocks[MAX_ORDER];
+	int index[MAX_ORDER], unusable[MAX_ORDER];
+} recorded[] = {
+	/* clang-format off */
+	{ { 12, 7, 6, 7, 7, 6, 6, 7, 0, 0, 0 },
+	  { -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000, 869, 926, 955 },
+	  { 0, 7, 15, 29, 62, 128, 242, 469, 1000, 1000, 1000 } },
+	{ { 271, 141, 140, 139, 136, 136, 137, 133, 0, 0, 0 },
+	  { -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000, 890, 945, 972 },
+	  { 0, 7, 16, 32, 64, 127, 253, 507, 1000, 1000, 1000 } },
+	{ { 3, 2, 1, 10, 5, 5, 6, 6, 0, 0, 0 },
+	  { -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000, 822, 898, 936 },
+	  { 0, 2, 4, 7, 61, 115, 223, 482, 1000, 1000, 1000 } },
+	{ { 0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 3 },
+	  { -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000, -1000 },
+	  { 0, 0, 0, 0, 0, 0, 8, 25, 58, 58, 193 } },
+	/* clang-format on */
+};
+
+static void test_recorded(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(recorded); i++) {
+		struct zone z;
+
+		memset(&z, 0, sizeof(z));
+		for (unsigned int o = 0; o < MAX_ORDER; o++)
+			z.free_area[o].nr_free = recorded[i].blocks[o];
+		for (unsigned int o = 0; o < MAX_ORDER; o++) {
+			assert_int_equal(fragmentation_index(&z, o), recorded[i].index[o]);
+			assert_int_equal(unusable_free_index(&z, o), recorded[i].unusable[o]);
+		}
+	}
+}
+
 static void test_deferral(void **state)
 {
 	static struct quire nothing_on;
@@ -234,9 +272,10 @@ static void test_huge_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_indices),	 cmocka_unit_test(test_deferral),
-		cmocka_unit_test(test_suitable), cmocka_unit_test(test_slow_path),
-		cmocka_unit_test(test_capture),	 cmocka_unit_test(test_huge_list),
+		cmocka_unit_test(test_indices),	  cmocka_unit_test(test_recorded),
+		cmocka_unit_test(test_deferral),  cmocka_unit_test(test_suitable),
+		cmocka_unit_test(test_slow_path), cmocka_unit_test(test_capture),
+		cmocka_unit_test(test_huge_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
