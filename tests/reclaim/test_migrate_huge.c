@@ -12,37 +12,9 @@
 #include "reclaim/memory_hotplug.h"
 #include "reclaim/numa.h"
 #include "space/hugetlb.h"
-#include "tests/space/thp_test.h"
+#include "tests/reclaim/huge_test.h"
 
 #include <quire/proc.h>
-
-#define HUGE	(2UL << 20)
-#define HUGEMAP (ANON | MAP_HUGETLB)
-#define SHARED	(MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB)
-
-static void in_box(const struct testbox_config *cfg, void (*fn)(struct testbox *t, void *arg))
-{
-	struct testbox *t = testbox_new(cfg);
-
-	thp_on(t);
-	testbox_run(t, fn, NULL);
-	testbox_verify(t);
-	testbox_free(t);
-}
-
-static const struct testbox_config two_nodes = {.nr_nodes = 2, .swap_mb = 64};
-static const struct testbox_config one_node = {.node_mb = {512}};
-
-static struct hstate *pool(struct testbox *t)
-{
-	return default_hstate(t->q);
-}
-
-static void resize(struct testbox *t, unsigned long n)
-{
-	assert_int_equal(set_max_huge_pages(t->q, pool(t), n, NUMA_NO_NODE, NULL), 0);
-	assert_int_equal(pool(t)->nr_huge_pages, n);
-}
 
 /* Moves an isolated page to a node; how many did not. */
 static int move_one(struct testbox *t, struct page *page, unsigned int nid)
@@ -64,12 +36,6 @@ static int move_one(struct testbox *t, struct page *page, unsigned int nid)
 	lru_add_drain_all(t->q);
 	testbox_verify(t);
 	return err;
-}
-
-static void holds(struct testbox *t, struct task *task, u64 a, unsigned long n, u64 seed)
-{
-	for (u64 i = 0; i < n; i++)
-		assert_int_equal(peek(t, task, a + i * PAGE_SIZE), CONTENT(CONTENT_SAME, seed));
 }
 
 /* ---- transparent ones ------------------------------------------------------------ */
@@ -347,15 +313,6 @@ static struct page *hugetlb_at(struct testbox *t, struct task *task, u64 a)
 	return pfn_to_page(t->q, pte_pfn(*ptep));
 }
 
-static u64 map_pool(struct testbox *t, unsigned long n, int flags, u64 seed)
-{
-	u64 a = do_mmap(t->q, t->task->mm, 0, n * HUGE, RW, flags, NULL, 0);
-
-	assert_false(IS_ERR_VALUE(a));
-	touch(t, t->task, a, n * HPAGES, seed);
-	return a;
-}
-
 static void run_pool(struct testbox *t, __unused void *arg)
 {
 	struct hstate *h = pool(t);
@@ -484,52 +441,6 @@ static void run_policy(struct testbox *t, __unused void *arg)
 	resize(t, 0);
 }
 
-#define ROUNDS 5
-
-/* Memory full of huge pages of all kinds in turn: 18 transparent ones, 4 of the pool in
- * use and 8 that are free. */
-struct full {
-	u64 thp, pool[ROUNDS];
-};
-
-static void fill(struct testbox *t, struct full *f)
-{
-	f->thp = map_huge(t, t->task, ROUNDS * 18);
-	for (u64 i = 0; i < ROUNDS; i++) {
-		touch(t, t->task, f->thp + i * 18 * PMD_SIZE, 18 * HPAGES, 7);
-		resize(t, (i + 1) * 12);
-		f->pool[i] = map_pool(t, 4, HUGEMAP, 8);
-	}
-}
-
-static void check_and_empty(struct testbox *t, struct full *f)
-{
-	holds(t, t->task, f->thp, ROUNDS * 18 * HPAGES, 7);
-	for (u64 i = 0; i < ROUNDS; i++) {
-		holds(t, t->task, f->pool[i], 4 * HPAGES, 8);
-		assert_int_equal(do_munmap(t->q, t->task->mm, f->pool[i], 4 * HUGE), 0);
-	}
-	resize(t, 0);
-}
-
-struct found {
-	unsigned long thp, used, free;
-};
-
-static struct found look(struct testbox *t, u64 start, u64 end)
-{
-	struct found f = {0};
-
-	for (u64 pfn = start; pfn < end; pfn += HPAGES) {
-		const struct page *page = pfn_to_page(t->q, pfn);
-
-		f.thp += PageTransHuge(page);
-		f.used += PageHuge(page) && page_ref_count(page);
-		f.free += PageHuge(page) && !page_ref_count(page);
-	}
-	return f;
-}
-
 /* A block with huge pages of all kinds in use goes, and free ones of the pool with it. */
 static void run_offline(struct testbox *t, __unused void *arg)
 {
@@ -637,148 +548,6 @@ static void run_gigantic(struct testbox *t, __unused void *arg)
 	assert_int_equal(demote_huge_pages(t->q, h, 1, NUMA_NO_NODE), 0);
 }
 
-/* ---- without memory -------------------------------------------------------------- */
-
-/* Two transparent ones, one of them mapped both ways by a child, and two of the pool. */
-struct kinds {
-	u64 thp, own, shared;
-	struct task *child;
-};
-
-static void make_kinds(struct testbox *t, struct kinds *k)
-{
-	k->thp = map_huge(t, t->task, 2);
-	touch(t, t->task, k->thp, 2 * HPAGES, 7);
-	k->own = map_pool(t, 1, HUGEMAP, 8);
-	k->shared = map_pool(t, 1, SHARED, 9);
-	k->child = fork_task(t, t->task);
-	touch(t, k->child, k->shared, HPAGES, 9);
-	assert_int_equal(do_munmap(t->q, k->child->mm, k->thp + 5 * PAGE_SIZE, 7 * PAGE_SIZE), 0);
-	lru_add_drain_all(t->q);
-}
-
-/* Both have what they had, wherever it is now; then all of it goes. */
-static void check_kinds(struct testbox *t, struct kinds *k)
-{
-	struct task *tasks[2] = {t->task, k->child};
-
-	testbox_verify(t);
-	assert_int_equal(global_node_page_state(t->q, NR_ISOLATED_ANON), 0);
-	for (unsigned int i = 0; i < 2; i++) {
-		holds(t, tasks[i], k->thp, i ? 5 : HPAGES, 7);
-		holds(t, tasks[i], k->thp + 12 * PAGE_SIZE, 2 * HPAGES - 12, 7);
-		holds(t, tasks[i], k->own, HPAGES, 8);
-		holds(t, tasks[i], k->shared, HPAGES, 9);
-	}
-	end_child(t, k->child);
-	assert_int_equal(do_munmap(t->q, t->task->mm, k->thp, 2 * PMD_SIZE), 0);
-	assert_int_equal(do_munmap(t->q, t->task->mm, k->own, HUGE), 0);
-	assert_int_equal(do_munmap(t->q, t->task->mm, k->shared, HUGE), 0);
-	assert_int_equal(pool(t)->free_huge_pages, pool(t)->nr_huge_pages);
-	testbox_verify(t);
-}
-
-/* Which requests for pages are refused: the nth, and all for huge ones or only it. */
-struct refusal {
-	unsigned long nth, seen, refused;
-	bool all_huge;
-};
-
-static bool refuse(__unused struct quire *q, __unused gfp_t gfp, unsigned int order, void *ctx)
-{
-	struct refusal *r = ctx;
-	bool no = r->all_huge && order == HPAGE_PMD_ORDER;
-
-	if (!no)
-		no = ++r->seen == r->nth;
-	r->refused += no;
-	return no;
-}
-
-/* All of them to the other node. */
-static int move_kinds(struct testbox *t, struct refusal *r)
-{
-	nodemask_t from = {{1}}, to = {{2}};
-	int left;
-
-	assert_int_equal(do_migrate_pages(t->q, t->task->mm, &to, &from, MPOL_MF_MOVE_ALL), 0);
-	lru_add_drain_all(t->q);
-	set_fail_alloc(t->q, refuse, r);
-	left = do_migrate_pages(t->q, t->task->mm, &from, &to, MPOL_MF_MOVE_ALL);
-	set_fail_alloc(t->q, NULL, NULL);
-	return left;
-}
-
-/* Each page that moving asks for is refused in turn; then every huge one, and of the
- * small ones that are asked for instead one after another. */
-static void run_refused(struct testbox *t, __unused void *arg)
-{
-	struct refusal r = {.nth = 0, .refused = 1};
-	unsigned long stayed = 0;
-	struct kinds k;
-
-	resize(t, 2);
-	while (r.refused) {
-		r = (struct refusal){.nth = r.nth + 1};
-		make_kinds(t, &k);
-		stayed += move_kinds(t, &r) != 0;
-		check_kinds(t, &k);
-	}
-	/* Each of the four was refused its page; those of the pool stay then. */
-	assert_in_range(r.nth, 5, 20);
-	assert_true(stayed >= 2);
-	for (unsigned long n = 0; n < 1100; n += n < 4 ? 1 : n < 504 ? 100 : n < 516 ? 4 : 250) {
-		r = (struct refusal){.nth = n, .all_huge = true};
-		make_kinds(t, &k);
-		assert_true(move_kinds(t, &r) > 0);
-		assert_true(r.refused >= 2);
-		check_kinds(t, &k);
-	}
-	resize(t, 0);
-}
-
-/* A range is wanted, and each page that this takes is refused in turn. */
-static void run_contig_refused(struct testbox *t, __unused void *arg)
-{
-	struct zone *zone = &NODE_DATA(t->q, 0)->node_zones[ZONE_DMA32];
-	u64 nr = 32 * HPAGES, at = nr;
-	unsigned int failed = 0;
-	struct full f;
-
-	fill(t, &f);
-	for (unsigned long n = 1; n < 12; n++) {
-		struct refusal r = {.nth = n};
-		struct found was = {0};
-		int err;
-
-		for (u64 i = at; i + nr < zone_end_pfn(zone); i += HPAGES) {
-			was = look(t, i, i + nr);
-			at = i;
-			if (was.thp && was.used && was.free)
-				break;
-		}
-		assert_true(was.thp || was.used || was.free);
-		set_fail_alloc(t->q, refuse, &r);
-		err = alloc_contig_range(t->q, zone, at, at + nr, MIGRATE_MOVABLE);
-		set_fail_alloc(t->q, NULL, NULL);
-		assert_true(!err || err == -EBUSY || err == -ENOMEM);
-		failed += err != 0;
-		testbox_verify(t);
-		assert_int_equal(pool(t)->nr_huge_pages, ROUNDS * 12);
-		assert_int_equal(global_node_page_state(t->q, NR_ISOLATED_ANON), 0);
-		if (!err)
-			free_contig_range(t->q, at, nr);
-		testbox_verify(t);
-	}
-	assert_true(failed);
-	check_and_empty(t, &f);
-}
-
-#define TEST(name, box)                                \
-	static void test_##name(__unused void **state) \
-	{                                              \
-		in_box(&(box), run_##name);            \
-	}
 static const struct testbox_config with_cma = {.node_mb = {512}, .tune = cma};
 static const struct testbox_config large = {.node_mb = {5120}};
 
@@ -797,21 +566,18 @@ TEST(offline, one_node)
 TEST(contig, one_node)
 TEST(cma, with_cma)
 TEST(gigantic, large)
-TEST(refused, two_nodes)
-TEST(contig_refused, one_node)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	       cmocka_unit_test(test_both_ways),
-		cmocka_unit_test(test_swapcache),      cmocka_unit_test(test_mlocked),
-		cmocka_unit_test(test_split),	       cmocka_unit_test(test_pinned),
-		cmocka_unit_test(test_entries),	       cmocka_unit_test(test_wait),
-		cmocka_unit_test(test_pool),	       cmocka_unit_test(test_pool_entries),
-		cmocka_unit_test(test_policy),	       cmocka_unit_test(test_offline),
-		cmocka_unit_test(test_contig),	       cmocka_unit_test(test_cma),
-		cmocka_unit_test(test_gigantic),       cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_contig_refused),
+		cmocka_unit_test(test_whole),	  cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_swapcache), cmocka_unit_test(test_mlocked),
+		cmocka_unit_test(test_split),	  cmocka_unit_test(test_pinned),
+		cmocka_unit_test(test_entries),	  cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_pool),	  cmocka_unit_test(test_pool_entries),
+		cmocka_unit_test(test_policy),	  cmocka_unit_test(test_offline),
+		cmocka_unit_test(test_contig),	  cmocka_unit_test(test_cma),
+		cmocka_unit_test(test_gigantic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
