@@ -40,6 +40,7 @@
 /* The model's tasks have flags of these names, and the same values. */
 #undef CLONE_VM
 #undef CLONE_THREAD
+#undef CLONE_VFORK
 #include "procfs/cpu.h"
 #include "procfs/internal.h"
 

@@ -54,6 +54,13 @@ struct task *find_task_mm(struct task *p)
 	return NULL;
 }
 
+/* A child of vfork() that runs in its parent's memory until it executes something:
+ * the parent is the one that has it. */
+static bool in_vfork(const struct task *p)
+{
+	return p->in_vfork && p->mm && p->parent && p->parent->mm == p->mm;
+}
+
 bool tsk_is_oom_victim(const struct task *task)
 {
 	return task->signal && task->signal->oom_mm;
@@ -108,7 +115,7 @@ long oom_badness_locked(struct quire *q, struct task *p, unsigned long totalpage
 	if (oom_unkillable_task(q, p))
 		return LONG_MIN;
 	t = find_task_mm(p);
-	if (!t || (t->mm->flags & BIT(MMF_OOM_SKIP)))
+	if (!t || (t->mm->flags & BIT(MMF_OOM_SKIP)) || (rules->skips_vfork && in_vfork(p)))
 		return LONG_MIN;
 	what = (struct oom_points_of){.rss = (long)get_mm_rss(t->mm),
 				      .swapents = (long)get_mm_counter(t->mm, MM_SWAPENTS),
@@ -138,7 +145,16 @@ long oom_score(struct quire *q, struct task *p)
 	return oom_rules_score(q->oom->rules, oom_badness(q, p, totalpages), totalpages);
 }
 
-/* May the process have memory on the nodes that the request is bound to? */
+static bool nodes_intersect(const nodemask_t *a, const nodemask_t *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(a->bits); i++)
+		if (a->bits[i] & b->bits[i])
+			return true;
+	return false;
+}
+
+/* May one of the process's threads have memory on the nodes that the request is
+ * bound to?  Each has its own policy; the cpuset is the process's. */
 bool oom_cpuset_eligible(struct quire *q, const struct task *p, const struct oom_control *oc)
 {
 	nodemask_t ours, theirs;
@@ -147,16 +163,15 @@ bool oom_cpuset_eligible(struct quire *q, const struct task *p, const struct oom
 	if (!oc->nodemask && unlikely(q->keys & KEY_CPUSETS)) {
 		cpuset_mems_allowed(q, current_task(q), &ours);
 		cpuset_mems_allowed(q, p, &theirs);
-		for (size_t i = 0; i < ARRAY_SIZE(ours.bits); i++)
-			if (ours.bits[i] & theirs.bits[i])
-				return true;
-		return false;
+		return nodes_intersect(&ours, &theirs);
 	}
-	if (!oc->nodemask || p->policy.mode != MPOL_BIND)
+	if (!oc->nodemask)
 		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(oc->nodemask->bits); i++)
-		if (oc->nodemask->bits[i] & p->policy.nodes.bits[i])
+	for_each_thread(p->group_leader, t)
+	{
+		if (t->policy.mode != MPOL_BIND || nodes_intersect(oc->nodemask, &t->policy.nodes))
 			return true;
+	}
 	return false;
 }
 

@@ -24,9 +24,6 @@ static inline bool is_global_init(const struct quire *q, const struct task *p)
 
 /* badness.c */
 bool oom_unkillable_task(const struct quire *q, const struct task *p);
-bool process_shares_mm(const struct task *p, const struct mm_struct *mm);
-/* A thread of the process that still has the memory; NULL: none has. */
-struct task *find_task_mm(struct task *p);
 /* oom_badness() under tasklist_lock. */
 long oom_badness_locked(struct quire *q, struct task *p, unsigned long totalpages);
 bool oom_cpuset_eligible(struct quire *q, const struct task *p, const struct oom_control *oc);

@@ -61,6 +61,10 @@ bool out_of_memory(struct quire *q, struct oom_control *oc);
  * OOM_ABORT; NULL) and chosen_points. */
 enum oom_constraint constrained_alloc(struct quire *q, struct oom_control *oc);
 void select_bad_process(struct quire *q, struct oom_control *oc);
+/* Under tasklist_lock: does a thread of p's process have mm? */
+bool process_shares_mm(const struct task *p, const struct mm_struct *mm);
+/* A thread of the process that still has the memory; NULL: none has.  The same lock. */
+struct task *find_task_mm(struct task *p);
 /* Killed by the OOM killer and not yet gone. */
 bool tsk_is_oom_victim(const struct task *task);
 /* Will it free its memory soon without being killed? */

@@ -88,6 +88,9 @@ static struct task *next_sharer(struct quire *q, struct task *victim, struct mm_
 		if (!process_shares_mm(p, mm) || p->signal == victim->signal)
 			continue;
 		if (is_global_init(q, p)) {
+			if (*can_reap)
+				pr_info(q, "oom killer %d (%s) has mm pinned by %d (%s)",
+					victim->pid, victim->comm, p->pid, p->comm);
 			*can_reap = false;
 			(void)HOT_OR(&mm->flags, BIT(MMF_OOM_SKIP));
 			continue;

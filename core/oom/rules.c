@@ -32,7 +32,7 @@
 		.policy_kills_current = (v) < 236, .reaper = (v) >= 406,                           \
 		.reaper_waits = (v) >= 518, .oom_group = (v) >= 419, .sysrq_may_panic = (v) < 403, \
 		.dump_tasks = (v) >= 236, .names_deadlock = (v) >= 419, .adj_floor = (v) >= 238,   \
-		.adj_shared = (v) >= 408,                                                          \
+		.adj_shared = (v) >= 408, .skips_vfork = (v) >= 408,                               \
 	}
 
 static const struct oom_rules table[] = {

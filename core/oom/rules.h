@@ -47,6 +47,7 @@ struct oom_rules {
 	/* choice */
 	bool last_of_equals;
 	enum oom_child child;	   /* who dies in the place of its parent */
+	bool skips_vfork;	   /* not who borrows its parent's memory until it executes */
 	bool policy_kills_current; /* a policy's nodes are full: whoever asks dies */
 	/* the kill */
 	bool reaper;

@@ -253,23 +253,31 @@ static void give_adj(struct task *task, int adj, bool sets_floor)
 }
 
 /* Gives the process, and each other one that shares its memory, an adj: they
- * die together. */
+ * die together.  Not those of vfork(), which are about to execute another program
+ * and are given theirs before. */
 static int set_oom_score_adj(struct quire *q, struct task *task, int adj, bool old_scale,
 			     unsigned int uid)
 {
-	struct mm_struct *mm = task->group_leader->mm;
 	bool sets_floor = !uid && !old_scale;
+	struct mm_struct *mm;
 	struct task *p;
 
 	if (!may_set_adj(q, task, adj, old_scale, uid))
 		return -EACCES;
 	give_adj(task, adj, sets_floor);
-	if (!mm || HOT_LOAD(&mm->mm_users) < 2 || !q->oom->rules->adj_shared)
+	if (!q->oom->rules->adj_shared || task->in_vfork)
 		return 0;
 	spin_lock(q, &q->space->tasklist_lock);
+	p = find_task_mm(task->group_leader);
+	mm = p ? p->mm : NULL;
+	if (!mm || HOT_LOAD(&mm->mm_users) < 2) {
+		spin_unlock(q, &q->space->tasklist_lock);
+		return 0;
+	}
 	for_each_process(q, p)
 	{
-		if (p->mm == mm && p->signal != task->signal && p->tgid != 1)
+		if (!p->in_vfork && p->signal != task->signal && p->tgid != 1 &&
+		    process_shares_mm(p, mm))
 			give_adj(p, adj, sets_floor);
 	}
 	spin_unlock(q, &q->space->tasklist_lock);

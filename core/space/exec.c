@@ -119,6 +119,7 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 	mm->owner = task;
 	sync_mm_rss(task);
 	task->mm = mm;
+	task->in_vfork = false;
 	if (old)
 		mmput(q, old);
 	return 0;

@@ -145,6 +145,7 @@ static void exit_mm(struct quire *q, struct task *task)
 		for_each_thread(task->group_leader, t) if (t != task && t->mm == mm) mm->owner = t;
 	}
 	task->mm = NULL;
+	task->in_vfork = false;
 	mmput(q, mm);
 	task->tif_memdie = false;
 }

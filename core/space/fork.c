@@ -485,6 +485,7 @@ struct task *create_task(struct quire *q, struct task *parent, unsigned int clon
 		return ERR_PTR(-ENOMEM);
 	memset(task, 0, sizeof(*task));
 	inherit(q, task, parent);
+	task->in_vfork = clone_flags & CLONE_VFORK;
 	mem_cgroup_attach_task(q, task->memcg);
 	err = copy_parts(q, task, parent, clone_flags, kthread);
 	if (!err) {

@@ -125,6 +125,7 @@ struct task {
 	unsigned long nvcsw, nivcsw;
 	bool tif_memdie; /* may use the reserves: an OOM victim */
 	bool sigkill_pending;
+	bool in_vfork; /* CLONE_VFORK, and it has neither executed a program nor ended */
 	int exit_code;
 	struct mem_cgroup *memcg; /* NULL: the root */
 	struct mempolicy policy;
@@ -183,13 +184,15 @@ unsigned long mm_counter_exact(struct quire *q, const struct mm_struct *mm, int 
 int space_init(struct quire *q);
 
 #define CLONE_VM     0x00000100u
+#define CLONE_VFORK  0x00004000u
 #define CLONE_THREAD 0x00010000u
 
 /*
  * Makes a child of parent (NULL: of init): with CLONE_THREAD a thread of the
  * same process, with CLONE_VM one that shares the address space, else a copy
- * of it with every private page shared copy-on-write.  Runs nothing: the
- * machine gives it a fiber.  ERR_PTR(-ENOMEM, -EAGAIN).  May sleep.
+ * of it with every private page shared copy-on-write; CLONE_VFORK: until it
+ * executes a program the parent waits, which is the caller's to do.  Runs
+ * nothing: the machine gives it a fiber.  ERR_PTR(-ENOMEM, -EAGAIN).  May sleep.
  */
 struct task *copy_process(struct quire *q, struct task *parent, unsigned int clone_flags);
 /* A kernel thread's task (no mm), child of kthreadd. */

@@ -155,6 +155,7 @@ static void test_switches(void **unused)
 	SWITCH(235, 236, dump_tasks, false, true);
 	SWITCH(237, 238, adj_floor, false, true);
 	SWITCH(407, 408, adj_shared, false, true);
+	SWITCH(407, 408, skips_vfork, false, true);
 #undef SWITCH
 	/* Red Hat's 2.6.32; the default; what is older or newer than all. */
 	assert_int_equal(oom_rules_of(232, true)->since, 239);
