@@ -235,14 +235,21 @@ static void old_adj_inside(struct testbox *t, __unused void *arg)
 static void shared_adj_inside(struct testbox *t, void *arg)
 {
 	struct task *other = copy_process(t->q, t->task, CLONE_VM);
+	struct task *vforked = copy_process(t->q, t->task, CLONE_VM | CLONE_VFORK);
 	bool shared = *(bool *)arg;
 	char path[64];
 
-	assert_false(IS_ERR_OR_NULL(other));
+	assert_false(IS_ERR_OR_NULL(other) || IS_ERR_OR_NULL(vforked));
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", t->task->pid);
 	assert_int_equal(put(t->q, path, "-300"), 4);
 	assert_int_equal(other->signal->oom_score_adj, shared ? -300 : 0);
 	assert_int_equal(other->signal->oom_score_adj_min, shared ? -300 : 0);
+	/* Who is about to execute something else has its own, and what it is given stays its. */
+	assert_int_equal(vforked->signal->oom_score_adj, 0);
+	assert_int_equal(put(t->q, of(vforked, "oom_score_adj"), "200"), 3);
+	assert_int_equal(vforked->signal->oom_score_adj, 200);
+	assert_int_equal(other->signal->oom_score_adj, shared ? -300 : 0);
+	do_exit(t->q, vforked, 0);
 	do_exit(t->q, other, 0);
 }
 
