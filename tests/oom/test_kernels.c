@@ -578,6 +578,8 @@ static void check_policy(const char *kernel, int victim)
 	b->t = testbox_new(&(struct testbox_config){
 		.nr_nodes = 2, .node_mb = {320, 256}, .cpus = 2, .disk = true, .kernel = kernel});
 	model_on_log(b->t->m, collect, b);
+	/* The machine as a whole has memory: that is for 2 to stop. */
+	b->t->q->oom->sysctl_panic_on_oom = 1;
 	for (int i = 0; i < 3; i++)
 		start(b, &p[i]);
 	for (int i = 0; i < 3; i++)
@@ -632,6 +634,7 @@ static void test_cpuset(void **unused)
 	b->t = testbox_new(&(struct testbox_config){
 		.nr_nodes = 2, .node_mb = {320, 256}, .cpus = 2, .disk = true});
 	model_on_log(b->t->m, collect, b);
+	b->t->q->oom->sysctl_panic_on_oom = 1;
 	testbox_call(b->t, make_group, &bound.memcg);
 	testbox_call(b->t, set_mems, &bound);
 	p[1].memcg = p[2].memcg = bound.memcg;
