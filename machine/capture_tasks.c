@@ -501,7 +501,8 @@ static void map_anon(struct build *b, struct build_task *t, unsigned long *lock)
 {
 	const struct cap_process *cap = t->cap;
 	struct mm_struct *mm = t->task->mm;
-	unsigned long there = mm_counter_exact(b->q, mm, MM_ANONPAGES), data = KB_PAGES(cap->vm_data);
+	unsigned long there = mm_counter_exact(b->q, mm, MM_ANONPAGES),
+		      data = KB_PAGES(cap->vm_data);
 	unsigned long rss = KB_PAGES(cap->rss_anon), have = (unsigned long)mm->pgtables_bytes >> 12;
 	unsigned long want = cap->vm_pte / 4, tables, least;
 	struct anon a = {b, t, rss > there ? rss - there : 0, KB_PAGES(cap->vm_swap), *lock};

@@ -32,8 +32,8 @@ struct futures {
 	const char *path; /* a scenario, a capture or a saved machine */
 	/* That machine, restored in this process; with has_at.  NULL: none. */
 	struct machine *saved;
-	u64 at;		  /* with has_at: when settings are made; ns since the start */
-	u64 until;	  /* the end; 0: the scenario's */
+	u64 at;	   /* with has_at: when settings are made; ns since the start */
+	u64 until; /* the end; 0: the scenario's */
 	unsigned long long seed;
 	bool has_at, has_seed;
 	unsigned int jobs; /* at once; 0: a processor each */

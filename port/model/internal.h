@@ -229,6 +229,8 @@ static inline u64 time_to_work(const struct model *m, u64 ns)
 bool sched_init(struct model *m, const struct quire_config *cfg);
 void sched_destroy(struct model *m);
 void sched_push(struct model *m, u64 time, enum model_event_kind kind, u32 cpu, void *ptr);
+/* Takes the event at place i out of the heap. */
+void sched_pull(struct model *m, size_t i);
 /* Time as the running fiber sees it: with the work it was charged for. */
 u64 sched_clock(struct model *m);
 /* The same for who only looks: it leaves no trace. */

@@ -2,7 +2,7 @@
 /*
  * Virtual time and virtual CPUs.
  *
- * Events lie in a heap ordered by (time, number).  A fiber that becomes ready
+ * Events come in the order of (time, number): events.c.  A fiber that becomes ready
  * takes an idle CPU, the one it ran on last if it can, else of its home node,
  * else of any; or it queues at its home node, first come first served.  It
  * then runs, in no time, until it waits or yields; what it was charged
@@ -23,78 +23,6 @@
 #include "port/model/keep.h"
 
 #include <stdlib.h>
-
-/* ---- the heap of events --------------------------------------------------------- */
-
-static bool event_before(const struct model_event *a, const struct model_event *b)
-{
-	return a->time != b->time ? a->time < b->time : a->seq < b->seq;
-}
-
-static void heap_place(struct model *m, size_t i, const struct model_event *e)
-{
-	m->heap[i] = *e;
-	if (e->kind == MEV_TIMEOUT)
-		((struct fiber *)e->ptr)->timer = i;
-}
-
-static void heap_up(struct model *m, size_t i, struct model_event e)
-{
-	while (i) {
-		size_t parent = (i - 1) / 4;
-
-		if (!event_before(&e, &m->heap[parent]))
-			break;
-		heap_place(m, i, &m->heap[parent]);
-		i = parent;
-	}
-	heap_place(m, i, &e);
-}
-
-static void heap_down(struct model *m, size_t i, struct model_event e)
-{
-	for (;;) {
-		size_t child = 4 * i + 1, best = child;
-
-		if (child >= m->heap_len)
-			break;
-		for (size_t c = child + 1; c < m->heap_len && c < child + 4; c++)
-			if (event_before(&m->heap[c], &m->heap[best]))
-				best = c;
-		if (!event_before(&m->heap[best], &e))
-			break;
-		heap_place(m, i, &m->heap[best]);
-		i = best;
-	}
-	heap_place(m, i, &e);
-}
-
-void sched_push(struct model *m, u64 time, enum model_event_kind kind, u32 cpu, void *ptr)
-{
-	if (m->heap_len == m->heap_cap) {
-		size_t cap = m->heap_cap ? 2 * m->heap_cap : 1024;
-		struct model_event *heap = keep_realloc(m->heap, cap * sizeof(*heap));
-
-		if (!heap)
-			model_panic(m, "the host has no memory for the model's events");
-		m->heap = heap;
-		m->heap_cap = cap;
-	}
-	heap_up(m, m->heap_len++,
-		(struct model_event){max(time, m->now), m->next_seq++, kind, cpu, ptr});
-}
-
-static void heap_remove(struct model *m, size_t i)
-{
-	struct model_event last = m->heap[--m->heap_len];
-
-	if (i == m->heap_len)
-		return;
-	if (i && event_before(&last, &m->heap[(i - 1) / 4]))
-		heap_up(m, i, last);
-	else
-		heap_down(m, i, last);
-}
 
 /* ---- clock and load --------------------------------------------------------------- */
 
@@ -498,7 +426,7 @@ static void end_wait(struct model *m, struct fiber *f)
 	f->wq->waiters--;
 	f->wq = NULL;
 	if (f->timer != NO_TIMER)
-		heap_remove(m, f->timer);
+		sched_pull(m, f->timer);
 	f->timer = NO_TIMER;
 	if (f->uninterruptible)
 		m->nr_uninterruptible--;
@@ -771,7 +699,7 @@ bool model_step(struct model *m)
 	if (!m->heap_len || m->panicked)
 		return false;
 	e = m->heap[0];
-	heap_remove(m, 0);
+	sched_pull(m, 0);
 	advance(m, e.time);
 	m->hot.charged_ns = 0;
 	m->hot.current = &m->irq_ctx;

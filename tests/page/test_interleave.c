@@ -185,7 +185,8 @@ static void process(void *arg)
 		if (!prng_below(&r->rng, 60))
 			end_child(r->t, fork_task(r->t, task));
 		if (!prng_below(&r->rng, 50) && !b) {
-			b = do_mmap(r->t->q, task->mm, 0, HUGE_BYTES, RW, ANON | MAP_HUGETLB, NULL, 0);
+			b = do_mmap(r->t->q, task->mm, 0, HUGE_BYTES, RW, ANON | MAP_HUGETLB, NULL,
+				    0);
 			b = IS_ERR_VALUE(b) ? 0 : b;
 		} else if (b) {
 			touch(r->t, task, b, 1, 77);
