@@ -4,6 +4,7 @@
  * children of vfork(), init.
  */
 #include "oom/internal.h"
+#include "tests/proc/proc_test.h"
 #include "tests/oom/oom_box.h"
 
 /* p[1] is a thread, or another process with the memory, of p[0] (NULL: of init). */
@@ -58,6 +59,14 @@ static void check_threads(bool leader_ends)
 	assert_int_equal(nr, 1);
 	finish(b, p, 3);
 	box_free(b);
+}
+
+static void write_adj(struct box *b, int pid, const char *adj)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	assert_int_equal(put(b->t->q, path, adj), strlen(adj));
 }
 
 static void test_threads(void **unused)
@@ -147,12 +156,69 @@ static void test_shared_with_init(void **unused)
 	box_free(b);
 }
 
+/* A thread's own policy makes its process one whose death may help. */
+static void test_thread_policy(void **unused)
+{
+	struct box *b = box_new(0);
+	struct proc p[] = {{.name = "leader", .mb = 1}, {.name = "worker", .mb = 1}};
+	struct sharer s = {p, NULL, CLONE_VM | CLONE_THREAD};
+	nodemask_t near = {0}, far = {0};
+	struct oom_control oc = {.nodemask = &far};
+
+	(void)unused;
+	node_set(&near, 0);
+	node_set(&far, 1);
+	start(b, &p[0]);
+	testbox_call(b->t, share, &s);
+	testbox_pass(b->t, NSEC_PER_SEC);
+	p[0].task->policy.mode = p[1].task->policy.mode = MPOL_BIND;
+	p[0].task->policy.nodes = p[1].task->policy.nodes = near;
+	assert_false(oom_cpuset_eligible(b->t->q, p[0].task, &oc));
+	p[1].task->policy.nodes = far;
+	assert_true(oom_cpuset_eligible(b->t->q, p[0].task, &oc));
+	p[1].task->policy.nodes = near;
+	p[0].task->policy.nodes = far;
+	assert_true(oom_cpuset_eligible(b->t->q, p[1].task, &oc));
+	p[0].task->policy.mode = p[1].task->policy.mode = MPOL_DEFAULT;
+	finish(b, p, 2);
+	box_free(b);
+}
+
+/* An adj reaches who shares the memory, though the leader of the process has gone. */
+static void test_adj_without_leader(void **unused)
+{
+	struct box *b = box_new(0);
+	struct proc p[] = {{.name = "leader", .mb = 1},
+			   {.name = "worker", .mb = 1},
+			   {.name = "other", .mb = 1}};
+	struct sharer s = {p, NULL, CLONE_VM | CLONE_THREAD};
+
+	(void)unused;
+	start(b, &p[0]);
+	testbox_call(b->t, share, &s);
+	testbox_pass(b->t, NSEC_PER_SEC);
+	/* The third is a process of its own. */
+	s = (struct sharer){p + 1, p[0].task, CLONE_VM};
+	testbox_call(b->t, share, &s);
+	p[0].release = true;
+	testbox_pass(b->t, NSEC_PER_SEC);
+	assert_null(p[0].task->mm);
+	assert_ptr_equal(p[1].task->mm, p[2].task->mm);
+	write_adj(b, p[0].task->pid, "300");
+	assert_int_equal(p[0].task->signal->oom_score_adj, 300);
+	assert_int_equal(p[2].task->signal->oom_score_adj, 300);
+	finish(b, p, 3);
+	box_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_vfork),
 		cmocka_unit_test(test_shared_with_init),
+		cmocka_unit_test(test_thread_policy),
+		cmocka_unit_test(test_adj_without_leader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
