@@ -46,12 +46,13 @@ static bool check_axis(const char *axis, FILE *err)
 
 static void put_value(const char *axis, size_t n, FILE *out)
 {
-	const char *equals = strchr(axis, '='), *v = equals + 1;
+	const char *equals = strchr(axis, '='), *v;
 
 	if (!equals) {
 		fputs(axis, out);
 		return;
 	}
+	v = equals + 1;
 	while (n--)
 		v = strchr(v, ',') + 1;
 	fprintf(out, "%.*s%.*s", (int)(equals + 1 - axis), axis, (int)strcspn(v, ","), v);
