@@ -54,6 +54,17 @@ static struct model *boot(u64 bytes)
 	return m;
 }
 
+static struct backing_dev *add_nvme(struct model *m, const char *name, u64 size_bytes)
+{
+	struct model_disk_config disk = {.name = name,
+					 .size_bytes = size_bytes,
+					 .read_latency_ns = 80000,
+					 .write_latency_ns = 20000,
+					 .queue_depth = 64};
+
+	return bdi_register(model_quire(m), model_add_disk(m, &disk), name);
+}
+
 /* ---- clean pages ------------------------------------------------------------- */
 
 struct clean {
@@ -65,12 +76,7 @@ static void reclaim_clean(void *arg)
 {
 	struct clean *c = arg;
 	struct quire *q = model_quire(c->m);
-	struct model_disk_config disk = {.name = "nvme0n1",
-					 .size_bytes = 64UL << 30,
-					 .read_latency_ns = 80000,
-					 .write_latency_ns = 20000,
-					 .queue_depth = 64};
-	struct backing_dev *bdi = bdi_register(q, model_add_disk(c->m, &disk), "nvme0n1");
+	struct backing_dev *bdi = add_nvme(c->m, "nvme0n1", 64UL << 30);
 	struct super_block *sb = sget(q, bdi, q->cache->ext4_inode_cachep);
 	struct inode *inode = new_inode(q, sb, FILE_BYTES, false);
 	struct file *file = alloc_file(q, inode, false);
@@ -190,12 +196,7 @@ static void zswap_rounds(void *arg)
 {
 	struct corpus *c = arg;
 	struct quire *q = model_quire(c->m);
-	struct model_disk_config disk = {.name = "nvme1n1",
-					 .size_bytes = 1UL << 30,
-					 .read_latency_ns = 80000,
-					 .write_latency_ns = 20000,
-					 .queue_depth = 64};
-	struct backing_dev *bdi = bdi_register(q, model_add_disk(c->m, &disk), "nvme1n1");
+	struct backing_dev *bdi = add_nvme(c->m, "nvme1n1", 1UL << 30);
 
 	zswap_params(q)->enabled = true;
 	if (zswap_set_zpool(q, "zsmalloc") ||

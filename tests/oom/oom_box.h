@@ -153,6 +153,19 @@ static __unused void finish(struct box *b, struct proc *procs, size_t n)
 	testbox_verify(b->t);
 }
 
+/* Whom the killer would take now, to *(struct task **)arg. */
+static __unused void pick(struct testbox *t, void *arg)
+{
+	struct oom_control oc = {.gfp_mask = GFP_KERNEL};
+	struct task **chosen = arg;
+
+	constrained_alloc(t->q, &oc);
+	select_bad_process(t->q, &oc);
+	*chosen = oc.chosen;
+	if (oc.chosen && oc.chosen != OOM_ABORT)
+		put_task(t->q, oc.chosen);
+}
+
 static __unused unsigned long kills(struct box *b)
 {
 	return global_vm_event(b->t->q, OOM_KILL);

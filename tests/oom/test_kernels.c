@@ -112,18 +112,6 @@ static void test_badness_by_kernel(void **unused)
 	assert_true(points_of("2.6.32", false, &tables) > points_of("2.6.32", true, &tables) * 15);
 }
 
-static void pick(struct testbox *t, void *arg)
-{
-	struct oom_control oc = {.gfp_mask = GFP_KERNEL};
-	struct task **chosen = arg;
-
-	constrained_alloc(t->q, &oc);
-	select_bad_process(t->q, &oc);
-	*chosen = oc.chosen;
-	if (oc.chosen && oc.chosen != OOM_ABORT)
-		put_task(t->q, oc.chosen);
-}
-
 /* Two equals: until 5.2 the first of the list, then the last. */
 static void test_equals(void **unused)
 {

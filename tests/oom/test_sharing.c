@@ -76,18 +76,6 @@ static void test_threads(void **unused)
 	check_threads(true);
 }
 
-static void choose(struct testbox *t, void *arg)
-{
-	struct oom_control oc = {.gfp_mask = GFP_KERNEL};
-	struct task **chosen = arg;
-
-	constrained_alloc(t->q, &oc);
-	select_bad_process(t->q, &oc);
-	*chosen = oc.chosen;
-	if (oc.chosen && oc.chosen != OOM_ABORT)
-		put_task(t->q, oc.chosen);
-}
-
 static void execute(struct testbox *t, void *arg)
 {
 	assert_int_equal(exec_mmap(t->q, ((struct proc *)arg)->task, "new", "new", 4), 0);
@@ -107,7 +95,7 @@ static void check_vfork(const char *kernel, bool skipped)
 	testbox_call(b->t, share, &s);
 	testbox_pass(b->t, NSEC_PER_SEC);
 	assert_int_equal(oom_badness(q, p[1].task, 10000) == LONG_MIN, skipped);
-	testbox_call(b->t, choose, &chosen);
+	testbox_call(b->t, pick, &chosen);
 	/* Of equals the first was chosen before 5.3. */
 	assert_ptr_equal(chosen, p[0].task);
 	testbox_call(b->t, execute, &p[1]);
