@@ -12,8 +12,8 @@ static const char help[] =
 	"usage: quire oracle questions [OPTIONS] [QUESTION...]\n\n"
 	"What operators ask: each question is a pair of recorded scenarios, without and with one\n"
 	"change. Prints the change on the kernel and on the model; the model's must have the same\n"
-	"sign, and its size within 20 %. Where the kernel ran with several seeds, a change that\n"
-	"lies between its own runs agrees, and the line says between which.\n\n"
+	"sign, and its size within 20 %. Where the kernel's own seeds do not agree on the sign, a\n"
+	"change between theirs agrees, and the line says between which.\n\n"
 	"  --dir DIR       where questions.txt, scenarios/ and results/ are (oracle)\n\n"
 	"The status is 0 if all agree, 1 if something differs, 2 if the input is wrong.\n\n"
 	"Example:\n  quire oracle questions swap-more zswap\n";
@@ -124,7 +124,7 @@ static void answer(const struct oracle_question *q, const struct pair *a, const 
 		print_side(c.model, c.model_change);
 		printf("  %s", !c.sign ? "SIGN DIFFERS" : !c.size ? "SIZE DIFFERS" : "agrees");
 		if (c.by_own)
-			printf(" (the kernel's own runs: %+lld to %+lld)", (long long)c.own.low,
+			printf(" (the kernel's own seeds: %+lld to %+lld)", (long long)c.own.low,
 			       (long long)c.own.high);
 		putchar('\n');
 		score->nr++;

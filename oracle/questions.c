@@ -9,8 +9,9 @@
  *
  * One recording without a change and one with it have the sign of chance where the
  * change is smaller than what the kernel's seeds lie apart.  So where those are
- * recorded, every pair of the same kind of run is one change that the kernel
- * makes, and a model's change among them can't be told from it.
+ * recorded, every pair of seeds is one change that the kernel makes.  If these
+ * have both signs, the kernel has no direction, and a model's change that lies
+ * between them can't be told from its.
  */
 #include "oracle/questions.h"
 
@@ -140,41 +141,33 @@ struct oracle_answer oracle_measure(const struct oracle_result *r, const char *m
 	return number(true, (s64)r->loops[n - 1].rounds);
 }
 
-static void add_pair(struct oracle_span *own, const struct oracle_span *without,
-		     const struct oracle_span *with)
-{
-	s64 low = with->low - without->high, high = with->high - without->low;
-
-	own->low = own->has ? min(own->low, low) : low;
-	own->high = own->has ? max(own->high, high) : high;
-	own->has = true;
-}
-
 void oracle_own_changes(struct oracle_change *c, const char *measure,
 			const struct oracle_variance *without, const struct oracle_variance *with)
 {
 	const char *at = strchr(measure, '@');
 	struct oracle_span a, b;
 	char counter[64];
+	bool has_a, has_b;
 
 	if (!at || (size_t)(at - measure) >= sizeof(counter) || !c->kernel[0].has ||
 	    !c->kernel[1].has)
 		return;
 	memcpy(counter, measure, (size_t)(at - measure));
 	counter[at - measure] = 0;
-	for (int runs = 0; runs < ORACLE_NR_RUNS; runs++) {
-		bool has_a = oracle_variance_span(without, at + 1, counter, runs, &a);
-		bool has_b = oracle_variance_span(with, at + 1, counter, runs, &b);
-
-		/* Whose seeds all say the same has no line: what was recorded. */
-		if (runs == ORACLE_SEEDS && has_a && !has_b && with && with->nr)
-			b.low = b.high = c->kernel[1].number;
-		else if (runs == ORACLE_SEEDS && has_b && !has_a && without && without->nr)
-			a.low = a.high = c->kernel[0].number;
-		else if (!has_a || !has_b)
-			continue;
-		add_pair(&c->own, &a, &b);
-	}
+	has_a = oracle_variance_span(without, at + 1, counter, ORACLE_SEEDS, &a);
+	has_b = oracle_variance_span(with, at + 1, counter, ORACLE_SEEDS, &b);
+	/* Whose seeds all say the same has no line: what was recorded. */
+	if (has_a && !has_b && with && with->nr)
+		b.low = b.high = c->kernel[1].number;
+	else if (has_b && !has_a && without && without->nr)
+		a.low = a.high = c->kernel[0].number;
+	else if (!has_a || !has_b)
+		return;
+	c->own = (struct oracle_span){
+		.has = true,
+		.low = b.low - a.high,
+		.high = b.high - a.low,
+	};
 }
 
 static int sign_of(s64 change, s64 none)
@@ -203,8 +196,8 @@ void oracle_judge_change(struct oracle_change *c, const char *measure)
 	c->size = off <= none || off * 100 <= llabs(c->kernel_change) * SIZE_PERCENT;
 	/* One of them just beyond "none": the same, as far as can be said. */
 	c->sign = c->sign || off <= none;
-	c->by_own = !(c->sign && c->size) && c->own.has && c->model_change >= c->own.low &&
-		    c->model_change <= c->own.high;
+	c->by_own = !(c->sign && c->size) && c->own.has && c->own.low < 0 && c->own.high > 0 &&
+		    c->model_change >= c->own.low && c->model_change <= c->own.high;
 	c->sign |= c->by_own;
 	c->size |= c->by_own;
 }

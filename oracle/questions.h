@@ -3,8 +3,8 @@
  * What operators ask: what does this setting change, and by how much?  Pairs of
  * scenarios, without and with one change, whose numbers the kernel and the model
  * both have: the model's change must have the kernel's sign, and its size within
- * 20 % (oracle/questions.txt).  Where the kernel was recorded with other seeds too,
- * any change between its own runs is the kernel's.
+ * 20 % (oracle/questions.txt).  Where the kernel's own seeds do not agree on the
+ * sign, any change between theirs is the kernel's.
  */
 #ifndef QUIRE_ORACLE_QUESTIONS_H
 #define QUIRE_ORACLE_QUESTIONS_H
@@ -33,7 +33,7 @@ struct oracle_answer {
 struct oracle_change {
 	struct oracle_answer kernel[2], model[2]; /* without, with */
 	s64 kernel_change, model_change;
-	struct oracle_span own; /* changes between the kernel's own runs */
+	struct oracle_span own; /* changes between the kernel's own seeds */
 	bool sign, size;	/* agree */
 	bool by_own;		/* they do as the model's change is one of those */
 };
@@ -42,7 +42,7 @@ struct oracle_change {
 int oracle_questions_read(const char *path, struct oracle_question *q, int max, FILE *err);
 /* The measure of a run: "round:1", "victim:1", "COUNTER@LABEL", "PROCESS.FIELD@LABEL". */
 struct oracle_answer oracle_measure(const struct oracle_result *r, const char *measure);
-/* Fills c->own of a counter by what the kernel's runs without and with the change
+/* Fills c->own of a counter by what the kernel's seeds without and with the change
  * say; neither of them other runs: nothing. */
 void oracle_own_changes(struct oracle_change *c, const char *measure,
 			const struct oracle_variance *without, const struct oracle_variance *with);
