@@ -44,8 +44,9 @@ expect 2 usage "$quire" oracle compare
 expect 2 "no such result" "$quire" oracle fidelity no-such-scenario
 expect 2 "no positive number" "$quire" oracle fidelity -j none
 expect 0 usage "$quire" oracle fidelity --help
-# What operators ask: the direction of each change that is asked for here.
+# What operators ask: each change has the direction and the size that the kernel gives it.
 expect 0 "6 of 6 signs agree, 6 sizes" "$quire" oracle questions swap-more zswap
+expect 0 "43 of 43 signs agree, 43 sizes" "$quire" oracle questions
 expect 2 "0 of 0 signs" "$quire" oracle questions no-such-question
 # Two runs of the model are the same to the byte, whoever runs beside.
 for i in 1 2; do
