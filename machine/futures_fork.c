@@ -3,15 +3,18 @@
  * One machine and the copies that are made of it.
  *
  * A process stands for the variants whose futures are one so far.  At a gate
- * they are divided by the settings that are read there; the process becomes the
- * parent of one copy for each part and waits.  Copies are made by fork(2), also
- * in the midst of a fiber: memory, stacks and all go on as they are.
+ * they are divided by the settings that are read there: there is a copy for each
+ * part but the last, which the process goes on as itself.  Copies are made by
+ * fork(2), also in the midst of a fiber: memory, stacks and all go on as they are.
  *
  * A process that runs holds one of the tokens in a pipe, so no more run than there
- * are processors.  One that waits for its copies lends them its own, in a pipe that
- * only they and theirs can read: what is begun is ended before a brother of it
- * begins, and for each token only a chain of waiting ones holds memory.  A machine
- * of 128 GB holds 5 GB; ten that wait at their kills would be more than a host has.
+ * are processors.  One that has made copies lends them its own, in a pipe that only
+ * they and theirs can read, and goes on when all of them have begun: what is begun is
+ * ended before a brother of it begins, and for each token only a chain of waiting
+ * ones holds memory.  A machine of 128 GB holds 5 GB; ten that wait at their kills
+ * would be more than a host has.  Who goes on last mostly finds its pages its own
+ * again: nothing is copied for it, and the first copies need not go through a
+ * parent's pages that nobody will run on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,14 +33,18 @@
 
 #define STEPS 64 /* in one message: below PIPE_BUF */
 
-#define MAX_POOLS 64 /* one for each division: gates, and kills */
+#define MAX_POOLS 64  /* one for each division: gates, and kills */
+#define REAP_MS	  500 /* how soon a copy is missed that died with its token */
 
 struct trunk {
 	struct futures *f;
 	const struct future_pipes *pipes;
 	int pool[MAX_POOLS][2]; /* of tokens: everybody's, then those of its forebears */
 	unsigned int nr_pools;
-	unsigned int mine; /* the pool that its token is from */
+	unsigned int mine;	      /* the pool that its token is from */
+	unsigned int first_lent;      /* its own pools, for its copies, are those from here on */
+	unsigned int from[MAX_POOLS]; /* what is in a pool of its own is from there */
+	bool ok;		      /* and so were its copies */
 	struct scenario *scenario;
 	struct machine *m;
 	size_t *v; /* the variants that this process stands for */
@@ -45,16 +52,33 @@ struct trunk {
 	FILE *quiet;
 };
 
-static bool give_token(const struct trunk *t)
+static bool put_token(const struct trunk *t, unsigned int pool)
 {
-	return write(t->pool[t->mine][1], "+", 1) == 1;
+	return write(t->pool[pool][1], "+", 1) == 1;
 }
 
+static void reap(struct trunk *t, int flags)
+{
+	int status;
+
+	while (waitpid(-1, &status, flags) > 0) {
+		t->ok &= WIFEXITED(status) && !WEXITSTATUS(status);
+		/* It may have had the token: the others are not to wait for ever. */
+		if (WIFSIGNALED(status) && t->nr_pools > t->first_lent)
+			t->ok &= put_token(t, t->nr_pools - 1);
+	}
+}
+
+/* What was lent goes back when all that could borrow it are gone. */
 __attribute__((noreturn)) static void leave(struct trunk *t, bool ok)
 {
 	fflush(NULL);
-	ok &= give_token(t);
-	_exit(ok ? 0 : 1);
+	t->ok &= ok;
+	t->ok &= put_token(t, t->mine);
+	reap(t, 0);
+	while (t->nr_pools > t->first_lent)
+		t->ok &= put_token(t, t->from[--t->nr_pools]);
+	_exit(t->ok ? 0 : 1);
 }
 
 /* The nearest first.  Others may be quicker to read what was there: then again. */
@@ -73,17 +97,21 @@ static void take_token(struct trunk *t)
 				_exit(1);
 			fds[i] = (struct pollfd){.fd = t->pool[i][0], .events = POLLIN};
 		}
-		poll(fds, t->nr_pools, -1);
+		poll(fds, t->nr_pools, REAP_MS);
+		reap(t, WNOHANG);
 	}
 }
 
-/* A pool for the copies, with the token of who waits for them. */
+/* A pool for the copies, with the token of who made them. */
 static bool lend_token(struct trunk *t)
 {
 	int *p = t->pool[t->nr_pools];
 
-	return t->nr_pools < MAX_POOLS && !pipe2(p, O_CLOEXEC) &&
-	       !fcntl(p[0], F_SETFL, O_NONBLOCK) && write(p[1], "+", 1) == 1;
+	if (t->nr_pools == MAX_POOLS || pipe2(p, O_CLOEXEC) || fcntl(p[0], F_SETFL, O_NONBLOCK) ||
+	    write(p[1], "+", 1) != 1)
+		return false;
+	t->from[t->nr_pools++] = t->mine;
+	return true;
 }
 
 static void tell(struct machine *m, u64 now, void *ctx)
@@ -104,43 +132,58 @@ static void tell(struct machine *m, u64 now, void *ctx)
 
 /* ---- division -------------------------------------------------------------------------------- */
 
+static void keep_part(struct trunk *t, const size_t *part, size_t p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nr; i++)
+		if (part[i] == p)
+			t->v[n++] = t->v[i];
+	t->nr = n;
+}
+
+/* The end of a pipe that each copy holds until it begins, or dies. */
+static void wait_for_begun(struct trunk *t, int fd)
+{
+	struct pollfd begun = {.fd = fd, .events = POLLIN};
+
+	while (poll(&begun, 1, REAP_MS) <= 0 || !(begun.revents & POLLHUP))
+		reap(t, WNOHANG);
+	close(fd);
+}
+
 /* part[i] says which part variant t->v[i] goes to; parts are 0 to nr_parts - 1.
- * Returns in the process of one part, of which there is a copy each. */
+ * Returns in the process of each part; the last one's is the caller's. */
 static void divide(struct trunk *t, const size_t *part, size_t nr_parts)
 {
-	bool ok = true;
-	int status;
+	int begun[2];
 
 	if (nr_parts < 2)
 		return;
-	if (!lend_token(t))
+	if (!lend_token(t) || pipe2(begun, O_CLOEXEC))
 		leave(t, false);
 	fflush(NULL);
-	for (size_t p = 0; p < nr_parts; p++) {
-		size_t n = 0;
+	for (size_t p = 0; p + 1 < nr_parts; p++) {
 		pid_t pid = fork();
 
 		if (pid) {
-			ok &= pid > 0;
+			t->ok &= pid > 0;
 			continue;
 		}
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(begun[0]);
 		model_forked(t->m->model);
-		t->nr_pools++;
-		for (size_t i = 0; i < t->nr; i++)
-			if (part[i] == p)
-				t->v[n++] = t->v[i];
-		t->nr = n;
+		t->ok = true;
+		t->first_lent = t->nr_pools;
+		keep_part(t, part, p);
 		take_token(t);
+		close(begun[1]);
 		return;
 	}
-	while (waitpid(-1, &status, 0) > 0) {
-		ok &= WIFEXITED(status) && !WEXITSTATUS(status);
-		/* It may have had the token: the others are not to wait for ever. */
-		if (WIFSIGNALED(status))
-			ok &= write(t->pool[t->nr_pools][1], "+", 1) == 1;
-	}
-	leave(t, ok);
+	close(begun[1]);
+	keep_part(t, part, nr_parts - 1);
+	wait_for_begun(t, begun[0]);
+	take_token(t);
 }
 
 /* Numbers variants by a text each; frees the texts; how many there are. */
@@ -360,7 +403,7 @@ static void divide_at(struct trunk *t)
 void future_trunk(struct futures *f, const size_t *variants, size_t nr,
 		  const struct future_pipes *pipes)
 {
-	struct trunk t = {.f = f, .pipes = pipes, .nr = nr};
+	struct trunk t = {.f = f, .pipes = pipes, .nr = nr, .ok = true};
 	struct outcome o;
 	bool ok = true;
 
@@ -370,6 +413,7 @@ void future_trunk(struct futures *f, const size_t *variants, size_t nr,
 		_exit(1);
 	memcpy(t.v, variants, nr * sizeof(*variants));
 	memcpy(t.pool[t.nr_pools++], pipes->tokens, sizeof(t.pool[0]));
+	t.first_lent = t.nr_pools;
 	take_token(&t);
 	if (!load(&t))
 		leave(&t, false);
