@@ -19,6 +19,11 @@
  *
  * An entry that is not zero and not present is a swap entry: Linux puts type
  * and inverted offset there; _PAGE_PROTNONE (bit 8) is clear in it.
+ *
+ * Two bits of software follow a page wherever it goes: soft-dirty (written since
+ * somebody cleared /proc/PID/clear_refs) and uffd-wp (a write is userfaultfd's to
+ * allow).  Swap and migration entries have them in bits 1 and 2.  Who makes an entry
+ * dirty makes it soft-dirty: _PAGE_MKDIRTY.
  */
 #ifndef QUIRE_PAGE_PGTABLE_H
 #define QUIRE_PAGE_PGTABLE_H
@@ -27,17 +32,22 @@
 
 typedef u64 pte_t; /* an entry of any level */
 
-#define _PAGE_PRESENT  0x001UL
-#define _PAGE_RW       0x002UL
-#define _PAGE_USER     0x004UL
-#define _PAGE_ACCESSED 0x020UL
-#define _PAGE_DIRTY    0x040UL
-#define _PAGE_PSE      0x080UL
-#define _PAGE_GLOBAL   0x100UL
-#define _PAGE_PROTNONE 0x100UL
-#define _PAGE_SPECIAL  0x200UL /* software: not counted (the zero page) */
-#define _PAGE_NX       (1UL << 63)
-#define PTE_PFN_MASK   0x000ffffffffff000UL
+#define _PAGE_PRESENT	     0x001UL
+#define _PAGE_RW	     0x002UL
+#define _PAGE_USER	     0x004UL
+#define _PAGE_ACCESSED	     0x020UL
+#define _PAGE_DIRTY	     0x040UL
+#define _PAGE_PSE	     0x080UL
+#define _PAGE_GLOBAL	     0x100UL
+#define _PAGE_PROTNONE	     0x100UL
+#define _PAGE_SPECIAL	     0x200UL /* software: not counted (the zero page) */
+#define _PAGE_UFFD_WP	     0x400UL
+#define _PAGE_SOFT_DIRTY     0x800UL
+#define _PAGE_MKDIRTY	     (_PAGE_DIRTY | _PAGE_SOFT_DIRTY)
+#define _PAGE_SWP_SOFT_DIRTY 0x002UL
+#define _PAGE_SWP_UFFD_WP    0x004UL
+#define _PAGE_NX	     (1UL << 63)
+#define PTE_PFN_MASK	     0x000ffffffffff000UL
 
 #define PTRS_PER_TABLE	  512
 #define PT_LEVELS_DEFAULT 4				 /* or 5: q->page->pt_levels */
@@ -104,6 +114,9 @@ typedef struct {
 #define MAX_SWAPFILES	    23
 #define SWP_MIGRATION_READ  24
 #define SWP_MIGRATION_WRITE 26
+/* No page, but something to remember of it (uffd-wp); the offset says what. */
+#define SWP_PTE_MARKER	   31
+#define PTE_MARKER_UFFD_WP 1
 /* Of a page that moves the offset is its frame, with what the entry knew. */
 #define SWP_MIG_PFN_BITS 40
 #define SWP_MIG_PFN_MASK (BIT(SWP_MIG_PFN_BITS) - 1)
@@ -138,6 +151,56 @@ static inline bool pte_is_migration(pte_t pte)
 	unsigned int type = (unsigned int)(pte >> 59);
 
 	return pte_is_swap(pte) && type >= SWP_MIGRATION_READ && type <= SWP_MIGRATION_WRITE;
+}
+
+static inline bool pte_is_marker(pte_t pte)
+{
+	return pte_is_swap(pte) && (unsigned int)(pte >> 59) == SWP_PTE_MARKER;
+}
+static inline pte_t make_pte_marker(unsigned int what)
+{
+	return swp_entry_to_pte(swp_entry(SWP_PTE_MARKER, what));
+}
+/* An entry whose page lies in a swap area. */
+static inline bool pte_in_swap(pte_t pte)
+{
+	return pte_is_swap(pte) && (unsigned int)(pte >> 59) < MAX_SWAPFILES;
+}
+
+/* Soft-dirty and uffd-wp of an entry of any kind. */
+static inline bool pte_soft_dirty(pte_t pte)
+{
+	return (pte & (pte_present(pte) ? _PAGE_SOFT_DIRTY : _PAGE_SWP_SOFT_DIRTY)) != 0;
+}
+static inline bool pte_uffd_wp(pte_t pte)
+{
+	if (pte_present(pte))
+		return (pte & _PAGE_UFFD_WP) != 0;
+	return (pte & _PAGE_SWP_UFFD_WP) || pte_is_marker(pte);
+}
+static inline pte_t pte_mksoft_dirty(pte_t pte)
+{
+	return pte | (pte_present(pte) ? _PAGE_SOFT_DIRTY : _PAGE_SWP_SOFT_DIRTY);
+}
+static inline pte_t pte_clear_soft_dirty(pte_t pte)
+{
+	return pte & ~(pte_present(pte) ? _PAGE_SOFT_DIRTY : _PAGE_SWP_SOFT_DIRTY);
+}
+/* A page that is protected so can't be written. */
+static inline pte_t pte_mkuffd_wp(pte_t pte)
+{
+	return pte_present(pte) ? (pte | _PAGE_UFFD_WP) & ~_PAGE_RW : pte | _PAGE_SWP_UFFD_WP;
+}
+static inline pte_t pte_clear_uffd_wp(pte_t pte)
+{
+	return pte & ~(pte_present(pte) ? _PAGE_UFFD_WP : _PAGE_SWP_UFFD_WP);
+}
+/* An entry that takes another's place: a page's, a swap slot's, one that moves. */
+static inline pte_t pte_keep_soft_bits(pte_t new, pte_t old)
+{
+	if (pte_soft_dirty(old))
+		new = pte_mksoft_dirty(new);
+	return pte_uffd_wp(old) ? pte_mkuffd_wp(new) : new;
 }
 
 /* An entry above level 1 that stands for a huge page: it maps it, or waits until it

@@ -338,6 +338,8 @@ PROC_SHOW(show_pid_stat); /* def->val: 1 of a process, 0 of one thread */
 PROC_SHOW(show_pid_status);
 PROC_SHOW(show_pid_statm);
 PROC_SHOW(show_pid_maps);
+s64 store_pid_clear_refs(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
+			 const struct proc_input *in);
 s64 read_pid_pagemap(struct quire *q, const struct proc_entry *e, u64 offset, void *buf,
 		     size_t len);
 PROC_SHOW(show_pid_smaps);

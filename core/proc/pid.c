@@ -414,6 +414,7 @@ const struct proc_dir proc_task_dir = {.lookup = task_lookup, .readdir = task_re
 /* What a process and a thread have in common. */
 #define COMMON_FILES                                                                             \
 	PID_FILE("cgroup", 0444, PID_CGROUP), PID_FILE("cmdline", 0444, PID_CMDLINE),            \
+		DEF_VAL("clear_refs", 0200, NULL, store_pid_clear_refs, 0),                      \
 		DEF_VAL("comm", 0644, show_pid_file, store_comm, PID_COMM),                      \
 		DEF_LINK("cwd", show_root_link), DEF_TEXT("environ", 0400, ""),                  \
 		{.name = "exe",                                                                  \

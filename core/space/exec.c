@@ -44,7 +44,7 @@ static int make_stack(struct quire *q, struct mm_struct *mm)
 	}
 	vma->vm_start = STACK_TOP - STACK_INITIAL;
 	vma->vm_end = STACK_TOP;
-	vma->vm_flags = VM_READ | VM_WRITE | VM_MAY_ALL | VM_GROWSDOWN | VM_ACCOUNT;
+	vma->vm_flags = VM_READ | VM_WRITE | VM_MAY_ALL | VM_GROWSDOWN | VM_ACCOUNT | VM_SOFTDIRTY;
 	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
 	vma->name = "[stack]";
 	vma_link(q, mm, vma);
@@ -100,7 +100,7 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 		u64 args_start = (STACK_TOP - 1 - cmdline_len) & PAGE_MASK;
 
 		mm->start_stack = mm->arg_start = STACK_TOP - 1 - cmdline_len;
-		populate_range(q, mm, args_start, STACK_TOP);
+		(void)populate_range(q, mm, args_start, STACK_TOP);
 		if (mm_counter_exact(q, mm, MM_ANONPAGES) < (STACK_TOP - args_start) >> PAGE_SHIFT)
 			err = -ENOMEM;
 	}

@@ -205,7 +205,7 @@ void map_new_huge_anon(struct quire *q, struct vm_area_struct *vma, u64 haddr, p
 	page_add_new_anon_rmap(q, page, vma, haddr);
 	lru_cache_add(q, page);
 	set_huge_pmd(q, vma->vm_mm, pmdp, table, page_to_pfn(q, page),
-		     vm_page_prot(vma) | _PAGE_DIRTY | (vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
+		     vm_page_prot(vma) | _PAGE_MKDIRTY | (vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, HPAGE_PMD_NR);
 }
 
@@ -259,7 +259,7 @@ static unsigned int do_huge_pmd_wp_page(struct quire *q, struct vm_fault *vmf)
 		page = pfn_to_page(q, pte_pfn(vmf->orig));
 		if (reuse_anon_page(q, vmf, page)) {
 			set_pte(q, vmf->ptep,
-				vmf->orig | _PAGE_DIRTY | _PAGE_ACCESSED |
+				vmf->orig | _PAGE_MKDIRTY | _PAGE_ACCESSED |
 					(vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
 			pte_unlock(q, vmf);
 			return 0;

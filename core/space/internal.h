@@ -78,8 +78,14 @@ int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct *
 		  u64 end, bool removing);
 int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 		  unsigned long flags);
-int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
+int change_area(struct quire *q, struct mm_struct *mm, struct vm_area_struct **areap, u64 start,
+		u64 end, unsigned long flags);
+int change_areas(struct quire *q, struct mm_struct *mm, u64 start, u64 end,
+		 int (*one)(struct quire *q, struct mm_struct *mm, struct vm_area_struct **areap,
+			    u64 start, u64 end, unsigned long set),
 		 unsigned long set);
+bool vma_accountable(const struct quire *q, unsigned long flags);
+bool is_data_mapping(unsigned long flags);
 /* mlock.c */
 void mlock_present(struct quire *q, struct vm_area_struct *vma, bool lock);
 
@@ -162,8 +168,9 @@ bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page);
 /* A swapped page of an area comes back for khugepaged; mmap_lock is held. */
 bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr);
 u64 vm_page_prot(const struct vm_area_struct *vma);
-/* Brings [start, end) in as if touched; stops at the first failure. */
-void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
+/* Brings [start, end) in as if touched, over holes; the first failure ends it: -ENOMEM,
+ * -EFAULT. */
+int populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
 /* MADV_POPULATE_READ and _WRITE: every page, or -ENOMEM, -EINVAL (the area does not
  * allow it), -EFAULT (a page can't be had). */
 int populate_exactly(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write);

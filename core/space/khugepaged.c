@@ -141,6 +141,8 @@ static enum scan_result look_at_pte(struct quire *q, struct collapse *c, pte_t p
 	const struct khugepaged *k = &q->space->huge->khugepaged;
 	struct page *page, *head;
 
+	if (unlikely(pte_uffd_wp(pte))) /* who protected it would not hear of writes */
+		return SCAN_PAGE_RO;
 	if (pte_is_swap(pte)) {
 		if (++c->swap <= k->max_ptes_swap || !c->khugepaged)
 			return SCAN_SUCCEED;

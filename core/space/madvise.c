@@ -160,7 +160,7 @@ static void advise_table(struct quire *q, struct advice *a, struct vm_area_struc
 		if (pte_none(*ptep))
 			continue;
 		if (!pte_present(*ptep)) {
-			if (a->behavior == MADV_FREE && !pte_is_migration(*ptep)) {
+			if (a->behavior == MADV_FREE && pte_in_swap(*ptep)) {
 				free_swap_and_cache(q, pte_to_swp_entry(*ptep));
 				set_pte(q, ptep, 0);
 				nr_swap--;
@@ -226,7 +226,7 @@ static void willneed(struct quire *q, struct vm_area_struct *vma, u64 start, u64
 		for (; start < stop && pmd_table(*pmdp); start += PAGE_SIZE) {
 			pte_t pte = HOT_LOAD(pte_offset(q, *pmdp, start));
 
-			if (pte_is_swap(pte) && !pte_is_migration(pte))
+			if (pte_in_swap(pte))
 				swap_willneed(q, pte_to_swp_entry(pte));
 		}
 		start = stop;
@@ -297,23 +297,32 @@ static int advise_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 en
 	return err ? err : hole;
 }
 
-/* POPULATE: every page of the range must be reached. */
+/* POPULATE: every page, area by area; holes are told of at the end. */
 static int populate(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write)
 {
-	struct vm_area_struct *vma;
-	u64 at = start;
-	int err = 0;
+	int err = 0, hole = 0;
 
-	down_read(q, &mm->mmap_lock);
-	for (vma = find_vma(mm, at); at < end && vma && vma->vm_start <= at; vma = vma->vm_next) {
-		if ((vma->vm_flags & VM_PFNMAP) || !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
-			err = -EINVAL;
-		at = vma->vm_end;
+	while (start < end && !err) {
+		const struct vm_area_struct *vma;
+		u64 stop = end;
+
+		down_read(q, &mm->mmap_lock);
+		vma = find_vma(mm, start);
+		if (!vma || vma->vm_start > start)
+			hole = -ENOMEM;
+		start = vma ? max(start, vma->vm_start) : end;
+		if (start < end) {
+			stop = min(end, vma->vm_end);
+			if ((vma->vm_flags & VM_PFNMAP) ||
+			    !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+				err = -EINVAL;
+		}
+		up_read(q, &mm->mmap_lock);
+		if (!err && start < end)
+			err = populate_exactly(q, mm, start, stop, write);
+		start = stop;
 	}
-	up_read(q, &mm->mmap_lock);
-	if (at < end)
-		return -ENOMEM;
-	return err ? err : populate_exactly(q, mm, start, end, write);
+	return err ? err : hole;
 }
 
 /* Flags that an area takes and loses; false: not such an advice. */

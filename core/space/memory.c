@@ -35,16 +35,18 @@ u64 vm_page_prot(const struct vm_area_struct *vma)
 	prot |= _PAGE_PRESENT;
 	if (!(vma->vm_flags & VM_EXEC))
 		prot |= _PAGE_NX;
-	/* Files that are written back want to hear of each first write. */
-	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) &&
-	    (is_vm_hugetlb_page(vma) || vma_mapping(vma)->swap_backed))
+	/* Files that are written back want to hear of each first write; so do who
+	 * follows soft-dirty bits, and userfaultfd. */
+	if ((vma->vm_flags & (VM_SHARED | VM_WRITE | VM_UFFD_WP)) == (VM_SHARED | VM_WRITE) &&
+	    (is_vm_hugetlb_page(vma) ||
+	     (vma_mapping(vma)->swap_backed && (vma->vm_flags & VM_SOFTDIRTY))))
 		prot |= _PAGE_RW;
 	return prot;
 }
 
 u64 write_prot(const struct vm_fault *vmf)
 {
-	return vm_page_prot(vmf->vma) | _PAGE_DIRTY |
+	return vm_page_prot(vmf->vma) | _PAGE_MKDIRTY |
 	       (vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0);
 }
 
@@ -300,7 +302,7 @@ static unsigned int wp_page_reuse(struct quire *q, struct vm_fault *vmf)
 {
 	count_vm_event(q, PGREUSE);
 	set_pte(q, vmf->ptep,
-		vmf->orig | _PAGE_DIRTY | _PAGE_ACCESSED |
+		vmf->orig | _PAGE_MKDIRTY | _PAGE_ACCESSED |
 			(vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
 	pte_unlock(q, vmf);
 	return 0;
@@ -469,7 +471,7 @@ static void map_swapped_page(struct quire *q, struct vm_fault *vmf, struct page 
 		vmf->write = false;
 	}
 	page_add_anon_rmap(q, page, vmf->vma, vmf->addr);
-	vmf->orig = mk_pte(page_to_pfn(q, page), prot);
+	vmf->orig = pte_keep_soft_bits(mk_pte(page_to_pfn(q, page), prot), vmf->orig);
 	set_pte(q, vmf->ptep, vmf->orig);
 }
 
@@ -707,13 +709,19 @@ static unsigned int populate_page(struct quire *q, struct mm_struct *mm, u64 *st
 	bool write, faulted = false, of_file = false;
 	struct task *task = current_task(q);
 	unsigned int ret = VM_FAULT_SIGSEGV;
+	struct userfault uf = {.ctx = NULL};
 	struct vm_area_struct *vma;
 	struct file *dirtied = NULL;
 	u64 step = PAGE_SIZE;
 
 	down_read(q, &mm->mmap_lock);
 	vma = find_vma(mm, *start);
-	if (vma && vma->vm_start < end && (vma->vm_flags & VM_ACCESS_FLAGS)) {
+	if (!vma || vma->vm_start >= end || (vma->vm_flags & VM_PFNMAP)) {
+		*start = vma ? min(end, vma->vm_end) : end;
+		up_read(q, &mm->mmap_lock);
+		return 0;
+	}
+	if (vma->vm_flags & VM_ACCESS_FLAGS) {
 		*start = max(*start, vma->vm_start);
 		if (is_vm_hugetlb_page(vma))
 			step = huge_page_size(hstate_vma(vma));
@@ -723,11 +731,16 @@ static unsigned int populate_page(struct quire *q, struct mm_struct *mm, u64 *st
 		if (!faulted)
 			ret = 0;
 		else
-			ret = handle_mm_fault(q, task, vma, *start, write, &dirtied, NULL);
+			ret = handle_mm_fault(q, task, vma, *start, write, &dirtied,
+					      task ? &uf : NULL);
 	}
 	up_read(q, &mm->mmap_lock);
 	if (dirtied)
 		throttle_dirtier(q, dirtied);
+	if (unlikely(ret & VM_FAULT_RETRY)) {
+		userfault_wait(q, task, &uf);
+		return fatal_signal_pending(task) ? VM_FAULT_SIGBUS : 0; /* once more */
+	}
 	/* A file's page is read without mmap_lock and the fault done again,
 	 * which finds it there: minor. */
 	if (faulted && task && !(ret & (VM_FAULT_SIGSEGV | VM_FAULT_SIGBUS | VM_FAULT_OOM)))
@@ -737,10 +750,15 @@ static unsigned int populate_page(struct quire *q, struct mm_struct *mm, u64 *st
 }
 
 /* MAP_POPULATE and mlock. */
-void populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+int populate_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
-	while (start < end && !populate_page(q, mm, &start, end, POPULATE_MLOCK))
-		;
+	unsigned int ret = 0;
+
+	while (start < end && !ret)
+		ret = populate_page(q, mm, &start, end, POPULATE_MLOCK);
+	if (!ret)
+		return 0;
+	return ret & VM_FAULT_OOM ? -ENOMEM : -EFAULT;
 }
 
 int populate_exactly(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write)

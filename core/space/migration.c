@@ -30,7 +30,8 @@ pte_t make_readable_migration_pte(pte_t pte)
 {
 	swp_entry_t entry = pte_to_swp_entry(pte);
 
-	return swp_entry_to_pte(swp_entry(SWP_MIGRATION_READ, swp_offset(entry)));
+	return pte_keep_soft_bits(
+		swp_entry_to_pte(swp_entry(SWP_MIGRATION_READ, swp_offset(entry))), pte);
 }
 
 /* What stands for a present entry while its page moves. */
@@ -42,8 +43,10 @@ pte_t migration_pte(pte_t pte)
 		offset |= SWP_MIG_YOUNG;
 	if (pte_dirty(pte))
 		offset |= SWP_MIG_DIRTY;
-	return swp_entry_to_pte(
-		swp_entry(pte_write(pte) ? SWP_MIGRATION_WRITE : SWP_MIGRATION_READ, offset));
+	return pte_keep_soft_bits(
+		swp_entry_to_pte(swp_entry(
+			pte_write(pte) ? SWP_MIGRATION_WRITE : SWP_MIGRATION_READ, offset)),
+		pte);
 }
 
 /* The entry of page i of a huge page whose entry pmd is cut while it moves. */
@@ -51,7 +54,8 @@ pte_t migration_pte_of_part(pte_t pmd, unsigned int i)
 {
 	swp_entry_t entry = pte_to_swp_entry(pmd);
 
-	return swp_entry_to_pte(swp_entry(swp_type(entry), swp_offset(entry) + i));
+	return pte_keep_soft_bits(
+		swp_entry_to_pte(swp_entry(swp_type(entry), swp_offset(entry) + i)), pmd);
 }
 
 /* The present entry of a page that has moved, or not, from what stood for it. */
@@ -67,7 +71,7 @@ pte_t migrated_pte(pte_t migration, const struct vm_area_struct *vma, u64 pfn, b
 	/* The area may have lost the right meanwhile. */
 	if (swp_type(entry) == SWP_MIGRATION_WRITE && (vma->vm_flags & VM_WRITE))
 		pte |= _PAGE_RW;
-	return pte;
+	return pte_keep_soft_bits(pte, migration);
 }
 
 /* Who comes to a page's address in each area that may map it; false ends. */

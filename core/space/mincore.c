@@ -65,7 +65,7 @@ static u8 in_core(struct quire *q, const struct vm_area_struct *vma, u64 addr)
 		return 1;
 	if (ptep && pmd_table(*ptep))
 		pte = HOT_LOAD(pte_offset(q, *ptep, addr));
-	if (pte_none(pte))
+	if (pte_none(pte) || pte_is_marker(pte))
 		return vma->vm_file && file_page_in_core(q, vma, addr);
 	if (pte_present(pte) || pte_is_migration(pte))
 		return 1;

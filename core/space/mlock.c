@@ -63,6 +63,15 @@ static unsigned long locked_in_range(struct mm_struct *mm, u64 start, u64 end)
 	return pages;
 }
 
+/* Linux's mlock_fixup(): what never leaves, or is nobody's, is passed over. */
+static int lock_area(struct quire *q, struct mm_struct *mm, struct vm_area_struct **areap,
+		     u64 start, u64 end, unsigned long set)
+{
+	if ((*areap)->vm_flags & (VM_PFNMAP | VM_HUGETLB))
+		return 0;
+	return change_area(q, mm, areap, start, end, ((*areap)->vm_flags & ~VM_LOCKED_MASK) | set);
+}
+
 /* set: the flags that areas have then. */
 static int lock_range(struct quire *q, struct mm_struct *mm, u64 start, u64 len, unsigned long set)
 {
@@ -75,20 +84,18 @@ static int lock_range(struct quire *q, struct mm_struct *mm, u64 start, u64 len,
 	end = start + len;
 	if (set && !can_do_mlock(mm))
 		return -EPERM;
-	if (end == start)
-		return 0;
-	if (end < start)
-		return -EINVAL;
-	if (end > mm->task_size)
-		return -ENOMEM;
 	lru_add_drain(q); /* what is still in our batch can be moved */
 	down_write(q, &mm->mmap_lock);
 	if (!set || mm_may_lock_all(mm) ||
 	    mm->locked_vm + (len >> PAGE_SHIFT) - locked_in_range(mm, start, end) <= limit)
-		err = change_range(q, mm, start, end, VM_LOCKED_MASK, set);
+		err = end < start ? -EINVAL : change_areas(q, mm, start, end, lock_area, set);
 	up_write(q, &mm->mmap_lock);
-	if (!err && set == VM_LOCKED)
-		populate_range(q, mm, start, end);
+	if (!err && set == VM_LOCKED) {
+		/* POSIX wants it so; what was locked stays. */
+		err = populate_range(q, mm, start, end);
+		if (err)
+			err = err == -ENOMEM ? -EAGAIN : -ENOMEM;
+	}
 	return err;
 }
 
@@ -121,7 +128,7 @@ static void populate_all(struct quire *q, struct mm_struct *mm)
 		up_read(q, &mm->mmap_lock);
 		if (!vma)
 			return;
-		populate_range(q, mm, start, end);
+		(void)populate_range(q, mm, start, end);
 	}
 }
 
@@ -147,8 +154,8 @@ int do_mlockall(struct quire *q, struct mm_struct *mm, int flags)
 
 		/* Errors leave areas as they are; nobody hears of them. */
 		while (vma) {
-			(void)set_vma_flags(q, mm, vma, (vma->vm_flags & ~VM_LOCKED_MASK) | set);
-			vma = vma_merge_around(q, mm, vma)->vm_next;
+			(void)lock_area(q, mm, &vma, vma->vm_start, vma->vm_end, set);
+			vma = vma->vm_next;
 		}
 	}
 	up_write(q, &mm->mmap_lock);

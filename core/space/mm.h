@@ -36,6 +36,7 @@ struct userfaultfd_ctx;
 #define VM_GROWSDOWN	0x00000100UL
 #define VM_UFFD_MISSING 0x00000200UL
 #define VM_PFNMAP	0x00000400UL /* pages of nobody's: [vvar] */
+#define VM_UFFD_WP	0x00001000UL
 #define VM_LOCKED	0x00002000UL
 #define VM_SEQ_READ	0x00008000UL
 #define VM_RAND_READ	0x00010000UL
@@ -48,14 +49,18 @@ struct userfaultfd_ctx;
 #define VM_HUGETLB    0x00400000UL
 #define VM_WIPEONFORK 0x02000000UL
 #define VM_DONTDUMP   0x04000000UL
+#define VM_SOFTDIRTY  0x08000000UL /* all of it counts as written: it is new */
+#define VM_UFFD_MINOR 0x10000000UL /* Linux's is bit 37 */
 #define VM_HUGEPAGE   0x20000000UL /* MADV_HUGEPAGE */
 #define VM_NOHUGEPAGE 0x40000000UL
+#define VM_UFFD_FLAGS (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
 #define PROT_READ	    0x1
 #define PROT_WRITE	    0x2
 #define PROT_EXEC	    0x4
 #define PROT_SEM	    0x8
 #define PROT_GROWSDOWN	    0x01000000
+#define PROT_GROWSUP	    0x02000000
 #define MAP_SHARED	    0x01
 #define MAP_PRIVATE	    0x02
 #define MAP_SHARED_VALIDATE 0x03
@@ -218,9 +223,29 @@ int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool loc
 #define MCL_FUTURE  2
 #define MCL_ONFAULT 4
 int do_mlockall(struct quire *q, struct mm_struct *mm, int flags);
+/* /proc/PID/clear_refs: what is forgotten of a process's use of its memory. */
+enum clear_refs_type {
+	CLEAR_REFS_ALL = 1,
+	CLEAR_REFS_ANON,
+	CLEAR_REFS_MAPPED,
+	CLEAR_REFS_SOFT_DIRTY,
+	CLEAR_REFS_MM_HIWATER_RSS,
+};
+/* -EINVAL: no such type.  Takes mmap_lock for writing; may sleep. */
+int clear_refs(struct quire *q, struct mm_struct *mm, enum clear_refs_type type);
+/* msync(): 0, -EINVAL, -ENOMEM (a hole; what lies around it was written), -EBUSY
+ * (MS_INVALIDATE of locked memory), -EIO. */
+#define MS_ASYNC      1
+#define MS_INVALIDATE 2
+#define MS_SYNC	      4
+int do_msync(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int flags);
+/* remap_file_pages(): another part of the same file takes the place of a shared
+ * range, as a mapping of its own.  0, -EINVAL or an error of do_mmap(). */
+int do_remap_file_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 size,
+			unsigned long prot, unsigned long pgoff, unsigned long flags);
 /*
  * madvise(): 0, -EINVAL (bad range or advice, or not for such an area), -ENOMEM (a
- * hole: the rest was done; or no memory), -EAGAIN, -EBUSY (COLLAPSE).  May sleep.
+ * hole: the rest was done), -EAGAIN (no memory for it), -EBUSY (COLLAPSE).  May sleep.
  */
 int do_madvise(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int behavior);
 /* MADV_DONTNEED: frames of [start, start+len) go, the range stays mapped. */

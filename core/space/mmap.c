@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap, munmap, brk, mprotect, the stack's growth, and how much memory may be
- * promised (Linux's mmap.c, mprotect.c, util.c).
+ * mmap, munmap, brk, the stack's growth, and how much memory may be
+ * promised (Linux's mmap.c, util.c).
  *
  * Each call takes mmap_lock for writing, makes what can fail first, and leaves
  * areas and counts as they were when it does fail.
@@ -64,7 +64,7 @@ void vm_unacct_memory(struct quire *q, unsigned long pages)
 }
 
 /* Linux's accountable_mapping(): private and writable; pools answer for themselves. */
-static bool accountable(const struct quire *q, unsigned long flags)
+bool vma_accountable(const struct quire *q, unsigned long flags)
 {
 	if (flags & VM_HUGETLB)
 		return false;
@@ -89,7 +89,7 @@ void vm_stat_account(struct mm_struct *mm, unsigned long flags, long pages)
 /* ---- limits of the process --------------------------------------------------------- */
 
 /* Linux's is_data_mapping(). */
-static bool is_data(unsigned long flags)
+bool is_data_mapping(unsigned long flags)
 {
 	return (flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE;
 }
@@ -101,7 +101,7 @@ bool may_expand_vm(const struct mm_struct *mm, unsigned long flags, unsigned lon
 
 	if (mm->total_vm + pages > mm_rlimit(mm, RLIMIT_AS) >> PAGE_SHIFT)
 		return false;
-	if (!is_data(flags) || mm->data_vm + pages <= data >> PAGE_SHIFT)
+	if (!is_data_mapping(flags) || mm->data_vm + pages <= data >> PAGE_SHIFT)
 		return true;
 	/* Linux, for valgrind: 0 means that only the hard limit counts. */
 	return !data && mm->owner &&
@@ -297,12 +297,14 @@ static int mmap_region(struct quire *q, struct mm_struct *mm, u64 addr, u64 len,
 		       unsigned long flags, struct file *file, unsigned long pgoff,
 		       const char *name)
 {
-	bool account = accountable(q, flags);
+	bool account = vma_accountable(q, flags);
 	unsigned long pages = len >> PAGE_SHIFT;
 	struct vm_area_struct *vma = NULL;
 
 	if (!may_expand_vm(mm, flags, pages))
 		return -ENOMEM;
+	/* What is new where something else was must be seen to be. */
+	flags |= VM_SOFTDIRTY;
 	if (account)
 		flags |= VM_ACCOUNT;
 	if (account && vm_enough_memory(q, mm, pages))
@@ -458,7 +460,7 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 	if (!IS_ERR_VALUE(addr) &&
 	    ((flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
 	     (vm_flags & (long)(VM_LOCKED | VM_LOCKONFAULT)) == (long)VM_LOCKED))
-		populate_range(q, mm, addr, addr + len);
+		(void)populate_range(q, mm, addr, addr + len);
 	return addr;
 }
 
@@ -499,7 +501,7 @@ u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 out:
 	brk = mm->brk;
 	up_write(q, &mm->mmap_lock);
-	populate_range(q, mm, from, to);
+	(void)populate_range(q, mm, from, to);
 	return brk;
 }
 
@@ -532,164 +534,4 @@ int expand_stack(struct quire *q, struct task *task, struct vm_area_struct *vma,
 	if (anon_vma_prepare(q, vma))
 		return -ENOMEM;
 	return vma_grow_down(q, vma, addr);
-}
-
-/* ---- mprotect, and what else changes flags ---------------------------------------------------- */
-
-/* One entry of either level. */
-static void change_entry(struct quire *q, const struct vm_area_struct *vma, pte_t *ptep, u64 keep,
-			 u64 prot)
-{
-	if (!pte_none(*ptep) && pte_present(*ptep))
-		set_pte(q, ptep, (*ptep & keep) | (prot & ~_PAGE_ACCESSED));
-	else if (unlikely(pte_is_migration(*ptep)) && !(vma->vm_flags & VM_WRITE))
-		set_pte(q, ptep, make_readable_migration_pte(*ptep));
-}
-
-/* Present entries of a range get the area's new protection.  Writing becomes
- * possible again through a fault, as in Linux. */
-static void change_protection(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
-{
-	u64 prot = vm_page_prot(vma), addr = start;
-	u64 keep = PTE_PFN_MASK | _PAGE_DIRTY | _PAGE_ACCESSED | _PAGE_SPECIAL;
-	pte_t *pmdp;
-
-	if (is_vm_hugetlb_page(vma)) {
-		hugetlb_change_protection(q, vma, start, end);
-		return;
-	}
-	spin_lock(q, &vma->vm_mm->page_table_lock);
-	if (vma->vm_flags & VM_WRITE)
-		keep |= _PAGE_RW; /* what could be written still can */
-	while ((pmdp = next_pmd(q, vma->vm_mm->pgd_pfn, &addr, end)) != NULL) {
-		u64 stop = pmd_addr_end(addr, end);
-		pte_t *ptep;
-
-		if (unlikely(pmd_huge(*pmdp))) { /* areas end where huge pages do */
-			change_entry(q, vma, pmdp, keep | _PAGE_PSE, prot);
-			addr = stop;
-			continue;
-		}
-		for (ptep = pte_offset(q, *pmdp, addr); addr < stop; addr += PAGE_SIZE, ptep++)
-			change_entry(q, vma, ptep, keep, prot);
-	}
-	flush_tlb(q, vma->vm_mm, start, end);
-	spin_unlock(q, &vma->vm_mm->page_table_lock);
-}
-
-/* A whole area takes new flags, with what hangs on them. */
-int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
-		  unsigned long flags)
-{
-	unsigned long old = vma->vm_flags;
-
-	/* What is of a pool never leaves: it is not locked, nor counted as such. */
-	if (is_vm_hugetlb_page(vma))
-		flags &= ~VM_LOCKED;
-	if (is_data(flags) && !is_data(old) && !may_expand_vm(mm, flags, vma_pages(vma)) &&
-	    may_expand_vm(mm, old, vma_pages(vma)))
-		return -ENOMEM;
-	if ((flags & VM_WRITE) && !(old & VM_ACCOUNT) && accountable(q, flags)) {
-		if (vm_enough_memory(q, mm, vma_pages(vma)))
-			return -ENOMEM;
-		flags |= VM_ACCOUNT;
-	}
-	vm_stat_account(mm, old, -(long)vma_pages(vma));
-	vm_stat_account(mm, flags, (long)vma_pages(vma));
-	vma->vm_flags = flags;
-	if ((old ^ flags) & VM_ACCESS_FLAGS)
-		change_protection(q, vma, vma->vm_start, vma->vm_end);
-	if ((old ^ flags) & VM_LOCKED)
-		mlock_present(q, vma, flags & VM_LOCKED);
-	return 0;
-}
-
-/* Applies (flags & ~clear) | set to [start, end); -ENOMEM also for a hole. */
-int change_range(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
-		 unsigned long set)
-{
-	struct vm_area_struct *vma, *first = find_vma(mm, start);
-	u64 at = start;
-	int err;
-
-	for (vma = first; at < end; vma = vma->vm_next) {
-		if (!vma || vma->vm_start > at)
-			return -ENOMEM;
-		if ((set & VM_WRITE) && !(vma->vm_flags & VM_MAYWRITE))
-			return -EACCES;
-		at = vma->vm_end;
-	}
-	err = split_at_ends(q, mm, &first, start, end, false);
-	for (at = start; !err && at < end;) {
-		vma = find_vma(mm, at);
-		at = vma->vm_end;
-		err = set_vma_flags(q, mm, vma, (vma->vm_flags & ~clear) | set);
-	}
-	for (at = start; at < end; at = vma->vm_end)
-		vma = vma_merge_around(q, mm, find_vma(mm, at));
-	return err;
-}
-
-int do_mprotect(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int prot)
-{
-	unsigned long set = (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
-			    (prot & PROT_EXEC ? VM_EXEC : 0);
-	int err = 0;
-
-	bool grows = prot & PROT_GROWSDOWN;
-	u64 end = start + PAGE_ALIGN(len);
-
-	if ((prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN)) ||
-	    !IS_ALIGNED(start, PAGE_SIZE))
-		return -EINVAL;
-	if (!len)
-		return 0;
-	if (end <= start || end > mm->task_size)
-		return -ENOMEM;
-	down_write(q, &mm->mmap_lock);
-	if (grows) { /* from where the stack begins */
-		const struct vm_area_struct *vma = find_vma(mm, start);
-
-		if (!vma || vma->vm_start >= end)
-			err = -ENOMEM;
-		else if (!(vma->vm_flags & VM_GROWSDOWN))
-			err = -EINVAL;
-		else
-			start = vma->vm_start;
-	}
-	if (!err)
-		err = change_range(q, mm, start, end, VM_ACCESS_FLAGS, set);
-	up_write(q, &mm->mmap_lock);
-	return err;
-}
-
-/* Are there areas in the range that can't be so?  -EINVAL. */
-static int may_advise(const struct vm_area_struct *vma, u64 end, unsigned long clear,
-		      unsigned long set)
-{
-	for (; vma && vma->vm_start < end; vma = vma->vm_next) {
-		if (set == VM_WIPEONFORK && (vma->vm_file || (vma->vm_flags & VM_SHARED)))
-			return -EINVAL;
-		if (clear == VM_DONTDUMP && (vma->vm_flags & VM_PFNMAP))
-			return -EINVAL;
-	}
-	return 0;
-}
-
-/* madvise() that changes flags of areas only. */
-int madvise_flags(struct quire *q, struct mm_struct *mm, u64 start, u64 end, unsigned long clear,
-		  unsigned long set)
-{
-	struct vm_area_struct *vma;
-	int err;
-
-	down_write(q, &mm->mmap_lock);
-	err = may_advise(find_vma(mm, start), end, clear, set);
-	if (!err)
-		err = change_range(q, mm, start, end, clear, set);
-	for (vma = find_vma(mm, start); set == VM_HUGEPAGE && vma && vma->vm_start < end;
-	     vma = vma->vm_next)
-		khugepaged_enter_vma(q, vma, vma->vm_flags);
-	up_write(q, &mm->mmap_lock);
-	return err;
 }

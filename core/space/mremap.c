@@ -39,7 +39,8 @@ static bool move_pmd(struct quire *q, struct pte_move *m, pte_t *from, pte_t *to
 		return false;
 	if (pmd_huge(*from))
 		table = pgtable_trans_huge_withdraw(q, from);
-	set_pte(q, to, *from);
+	/* A table goes as it is; what maps or stands for pages is new where it is now. */
+	set_pte(q, to, table ? pte_mksoft_dirty(*from) : *from);
 	set_pte(q, from, 0);
 	if (table)
 		pgtable_trans_huge_deposit(q, to, table);
@@ -54,7 +55,7 @@ static void move_ptes(struct quire *q, pte_t *from, pte_t *to, unsigned int n)
 		if (pte_none(pte))
 			continue;
 		set_pte(q, from, 0);
-		set_pte(q, to, pte);
+		set_pte(q, to, pte_mksoft_dirty(pte));
 	}
 }
 
@@ -361,6 +362,6 @@ u64 do_mremap(struct quire *q, struct mm_struct *mm, u64 addr, u64 old_len, u64 
 	ret = remap_locked(q, mm, &r);
 	up_write(q, &mm->mmap_lock);
 	if (!IS_ERR_VALUE(ret))
-		populate_range(q, mm, r.locked_from, r.locked_to);
+		(void)populate_range(q, mm, r.locked_from, r.locked_to);
 	return ret;
 }

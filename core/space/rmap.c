@@ -316,7 +316,7 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 			walk->failed = true;
 			return false;
 		}
-		left = swp_entry_to_pte(entry);
+		left = pte_keep_soft_bits(swp_entry_to_pte(entry), pte);
 	}
 	update_hiwater_rss(mm);
 	set_pte(q, ptep, left);

@@ -25,7 +25,9 @@ static void unuse_pte(struct quire *q, struct vm_area_struct *vma, u64 addr, pte
 	add_mm_counter(mm, MM_SWAPENTS, -1);
 	add_mm_counter(mm, MM_ANONPAGES, 1);
 	page_add_anon_rmap(q, page, vma, addr);
-	set_pte(q, ptep, mk_pte(page_to_pfn(q, page), vm_page_prot(vma) & ~_PAGE_ACCESSED));
+	set_pte(q, ptep,
+		pte_keep_soft_bits(
+			mk_pte(page_to_pfn(q, page), vm_page_prot(vma) & ~_PAGE_ACCESSED), orig));
 	spin_unlock(q, &mm->page_table_lock);
 	swap_free(q, pte_to_swp_entry(orig));
 }
@@ -76,8 +78,7 @@ static int unuse_vma(struct quire *q, struct vm_area_struct *vma, unsigned int t
 			pte_t *ptep = pte_offset(q, *pmdp, addr), pte = HOT_LOAD(ptep);
 			int err;
 
-			if (!pte_is_swap(pte) || pte_is_migration(pte) ||
-			    swp_type(pte_to_swp_entry(pte)) != type)
+			if (!pte_in_swap(pte) || swp_type(pte_to_swp_entry(pte)) != type)
 				continue;
 			err = unuse_entry(q, vma, addr, ptep, pte);
 			if (err)

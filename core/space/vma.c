@@ -256,8 +256,8 @@ int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 static bool may_merge(const struct vm_area_struct *vma, unsigned long flags,
 		      const struct file *file, const char *name)
 {
-	return vma->vm_flags == flags && vma->vm_file == file && vma->name == name &&
-	       !(flags & (VM_GROWSDOWN | VM_HUGETLB));
+	return !((vma->vm_flags ^ flags) & ~VM_SOFTDIRTY) && vma->vm_file == file &&
+	       vma->name == name && !(flags & (VM_GROWSDOWN | VM_HUGETLB));
 }
 
 /* Linux's is_mergeable_anon_vma(): the same, or one has none and the other has
@@ -287,6 +287,7 @@ static struct vm_area_struct *merge_pair(struct quire *q, struct mm_struct *mm,
 	/* The one with an anon_vma stays, so nothing need be allocated. */
 	keep = low->anon_vma || !high->anon_vma ? low : high;
 	drop = keep == low ? high : low;
+	keep->vm_flags |= drop->vm_flags & VM_SOFTDIRTY; /* rather too much than lost */
 	start = low->vm_start;
 	end = high->vm_end;
 	pgoff = low->vm_pgoff;
@@ -319,6 +320,7 @@ struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 
 	if (prev && prev->vm_end == start && !prev->vm_policy &&
 	    may_merge(prev, flags, file, name) && prev->vm_pgoff + vma_pages(prev) == pgoff) {
 		vma_set_range(q, prev, prev->vm_start, end, prev->vm_pgoff);
+		prev->vm_flags |= flags & VM_SOFTDIRTY;
 		merged = merge_pair(q, mm, prev, next);
 		return merged ? merged : prev;
 	}
@@ -326,6 +328,7 @@ struct vm_area_struct *vma_merge_new(struct quire *q, struct mm_struct *mm, u64 
 	    may_merge(next, flags, file, name) &&
 	    next->vm_pgoff == pgoff + ((end - start) >> PAGE_SHIFT)) {
 		vma_set_range(q, next, start, next->vm_end, pgoff);
+		next->vm_flags |= flags & VM_SOFTDIRTY;
 		return next;
 	}
 	return NULL;

@@ -539,7 +539,7 @@ static void vma_readahead(struct quire *q, const struct swap_fault *fault, gfp_t
 	for (u64 i = start; i < end; i++)
 		ptes[i - start] = HOT_LOAD(fault->ptep + (s64)(i - page));
 	for (u64 i = start; i < end; i++)
-		if (pte_is_swap(ptes[i - start]) && !pte_is_migration(ptes[i - start]))
+		if (pte_in_swap(ptes[i - start]))
 			read_ahead_one(q, pte_to_swp_entry(ptes[i - start]), i == page, gfp, plug);
 	lru_add_drain(q);
 }

@@ -58,7 +58,7 @@ static void walk_table(struct found *f, u64 table_pfn, int level)
 		if (level > 1) {
 			if (pte_present(pte) && !(pte & _PAGE_PSE))
 				walk_table(f, pte_pfn(pte), level - 1);
-		} else if (pte_is_swap(pte) && !pte_is_migration(pte)) {
+		} else if (pte_in_swap(pte)) {
 			found_entry(f, pte_to_swp_entry(pte));
 		}
 	}

@@ -92,9 +92,10 @@ static bool op_mprotect(struct world *w, const struct op *op)
 {
 	int err = do_mprotect(w->t->q, w->mm, at(op->first), (u64)op->n << PAGE_SHIFT, op->prot);
 
-	if (!all_mapped(w, op->first, op->n))
-		return err == -ENOMEM;
+	/* A hole ends it; what lies below has changed. */
 	for (unsigned int i = op->first; i < op->first + op->n; i++) {
+		if (!w->page[i].mapped)
+			return err == -ENOMEM;
 		w->page[i].prot = (u8)op->prot;
 		w->page[i].account |= (op->prot & PROT_WRITE) != 0;
 	}
@@ -130,11 +131,16 @@ static bool op_mlock(struct world *w, const struct op *op, bool lock)
 {
 	int err = do_mlock(w->t->q, w->mm, at(op->first), (u64)op->n << PAGE_SHIFT, lock);
 
-	if (!all_mapped(w, op->first, op->n))
-		return err == -ENOMEM;
-	for (unsigned int i = op->first; i < op->first + op->n; i++)
+	bool reachable = true;
+
+	for (unsigned int i = op->first; i < op->first + op->n; i++) {
+		if (!w->page[i].mapped)
+			return err == -ENOMEM;
 		w->page[i].locked = lock;
-	return !err;
+		reachable &= w->page[i].prot != 0;
+	}
+	/* What nobody may touch is locked, but can't be brought in. */
+	return err == (lock && !reachable ? -ENOMEM : 0);
 }
 
 static bool op_dontneed(struct world *w, const struct op *op)
