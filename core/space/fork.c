@@ -213,6 +213,8 @@ static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct 
 fail_unlink:
 	vma_tree_release(q, &mm->mm_mt);
 	unlink_anon_vmas(q, vma);
+	if (is_vm_hugetlb_page(src))
+		hugetlb_vm_close(q, vma);
 fail:
 	vm_area_free(q, vma);
 	return -ENOMEM;

@@ -293,7 +293,7 @@ static enum scan_result replace_table(struct quire *q, struct collapse *c, struc
 	unsigned int nr;
 
 	if (!old)
-		return SCAN_FAIL;
+		return SCAN_ALLOC_HUGE_PAGE_FAIL;
 	spin_lock(q, &c->mm->page_table_lock);
 	result = find_pmd(q, c, &pmdp);
 	if (result == SCAN_SUCCEED) {

@@ -225,6 +225,7 @@ static int change_policies(struct quire *q, struct mm_struct *mm, u64 start, u64
 			   void *ctx)
 {
 	struct vm_area_struct *vma = find_vma(mm, start);
+	bool below;
 	int err = 0;
 
 	while (vma && vma->vm_start < end && !err) {
@@ -237,10 +238,14 @@ static int change_policies(struct quire *q, struct mm_struct *mm, u64 start, u64
 			vma = vma->vm_next;
 			continue;
 		}
-		if (vma->vm_start < start)
+		below = vma->vm_start < start;
+		if (below)
 			err = split_vma(q, mm, vma, start, true);
-		if (!err && vma->vm_end > end)
+		if (!err && vma->vm_end > end) {
 			err = split_vma(q, mm, vma, end, false);
+			if (err && below)
+				unsplit_vma(q, mm, vma);
+		}
 		if (err) {
 			mpol_put(q, pol);
 			break;

@@ -215,7 +215,8 @@ u64 do_mremap(struct quire *q, struct mm_struct *mm, u64 addr, u64 old_len, u64 
 /* For each page of the range a byte: 1 if a touch would find it in memory.  -EINVAL,
  * -ENOMEM (a hole: what lies below it was told). */
 int do_mincore(struct quire *q, struct mm_struct *mm, u64 start, u64 len, u8 *vec);
-/* -EPERM, -ENOMEM (a hole, or more than may be locked), -EINVAL. */
+/* -EPERM, -ENOMEM (a hole, or more than may be locked), -EINVAL; locked, but not all
+ * pages could be brought in: -EAGAIN (no memory), -ENOMEM (no right, or past a file's end). */
 int do_mlock2(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int flags);
 int do_mlock(struct quire *q, struct mm_struct *mm, u64 start, u64 len, bool lock);
 /* All there is, all to come, or (0) munlockall().  -EINVAL, -ENOMEM. */

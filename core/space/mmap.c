@@ -145,7 +145,7 @@ int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct *
 		if (!err && vma == last)
 			*first = last->vm_prev;
 		if (err && below)
-			*first = vma_merge_around(q, mm, vma);
+			unsplit_vma(q, mm, vma);
 	}
 	return err;
 }

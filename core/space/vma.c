@@ -251,6 +251,24 @@ int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 	return 0;
 }
 
+/* What split_vma() made below an area becomes its part again: needs no memory, and does
+ * not ask whether the two would merge (huge pages of pools and stacks never do). */
+void unsplit_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *below = vma->vm_prev;
+	u64 start = below->vm_start;
+	unsigned long pgoff = below->vm_pgoff;
+
+	vma_unlink(q, mm, below);
+	vma_set_range(q, vma, start, vma->vm_end, pgoff);
+	unlink_anon_vmas(q, below);
+	if (is_vm_hugetlb_page(below)) {
+		below->vm_end = start; /* its promises are not its own any more */
+		hugetlb_vm_close(q, below);
+	}
+	vm_area_free(q, below);
+}
+
 /* ---- merging -------------------------------------------------------------------- */
 
 static bool may_merge(const struct vm_area_struct *vma, unsigned long flags,
