@@ -228,6 +228,8 @@ struct cache_pressure_ops {
 	/* Unmaps [start, end) pages of a mapping everywhere (truncate). */
 	void (*unmap_mapping_range)(struct quire *q, struct address_space *mapping,
 				    unsigned long start, unsigned long nr);
+	/* A shmem file has another size than old bytes: so have its promises. */
+	void (*shmem_reacct_size)(struct quire *q, struct address_space *mapping, u64 old);
 };
 
 /* The floor's state; the fields below are /proc/sys/vm's. */

@@ -134,6 +134,13 @@ unsigned long invalidate_mapping_pages(struct quire *q, struct address_space *m,
 	return count;
 }
 
+/* All pages from start on, also the copies that areas have of them. */
+static void unmap_from(struct quire *q, struct address_space *m, unsigned long start)
+{
+	if (q->cache->ops.unmap_mapping_range && !list_empty(&m->i_mmap))
+		q->cache->ops.unmap_mapping_range(q, m, start, ULONG_MAX - start);
+}
+
 void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes)
 {
 	struct address_space *m = &inode->i_data;
@@ -141,12 +148,15 @@ void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes)
 	unsigned long start = (unsigned long)DIV_ROUND_UP(size_bytes, PAGE_SIZE);
 
 	inode->i_size = size_bytes;
+	if (m->swap_backed && q->cache->ops.shmem_reacct_size)
+		q->cache->ops.shmem_reacct_size(q, m, old);
 	if (size_bytes < old) {
 		/* Before the pages go, so that no fault brings them back mapped;
-		 * each page is looked at again under its lock. */
-		if (q->cache->ops.unmap_mapping_range && !list_empty(&m->i_mmap))
-			q->cache->ops.unmap_mapping_range(q, m, start, ULONG_MAX - start);
+		 * each page is looked at again under its lock.  And after, as a fault
+		 * that was under way may have left its own copy of one. */
+		unmap_from(q, m, start);
 		truncate_inode_pages(q, m, start);
+		unmap_from(q, m, start);
 		inode->i_valid = min(inode->i_valid, size_bytes);
 		if (inode->i_sb->bdi)
 			inode_free_extents(q, inode, start);

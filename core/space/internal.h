@@ -32,6 +32,8 @@ void vma_set_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 e
 int vma_grow_down(struct quire *q, struct vm_area_struct *vma, u64 addr);
 int split_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma, u64 addr,
 	      bool new_below);
+/* A shmem file that is mapped got another size. */
+void shmem_reacct_size(struct quire *q, struct address_space *mapping, u64 old);
 void unsplit_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma);
 /* Joins a VMA with its neighbours where they fit: the one that remains. */
 struct vm_area_struct *vma_merge_around(struct quire *q, struct mm_struct *mm,

@@ -182,6 +182,7 @@ static void register_ops(struct quire *q)
 	q->group->ops.current_psi = current_psi;
 	q->cache->ops.page_mkclean = page_mkclean;
 	q->cache->ops.unmap_mapping_range = unmap_mapping_range;
+	q->cache->ops.shmem_reacct_size = shmem_reacct_size;
 }
 
 /* ---- boot ------------------------------------------------------------------------ */

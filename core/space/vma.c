@@ -150,6 +150,20 @@ static void vma_unlink_file(struct quire *q, struct vm_area_struct *vma)
 	spin_unlock(q, &mapping->i_mmap_lock);
 }
 
+/* Linux refuses to grow one beyond the limit; here that was asked when it was mapped. */
+void shmem_reacct_size(struct quire *q, struct address_space *mapping, u64 old)
+{
+	long pages = (long)(PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT) -
+		     (long)(PAGE_ALIGN(old) >> PAGE_SHIFT);
+
+	spin_lock(q, &mapping->i_mmap_lock);
+	if (!list_empty(&mapping->i_mmap) &&
+	    !(list_first_entry(&mapping->i_mmap, struct vm_area_struct, shared_node)->vm_flags &
+	      VM_NORESERVE))
+		(void)HOT_ADD(&q->space->vm_committed_as, pages);
+	spin_unlock(q, &mapping->i_mmap_lock);
+}
+
 /* ---- link, unlink, bounds ------------------------------------------------------- */
 
 /* The node it may take was put by: vma_tree_reserve(). */
