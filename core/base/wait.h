@@ -51,9 +51,29 @@ struct rw_semaphore {
 };
 
 void init_rwsem(struct rw_semaphore *sem);
-void down_read(struct quire *q, struct rw_semaphore *sem);
-bool down_read_trylock(struct quire *q, struct rw_semaphore *sem);
-void up_read(struct quire *q, struct rw_semaphore *sem);
+void down_read_slow(struct quire *q, struct rw_semaphore *sem);
+static inline bool down_read_trylock(struct quire *q, struct rw_semaphore *sem)
+{
+	int count = HOT_LOAD(&sem->count);
+
+	(void)q;
+	while (count >= 0 && !HOT_LOAD(&sem->writers_waiting)) {
+		if (HOT_CMPXCHG(&sem->count, count, count + 1))
+			return true;
+		count = HOT_LOAD(&sem->count);
+	}
+	return false;
+}
+static inline void down_read(struct quire *q, struct rw_semaphore *sem)
+{
+	if (unlikely(!down_read_trylock(q, sem)))
+		down_read_slow(q, sem);
+}
+static inline void up_read(struct quire *q, struct rw_semaphore *sem)
+{
+	if (HOT_SUB(&sem->count, 1) == 0)
+		wake_up(q, &sem->wait);
+}
 void down_write(struct quire *q, struct rw_semaphore *sem);
 void up_write(struct quire *q, struct rw_semaphore *sem);
 

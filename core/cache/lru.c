@@ -27,11 +27,9 @@ static inline long page_nr(const struct page *page)
 	return 1L << compound_order(page);
 }
 
-static inline void lru_account(struct quire *q, struct lruvec *lruvec, const struct page *page,
-			       enum lru_list lru, long nr)
+static inline void lru_account_zone(struct lruvec *lruvec, unsigned int zone, enum lru_list lru,
+				    long nr)
 {
-	unsigned int zone = page_zonenum(page);
-
 	lruvec->nr[lru] += (unsigned long)nr;
 	lruvec->nr_zone[lru][zone] += (unsigned long)nr;
 	mod_node_page_state(lruvec->pgdat, (enum node_stat_item)(NR_INACTIVE_ANON + lru), nr);
@@ -39,7 +37,41 @@ static inline void lru_account(struct quire *q, struct lruvec *lruvec, const str
 			    (enum zone_stat_item)(NR_ZONE_INACTIVE_ANON + lru), nr);
 	if (lruvec->memcg)
 		(void)HOT_ADD(&lruvec->memcg->vmstats[NR_INACTIVE_ANON + lru], nr);
+}
+
+static inline void lru_account(struct quire *q, struct lruvec *lruvec, const struct page *page,
+			       enum lru_list lru, long nr)
+{
+	lru_account_zone(lruvec, page_zonenum(page), lru, nr);
 	(void)q;
+}
+
+/* What was put on one list, of one zone, in a row: counted once. */
+struct lru_run {
+	struct lruvec *lruvec;
+	enum lru_list lru;
+	unsigned int zone;
+	long nr;
+};
+
+static inline void lru_run_end(struct lru_run *run)
+{
+	if (run->nr)
+		lru_account_zone(run->lruvec, run->zone, run->lru, run->nr);
+	run->nr = 0;
+}
+
+static inline void lru_run_add(struct lru_run *run, struct lruvec *lruvec, struct page *page)
+{
+	enum lru_list lru = page_lru(page);
+	unsigned int zone = page_zonenum(page);
+
+	list_add(&page->lru, &lruvec->lists[lru]);
+	if (unlikely(run->lruvec != lruvec || run->lru != lru || run->zone != zone)) {
+		lru_run_end(run);
+		*run = (struct lru_run){lruvec, lru, zone, 0};
+	}
+	run->nr += page_nr(page);
 }
 
 void add_page_to_lru_list(struct quire *q, struct lruvec *lruvec, struct page *page)
@@ -66,7 +98,8 @@ void del_page_from_lru_list(struct quire *q, struct lruvec *lruvec, struct page 
 
 /* ---- what a batch does to each page, under lru_lock ------------------------ */
 
-static void lru_add_fn(struct quire *q, struct lruvec *lruvec, struct page *page)
+static inline void lru_add_fn(struct quire *q, struct lruvec *lruvec, struct page *page,
+			      struct lru_run *run)
 {
 	bool was_unevictable;
 
@@ -85,7 +118,7 @@ static void lru_add_fn(struct quire *q, struct lruvec *lruvec, struct page *page
 			count_vm_events(q, UNEVICTABLE_PGCULLED, (unsigned long)page_nr(page));
 	}
 	SetPageLRU(page);
-	add_page_to_lru_list(q, lruvec, page);
+	lru_run_add(run, lruvec, page);
 }
 
 static void lru_activate_fn(struct quire *q, struct lruvec *lruvec, struct page *page)
@@ -151,26 +184,32 @@ static void lru_move_pages(struct quire *q, enum lru_batch_kind kind, struct pag
 			   unsigned int nr)
 {
 	static void (*const fn[])(struct quire *, struct lruvec *, struct page *) = {
-		[BATCH_ADD] = lru_add_fn,
 		[BATCH_ACTIVATE] = lru_activate_fn,
 		[BATCH_DEACTIVATE] = lru_deactivate_fn,
 		[BATCH_LAZYFREE] = lru_lazyfree_fn,
 		[BATCH_ROTATE] = lru_rotate_fn,
 	};
 	struct pglist_data *locked = NULL;
+	struct lru_run run = {0};
 
 	for (unsigned int i = 0; i < nr; i++) {
 		struct page *page = pages[i];
 		struct pglist_data *pgdat = page_pgdat(q, page);
+		struct lruvec *lruvec = mem_cgroup_lruvec(q, page->memcg, pgdat);
 
-		if (pgdat != locked) {
+		if (unlikely(pgdat != locked)) {
+			lru_run_end(&run);
 			if (locked)
 				spin_unlock(q, &locked->lru_lock);
 			spin_lock(q, &pgdat->lru_lock);
 			locked = pgdat;
 		}
-		fn[kind](q, mem_cgroup_lruvec(q, page->memcg, pgdat), page);
+		if (likely(kind == BATCH_ADD))
+			lru_add_fn(q, lruvec, page, &run);
+		else
+			fn[kind](q, lruvec, page);
 	}
+	lru_run_end(&run);
 	if (locked)
 		spin_unlock(q, &locked->lru_lock);
 	release_pages(q, pages, nr);
@@ -178,43 +217,45 @@ static void lru_move_pages(struct quire *q, enum lru_batch_kind kind, struct pag
 
 /* ---- batches --------------------------------------------------------------- */
 
-static void lru_batch_add(struct quire *q, enum lru_batch_kind kind, struct page *page)
+/* Carries a batch out; its lock is held and given up. */
+static __attribute__((noinline)) void lru_batch_flush(struct quire *q, struct lru_batch *b,
+						      enum lru_batch_kind kind)
+{
+	struct page *pages[PAGEVEC_SIZE];
+	unsigned int nr = b->nr[kind];
+
+	memcpy(pages, b->pages[kind], nr * sizeof(*pages));
+	b->nr[kind] = 0;
+	spin_unlock(q, &b->lock);
+	lru_move_pages(q, kind, pages, nr);
+}
+
+static inline void lru_batch_add(struct quire *q, enum lru_batch_kind kind, struct page *page)
 {
 	struct lru_batch *b = &q->cache->lru_batch[smp_processor_id(q)];
-	struct page *full[PAGEVEC_SIZE];
 	unsigned int nr;
 
 	get_page(page);
 	spin_lock(q, &b->lock);
-	b->pages[kind][b->nr[kind]++] = page;
 	nr = b->nr[kind];
+	b->pages[kind][nr++] = page;
+	b->nr[kind] = nr;
 	/* Large pages are not kept waiting: they'd hold much memory. */
-	if (likely(nr < PAGEVEC_SIZE && !PageHead(page))) {
+	if (likely(nr < PAGEVEC_SIZE && !PageHead(page)))
 		spin_unlock(q, &b->lock);
-		return;
-	}
-	memcpy(full, b->pages[kind], nr * sizeof(*full));
-	b->nr[kind] = 0;
-	spin_unlock(q, &b->lock);
-	lru_move_pages(q, kind, full, nr);
+	else
+		lru_batch_flush(q, b, kind);
 }
 
 static void lru_add_drain_cpu(struct quire *q, unsigned int cpu)
 {
 	struct lru_batch *b = &q->cache->lru_batch[cpu];
-	struct page *pages[PAGEVEC_SIZE];
 
 	for (int kind = 0; kind < NR_LRU_BATCHES; kind++) {
-		unsigned int nr;
-
 		if (!HOT_LOAD(&b->nr[kind]))
 			continue;
 		spin_lock(q, &b->lock);
-		nr = b->nr[kind];
-		memcpy(pages, b->pages[kind], nr * sizeof(*pages));
-		b->nr[kind] = 0;
-		spin_unlock(q, &b->lock);
-		lru_move_pages(q, (enum lru_batch_kind)kind, pages, nr);
+		lru_batch_flush(q, b, (enum lru_batch_kind)kind);
 	}
 }
 

@@ -51,6 +51,15 @@ void prep_compound_page(struct page *page, unsigned int order)
 	HOT_STORE(&page[1].compound_nr, 1u << order);
 }
 
+/* Of a single page, when nobody wants to know. */
+static inline void prep_single_page(struct quire *q, struct page *page, gfp_t gfp)
+{
+	page->private = 0;
+	HOT_STORE(&page->_refcount, 1);
+	if (gfp & __GFP_ZERO)
+		hot_clear_page(q->hot, page_to_pfn(q, page));
+}
+
 void prep_new_page(struct quire *q, struct page *page, unsigned int order, gfp_t gfp)
 {
 	if (unlikely(q->keys & KEYS_PAGE_DEBUG))
@@ -604,6 +613,37 @@ static unsigned int nofragment_flag(const struct quire *q, const struct zone *zo
 	return ALLOC_NOFRAGMENT;
 }
 
+/*
+ * What nearly every request is: a single page, of any node, with nothing switched on
+ * that looks at it, the nearest zone above its low mark and a page on the CPU's list.
+ * NULL: it is not, nothing was changed, and the long way does whatever is to be done.
+ */
+static inline struct page *alloc_from_cpu(struct quire *q, gfp_t gfp, unsigned int nid)
+{
+	const struct pglist_data *pgdat = NODE_DATA(q, nid);
+	enum zone_type highest = gfp_zone(gfp);
+	const struct zoneref *first =
+		pgdat->node_zonelists[gfp & __GFP_THISNODE ? ZONELIST_NOFALLBACK
+							   : ZONELIST_FALLBACK]
+			.zonerefs;
+	struct zone *zone = first->zone;
+	struct page *page;
+
+	if (unlikely(!zone || first->zone_idx > (int)highest || HOT_LOAD(&zone->boosted) ||
+		     (q->keys & (KEYS_PAGE_ALLOC | KEY_CPUSETS)) || (gfp & __GFP_WRITE) ||
+		     zone->cma_pages))
+		return NULL;
+	/* zone_watermark_fast() of the low mark. */
+	if (unlikely(HOT_LOAD(&zone->vm_stat[NR_FREE_PAGES]) -
+			     (long)HOT_LOAD(&zone->nr_reserved_highatomic) <=
+		     (long)wmark_pages(zone, ALLOC_WMARK_LOW) + zone->lowmem_reserve[highest]))
+		return NULL;
+	page = pcplist_pop(q, zone, gfp_migratetype(gfp));
+	if (likely(page))
+		prep_single_page(q, page, gfp);
+	return page;
+}
+
 struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsigned int nid,
 			   const nodemask_t *nodemask)
 {
@@ -612,6 +652,11 @@ struct page *__alloc_pages(struct quire *q, gfp_t gfp, unsigned int order, unsig
 	struct alloc_context ac;
 	struct page *page;
 
+	if (likely(!order && !nodemask && !q->page->fail_alloc)) {
+		page = alloc_from_cpu(q, gfp, nid);
+		if (likely(page))
+			return page;
+	}
 	if (unlikely(order >= MAX_ORDER))
 		return NULL;
 	if (unlikely(pf & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS))) {

@@ -68,8 +68,7 @@ int get_pageblock_migratetype(const struct quire *q, const struct page *page)
 
 /* ---- lists ------------------------------------------------------------------ */
 
-static void add_to_free_list(struct page *page, struct zone *zone, unsigned int order, int mt,
-			     bool tail)
+void add_to_free_list(struct page *page, struct zone *zone, unsigned int order, int mt, bool tail)
 {
 	struct free_area *area = &zone->free_area[order];
 
@@ -106,7 +105,7 @@ static bool boot_block(const struct quire *q, const struct zone *zone, u64 pfn)
 }
 
 /* Puts the next virgin block at the end of its list; there must be one. */
-static void write_virgin_head(const struct quire *q, struct zone *zone)
+void write_virgin_head(const struct quire *q, struct zone *zone)
 {
 	struct free_area *area = &zone->free_area[HIGHEST_ORDER];
 	u64 pfn = zone->virgin_pfn;
@@ -170,6 +169,19 @@ static void split_virgin(const struct quire *q, struct page *page, unsigned int 
 		materialise(page, high);
 }
 
+/* The same for one of which nr single pages are taken from the front: what is behind
+ * them is virgin still, in the blocks of which it is made, if those are not too small. */
+static void write_virgin_front(struct page *page, unsigned int order, unsigned int nr)
+{
+	unsigned long virgin = page->flags;
+	unsigned int written = ALIGN(nr, 1u << VIRGIN_ORDER);
+
+	for (unsigned int i = 0; i < written; i++)
+		init_single_page(page + i, virgin & ~BIT(PG_virgin));
+	for (unsigned int n = written; n < 1u << order; n += 1u << __builtin_ctz(n))
+		init_single_page(page + n, virgin);
+}
+
 /* Before two free blocks are joined: the descriptors of both are written, or those
  * of neither. */
 static void join_virgin(struct page *lower, struct page *upper, unsigned int order)
@@ -197,8 +209,8 @@ static void take_off_free_list(const struct quire *q, struct page *page, struct 
 		refill_virgin(q, zone);
 }
 
-static void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
-				    unsigned int order)
+void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
+			     unsigned int order)
 {
 	take_off_free_list(q, page, zone, order);
 	materialise(page, order);
@@ -593,6 +605,71 @@ struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, i
 	return page;
 }
 
+/*
+ * Up to nr single pages off the front of the smallest block that a type has, onto
+ * the end of a list; what is left of the block goes back as the aligned blocks that
+ * it is made of.  The same pages in the same order as one by one, and the same lists
+ * afterwards: as long as a type has nothing smaller, each page is taken from behind
+ * the one before.  How many; 0: the type has nothing.
+ */
+static unsigned int take_run(struct quire *q, struct zone *zone, unsigned int nr, int migratetype,
+			     struct list_head *list)
+{
+	struct list_head *last = list->prev;
+	unsigned int order = 0, taken;
+	unsigned long virgin;
+	struct page *page;
+
+	while (!(zone->free_area[order].types & 1u << migratetype))
+		if (++order == MAX_ORDER)
+			return 0;
+	page = list_first_entry(&zone->free_area[order].free_list[migratetype], struct page, lru);
+	take_off_free_list(q, page, zone, order);
+	taken = min(nr, 1u << order);
+	virgin = page->flags & BIT(PG_virgin);
+	if (virgin)
+		write_virgin_front(page, order, taken);
+	for (struct page *end = page + taken; page < end; page++) {
+		page->index = (unsigned long)migratetype; /* set_pcppage_migratetype() */
+		__list_link(last, &page->lru);
+		last = &page->lru;
+	}
+	__list_link(last, list);
+	/* Behind n pages the next aligned block has as many pages as n's lowest bit. */
+	for (unsigned int n = taken, o; n < 1u << order; n += 1u << o, page += 1u << o) {
+		o = (unsigned int)__builtin_ctz(n);
+		add_to_free_list(page, zone, o, migratetype, false);
+	}
+	return taken;
+}
+
+unsigned int __rmqueue_singles(struct quire *q, struct zone *zone, unsigned int nr, int migratetype,
+			       unsigned int alloc_flags, struct list_head *list)
+{
+	/* Who wants to see each page; and contiguous areas, which are asked in turns. */
+	bool one_by_one =
+		(q->keys & (KEY_GUARD_PAGE | TRACE_KEY(TRACE_MM_PAGE_ALLOC_ZONE_LOCKED))) ||
+		zone->cma_pages;
+	unsigned int got = 0;
+
+	while (got < nr) {
+		unsigned int run = one_by_one ? 0 : take_run(q, zone, nr - got, migratetype, list);
+		struct page *page;
+
+		got += run;
+		if (run)
+			continue;
+		page = __rmqueue(q, zone, 0, migratetype, alloc_flags);
+		if (!page)
+			break;
+		list_add_tail(&page->lru, list);
+		if (unlikely(pcppage_migratetype(page) == MIGRATE_CMA))
+			mod_zone_page_state(zone, NR_FREE_CMA_PAGES, -1);
+		got++;
+	}
+	return got;
+}
+
 /* ---- particular blocks ------------------------------------------------------ */
 
 unsigned long __isolate_free_page(struct quire *q, struct zone *zone, struct page *page,
@@ -669,99 +746,6 @@ void split_page(struct quire *q, struct page *page, unsigned int order)
 	BUG_ON(q, PageHead(page) || page_ref_count(page) == 0);
 	for (unsigned long i = 1; i < 1UL << order; i++)
 		set_page_count(page + i, 1);
-}
-
-/* The free block that holds a frame, or NULL. */
-static struct page *free_block_of(const struct quire *q, const struct zone *zone, u64 pfn)
-{
-	for (unsigned int order = 0; order < MAX_ORDER; order++) {
-		u64 head = ALIGN_DOWN(pfn, 1UL << order);
-		struct page *page = pfn_to_page(q, head);
-
-		if (!zone_spans_pfn(zone, head))
-			return NULL;
-		if (PageBuddy(page) && buddy_order(page) >= order)
-			return page;
-	}
-	return NULL;
-}
-
-/* Takes what lies in [start, end) out of a block that is on no list, and puts
- * the rest back on mt's lists.  Calls itself for the halves: MAX_ORDER deep. */
-static void carve(struct quire *q, struct zone *zone, u64 pfn, unsigned int order, u64 start,
-		  u64 end, int mt)
-{
-	u64 block_end = pfn + (1UL << order);
-
-	if (pfn >= end || block_end <= start) {
-		add_to_free_list(pfn_to_page(q, pfn), zone, order, mt, false);
-		return;
-	}
-	if (pfn >= start && block_end <= end) {
-		for (; pfn < block_end; pfn++)
-			set_page_count(pfn_to_page(q, pfn), 1);
-		mod_zone_freepage_state(zone, -(1L << order), mt);
-		return;
-	}
-	carve(q, zone, pfn, order - 1, start, end, mt);
-	carve(q, zone, pfn + (1UL << (order - 1)), order - 1, start, end, mt);
-}
-
-/* The zone that a frame belongs to: the map may not be written there yet. */
-static struct zone *zone_of_pfn(struct quire *q, u64 pfn)
-{
-	for_each_node (q, nid)
-		for_each_populated_zone_of_node(NODE_DATA(q, nid),
-						zone) if (zone_has_pfn(q, zone, pfn)) return zone;
-	return NULL;
-}
-
-void write_free_descriptors(struct quire *q, u64 pfn)
-{
-	struct zone *zone = zone_of_pfn(q, pfn);
-	struct page *page;
-
-	if (!zone)
-		return;
-	spin_lock(q, &zone->lock);
-	page = free_block_of(q, zone, pfn);
-	if (page)
-		materialise(page, buddy_order(page));
-	spin_unlock(q, &zone->lock);
-}
-
-bool take_free_range(struct quire *q, u64 pfn, unsigned long nr_pages)
-{
-	struct zone *zone = zone_of_pfn(q, pfn);
-	u64 end = pfn + nr_pages;
-	struct page *page;
-	bool ok = true;
-
-	if (!zone || end > zone_end_pfn(zone) || end <= pfn ||
-	    zone_run_end(q, zone, pfn, end) != end)
-		return false;
-	spin_lock(q, &zone->lock);
-	while (zone->nr_virgin && zone->virgin_pfn < end)
-		write_virgin_head(q, zone);
-	for (u64 p = pfn; p < end && ok;) {
-		page = free_block_of(q, zone, p);
-		ok = page != NULL;
-		if (ok)
-			p = page_to_pfn(q, page) + (1UL << buddy_order(page));
-	}
-	for (u64 p = pfn; p < end && ok;) {
-		unsigned int order;
-		u64 head;
-
-		page = free_block_of(q, zone, p);
-		order = buddy_order(page);
-		head = page_to_pfn(q, page);
-		del_page_from_free_list(q, page, zone, order);
-		carve(q, zone, head, order, pfn, end, pfnblock_migratetype(zone, head));
-		p = head + (1UL << order);
-	}
-	spin_unlock(q, &zone->lock);
-	return ok;
 }
 
 unsigned long zone_hide_free_blocks(struct quire *q, struct zone *zone, unsigned long nr)

@@ -61,6 +61,12 @@ void free_edge(struct quire *q, struct zone *zone, u64 start, u64 end, bool fres
 #define VIRGIN_ORDER 6 /* the descriptors of so large a block fill a page */
 
 void init_free_lists(struct zone *zone);
+/* Onto a list of the zone, off it (with all descriptors written). */
+void add_to_free_list(struct page *page, struct zone *zone, unsigned int order, int mt, bool tail);
+void del_page_from_free_list(const struct quire *q, struct page *page, struct zone *zone,
+			     unsigned int order);
+/* Puts the next virgin block at the end of its list; there must be one. */
+void write_virgin_head(const struct quire *q, struct zone *zone);
 /* A descriptor as a free page of the zone has it; for frames never used. */
 void init_single_page(struct page *page, unsigned long place);
 void __free_one_page(struct quire *q, struct page *page, u64 pfn, struct zone *zone,
@@ -76,6 +82,9 @@ struct page *__rmqueue(struct quire *q, struct zone *zone, unsigned int order, i
  * the first is written, and so it may be given back.  Materialise() writes the others. */
 struct page *__rmqueue_virgin(struct quire *q, struct zone *zone, unsigned int order,
 			      int migratetype, unsigned int alloc_flags);
+/* Single pages onto the end of a list, as if by so many calls; how many there were. */
+unsigned int __rmqueue_singles(struct quire *q, struct zone *zone, unsigned int nr, int migratetype,
+			       unsigned int alloc_flags, struct list_head *list);
 void materialise(struct page *page, unsigned int order);
 /* The same for the free block that has a frame, if one has: it will be looked at. */
 void write_free_descriptors(struct quire *q, u64 pfn);
@@ -87,6 +96,8 @@ bool unreserve_highatomic_pageblock(struct quire *q, const struct alloc_context 
 /* pcp.c */
 struct page *rmqueue_pcplist(struct quire *q, struct zone *preferred, struct zone *zone,
 			     unsigned int order, int migratetype, unsigned int alloc_flags);
+/* A single page off the CPU's list if there is one; NULL, and nothing is changed. */
+struct page *pcplist_pop(struct quire *q, struct zone *zone, int migratetype);
 void zone_pcp_update(struct quire *q, struct zone *zone);
 void init_pagesets(struct quire *q, struct zone *zone);
 /* Counts an allocation for numastat. */

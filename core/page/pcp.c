@@ -119,10 +119,13 @@ void count_numa_interleave(struct quire *q, const struct page *page)
 static int rmqueue_bulk(struct quire *q, struct zone *zone, unsigned int order, int count,
 			struct list_head *list, int migratetype, unsigned int alloc_flags)
 {
-	int got;
+	int got = 0;
 
 	spin_lock(q, &zone->lock);
-	for (got = 0; got < count; got++) {
+	if (!order)
+		got = (int)__rmqueue_singles(q, zone, (unsigned int)count, migratetype, alloc_flags,
+					     list);
+	for (; order && got < count; got++) {
 		struct page *page = __rmqueue(q, zone, order, migratetype, alloc_flags);
 
 		if (unlikely(!page))
@@ -136,10 +139,58 @@ static int rmqueue_bulk(struct quire *q, struct zone *zone, unsigned int order, 
 	return got;
 }
 
+/* Counts a block from one of the CPU's lists. */
+static inline void count_pcp_alloc(struct quire *q, struct zone *preferred, struct zone *zone,
+				   struct per_cpu_pages *pcp, unsigned int cpu, unsigned int order)
+{
+	(void)HOT_ADD(&q->node->events[cpu][PGALLOC_DMA + zone->zone_idx], 1UL << order);
+	if (likely(zone->zone_pgdat == preferred->zone_pgdat &&
+		   zone_to_nid(zone) == cpu_to_node(q, cpu))) {
+		/* zone_statistics() of what comes from where it should. */
+		(void)HOT_ADD(&pcp->numa_event[NUMA_HIT], 1UL);
+		(void)HOT_ADD(&pcp->numa_event[NUMA_LOCAL], 1UL);
+	} else {
+		zone_statistics(q, preferred, zone, 1);
+	}
+}
+
+/* Off a list that is not empty, under its lock. */
+static inline struct page *pcplist_take(struct per_cpu_pages *pcp, struct list_head *list,
+					unsigned int order)
+{
+	struct page *page = list_first_entry(list, struct page, lru);
+
+	list_del(&page->lru);
+	/* The next that this CPU will write. */
+	__builtin_prefetch(list->next, 1);
+	(void)HOT_SUB(&pcp->count, 1 << order);
+	return page;
+}
+
+struct page *pcplist_pop(struct quire *q, struct zone *zone, int migratetype)
+{
+	unsigned int cpu = smp_processor_id(q);
+	struct per_cpu_pages *pcp = &zone->pageset[cpu];
+	struct list_head *list = &pcp->lists[order_to_pindex(migratetype, 0)];
+	struct page *page = NULL;
+
+	if (unlikely(!spin_trylock(q, &pcp->lock)))
+		return NULL;
+	if (likely(!list_empty(list))) {
+		pcp->free_factor >>= 1;
+		page = pcplist_take(pcp, list, 0);
+	}
+	spin_unlock(q, &pcp->lock);
+	if (likely(page))
+		count_pcp_alloc(q, zone, zone, pcp, cpu, 0);
+	return page;
+}
+
 struct page *rmqueue_pcplist(struct quire *q, struct zone *preferred, struct zone *zone,
 			     unsigned int order, int migratetype, unsigned int alloc_flags)
 {
-	struct per_cpu_pages *pcp = &zone->pageset[smp_processor_id(q)];
+	unsigned int cpu = smp_processor_id(q);
+	struct per_cpu_pages *pcp = &zone->pageset[cpu];
 	struct list_head *list = &pcp->lists[order_to_pindex(migratetype, order)];
 	struct page *page = NULL;
 
@@ -156,17 +207,11 @@ struct page *rmqueue_pcplist(struct quire *q, struct zone *preferred, struct zon
 			rmqueue_bulk(q, zone, order, batch, list, migratetype, alloc_flags)
 				<< order);
 	}
-	if (!list_empty(list)) {
-		page = list_first_entry(list, struct page, lru);
-		list_del(&page->lru);
-		HOT_SUB(&pcp->count, 1 << order);
-	}
+	if (!list_empty(list))
+		page = pcplist_take(pcp, list, order);
 	spin_unlock(q, &pcp->lock);
-	if (page) {
-		count_vm_events(q, (enum vm_event_item)(PGALLOC_DMA + zone->zone_idx),
-				1UL << order);
-		zone_statistics(q, preferred, zone, 1);
-	}
+	if (page)
+		count_pcp_alloc(q, preferred, zone, pcp, cpu, order);
 	return page;
 }
 

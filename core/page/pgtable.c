@@ -78,6 +78,14 @@ pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level)
 {
 	u64 table = root_pfn;
 
+	if (likely(level <= 2)) {
+		pte_t *pmdp = pmd_offset(q, root_pfn, addr), pmd;
+
+		if (level == 2 || unlikely(!pmdp))
+			return pmdp;
+		pmd = HOT_LOAD(pmdp);
+		return likely(pmd_table(pmd)) ? pte_offset(q, pmd, addr) : NULL;
+	}
 	for (int l = q->page->pt_levels; l > level; l--) {
 		pte_t pte = HOT_LOAD(&pt_entries(q, table)[pt_index(addr, l)]);
 

@@ -230,6 +230,29 @@ struct page *pt_alloc(struct quire *q, gfp_t gfp);
 struct page *pt_alloc_root(struct quire *q, gfp_t gfp, bool kernel);
 void pt_free(struct quire *q, struct page *table);
 
+/*
+ * The entry of level 2 for addr if the tables above are there, else NULL: the way down that
+ * every fault, every touch and every look at a reverse map takes, level by level without
+ * a loop.
+ */
+static inline pte_t *pmd_offset(const struct quire *q, u64 root_pfn, u64 addr)
+{
+	pte_t entry = mk_pte(root_pfn, _PAGE_PRESENT);
+
+	if (unlikely(q->page->pt_levels > 4)) {
+		entry = HOT_LOAD(&pt_entries(q, pte_pfn(entry))[pt_index(addr, 5)]);
+		if (unlikely(!pmd_table(entry)))
+			return NULL;
+	}
+	entry = HOT_LOAD(&pt_entries(q, pte_pfn(entry))[pt_index(addr, 4)]);
+	if (unlikely(!pmd_table(entry)))
+		return NULL;
+	entry = HOT_LOAD(&pt_entries(q, pte_pfn(entry))[pt_index(addr, 3)]);
+	if (unlikely(!pmd_table(entry)))
+		return NULL;
+	return &pt_entries(q, pte_pfn(entry))[pt_index(addr, 2)];
+}
+
 /* The entry of level `level` for addr, or NULL if a table above is missing or
  * a huge page is mapped there. */
 pte_t *pt_walk(const struct quire *q, u64 root_pfn, u64 addr, int level);

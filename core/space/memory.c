@@ -102,7 +102,7 @@ static unsigned int do_anonymous_page(struct quire *q, struct vm_fault *vmf)
 		pte_unlock(q, vmf);
 		return 0;
 	}
-	if (unlikely(anon_vma_prepare(q, vmf->vma)))
+	if (unlikely(!vmf->vma->anon_vma && anon_vma_prepare(q, vmf->vma)))
 		return VM_FAULT_OOM;
 	page = new_user_page(q, vmf, __GFP_ZERO);
 	if (unlikely(!page))
@@ -612,7 +612,9 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 	charge_ns(q, q->cost.fault);
 	if (unlikely(is_vm_hugetlb_page(vma)))
 		return hugetlb_fault(q, task, vma, addr, write);
-	vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 2, GFP_KERNEL, &made);
+	vmf.ptep = pmd_offset(q, vmf.mm->pgd_pfn, vmf.addr);
+	if (unlikely(!vmf.ptep))
+		vmf.ptep = pt_walk_alloc(q, vmf.mm->pgd_pfn, vmf.addr, 2, GFP_KERNEL, &made);
 	if (unlikely(!vmf.ptep)) {
 		ret = VM_FAULT_OOM;
 	} else {
@@ -650,8 +652,8 @@ unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, uns
 	bool write = flags & FAULT_FLAG_WRITE;
 	unsigned int ret = VM_FAULT_SIGSEGV;
 	struct vm_area_struct *vma;
-	struct userfault uf = {.ctx = NULL};
 	struct file *dirtied = NULL;
+	struct userfault uf; /* set by who waits: VM_FAULT_RETRY */
 
 	if (unlikely(!mm || addr >= mm->task_size)) {
 		send_signal(q, task, SIGSEGV);

@@ -167,6 +167,7 @@ struct model {
 
 	struct coro main;
 	struct fiber *running; /* NULL: the scheduler, or the host's caller */
+	u64 nr_runs;	       /* how often some fiber was given a CPU */
 	struct quire_context irq_ctx;
 	struct stack_cache stacks;
 	struct list_head fibers;

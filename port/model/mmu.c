@@ -34,7 +34,8 @@
 #define NR_ASIDS      6
 #define FLUSH_SLOTS   8192
 #define SPACE_SLOTS   1024
-#define FLUSH_CEILING 33 /* pages: above it Linux flushes the whole space */
+#define FLUSH_FACTOR  0x9e5 /* spreads spaces over the slots */
+#define FLUSH_CEILING 33    /* pages: above it Linux flushes the whole space */
 
 #define TLB_HUGE	 BIT(63)
 #define HUGE_SHIFT	 (PMD_SHIFT - PAGE_SHIFT)
@@ -81,7 +82,9 @@ struct cursor {
 	u64 leaf_tag;		/* addr >> PMD_SHIFT */
 	u64 space_stamp;
 	struct tlb_entry *tlb;
-	u32 cost[2]; /* local, remote */
+	u64 tlb_hash, flush_hash; /* of the space */
+	u64 need;		  /* bits of an entry that allows the access */
+	u32 cost[2];		  /* local, remote */
 	unsigned int node, asid;
 };
 
@@ -131,12 +134,13 @@ static u64 tlb_tag(unsigned int asid, u64 vpn)
 
 static unsigned int flush_slot(const struct mm_struct *mm, u64 vpn)
 {
-	return (unsigned int)(vpn + mm->context_id * 0x9e5) % FLUSH_SLOTS;
+	return (unsigned int)(vpn + mm->context_id * FLUSH_FACTOR) % FLUSH_SLOTS;
 }
 
 static unsigned int huge_flush_slot(const struct mm_struct *mm, u64 vpn)
 {
-	return (unsigned int)((vpn >> HUGE_SHIFT) + mm->context_id * 0x9e5) % HUGE_FLUSH_SLOTS;
+	return (unsigned int)((vpn >> HUGE_SHIFT) + mm->context_id * FLUSH_FACTOR) %
+	       HUGE_FLUSH_SLOTS;
 }
 
 /* CPUs other than this one on which the space is the one that is loaded. */
@@ -191,7 +195,10 @@ static pte_t *walk_to_leaf(const struct quire *q, const struct mm_struct *mm, u6
 			   struct huge_entry *huge)
 {
 	u64 pfn = mm->pgd_pfn;
+	pte_t *pmdp = pmd_offset(q, pfn, addr);
 
+	if (likely(pmdp && pmd_table(*pmdp)))
+		return pt_entries(q, pte_pfn(*pmdp));
 	for (int level = q->page->pt_levels; level > 1; level--) {
 		pte_t *ptep = pt_entries(q, pfn) + pt_index(addr, level);
 
@@ -326,27 +333,47 @@ static inline void fill_tlb(struct cursor *c, struct tlb_entry *e, u64 vpn, u64 
 	*e = (struct tlb_entry){tag, mk_pte(pfn, pte & ~PTE_PFN_MASK), c->mmu->stamp};
 }
 
-/* One access; false: a fault is due. */
-static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t)
+/* The frame is known: what the access does to it. */
+static inline void access_frame(struct cursor *c, u64 pfn, u64 vpn, const struct touch *t)
 {
-	u64 vpn = addr >> PAGE_SHIFT, tag = tlb_tag(c->asid, vpn), pfn;
-	struct tlb_entry *e = &c->tlb[(vpn ^ (c->mm->context_id * 67)) % TLB_ENTRIES];
-	u64 need = _PAGE_PRESENT | _PAGE_ACCESSED;
-	pte_t *ptep, pte;
-
 	if (t->write)
-		need |= _PAGE_RW | _PAGE_DIRTY;
-	if (e->tag == tag && (e->pte & need) == need && e->stamp >= c->space_stamp &&
-	    e->stamp >= c->mmu->flush[flush_slot(c->mm, vpn)]) {
+		c->m->hot.content[pfn] = written_content(t, vpn);
+	if (unlikely(c->m->hot.bytes != NULL))
+		access_bytes(c, pfn, vpn, t->write);
+	if (unlikely(t->seen != NULL))
+		*t->seen = c->m->hot.content[pfn];
+}
+
+static inline struct tlb_entry *tlb_slot(const struct cursor *c, u64 vpn)
+{
+	return &c->tlb[(vpn ^ c->tlb_hash) % TLB_ENTRIES];
+}
+
+/* Does the TLB know the page?  Then the access is done. */
+static inline bool access_by_tlb(struct cursor *c, u64 addr, const struct touch *t)
+{
+	u64 vpn = addr >> PAGE_SHIFT, pfn;
+	const struct tlb_entry *e = tlb_slot(c, vpn);
+
+	if (e->tag == tlb_tag(c->asid, vpn) && (e->pte & c->need) == c->need &&
+	    e->stamp >= c->space_stamp &&
+	    e->stamp >= c->mmu->flush[(unsigned int)(vpn + c->flush_hash) % FLUSH_SLOTS]) {
 		check_hit(c, addr, e->pte);
 		pfn = pte_pfn(e->pte);
-		charge_access(c, pfn, 0);
-		goto hit;
+	} else if (likely(!c->mmu->any_huge) || !hits_huge(c, addr, c->need, &pfn)) {
+		return false;
 	}
-	if (unlikely(c->mmu->any_huge) && hits_huge(c, addr, need, &pfn)) {
-		charge_access(c, pfn, 0);
-		goto hit;
-	}
+	charge_access(c, pfn, 0);
+	access_frame(c, pfn, vpn, t);
+	return true;
+}
+
+/* By a walk through the tables; false: a fault is due. */
+static inline bool access_by_walk(struct cursor *c, u64 addr, const struct touch *t)
+{
+	u64 vpn = addr >> PAGE_SHIFT, pfn;
+	pte_t *ptep, pte;
+
 	if (c->leaf_tag != addr >> PMD_SHIFT || (!c->leaf && !c->huge.entry)) {
 		c->huge.entry = NULL;
 		c->leaf = walk_to_leaf(c->q, c->mm, addr, &c->huge);
@@ -358,30 +385,34 @@ static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t
 	pte = *ptep;
 	if (!(pte & _PAGE_PRESENT) || (t->write && !pte_write(pte)))
 		return false;
-	if ((pte & need) != need)
-		*ptep = pte |= need;
+	if ((pte & c->need) != c->need)
+		*ptep = pte |= c->need;
 	pfn = mapped_pfn(pte, &c->huge, addr);
-	fill_tlb(c, e, vpn, pfn, pte);
+	fill_tlb(c, tlb_slot(c, vpn), vpn, pfn, pte);
 	charge_access(c, pfn, c->q->cost.walk);
-hit:
-	if (t->write)
-		c->m->hot.content[pfn] = written_content(t, vpn);
-	if (unlikely(c->m->hot.bytes != NULL))
-		access_bytes(c, pfn, vpn, t->write);
-	if (unlikely(t->seen != NULL))
-		*t->seen = c->m->hot.content[pfn];
+	access_frame(c, pfn, vpn, t);
 	return true;
 }
 
-/* The fault, and again, until the page is there; false: the task dies. */
+/* One access; false: a fault is due. */
+static inline bool access_page(struct cursor *c, u64 addr, const struct touch *t)
+{
+	return access_by_tlb(c, addr, t) || access_by_walk(c, addr, t);
+}
+
+/*
+ * The fault, and again, until the page is there; false: the task dies.  If nobody else ran
+ * meanwhile and nothing was flushed, TLB and CPU are what they were, no table went, and the
+ * walk goes on from the one at hand.
+ */
 static bool access_slow(struct cursor *c, struct task *task, u64 addr, const struct touch *t)
 {
 	unsigned int flags = FAULT_FLAG_USER | (t->write ? FAULT_FLAG_WRITE : 0);
-
 	u64 began = sched_peek(c->m);
-	bool major = false;
+	bool major = false, same;
 
 	do {
+		u64 nr_runs = c->m->nr_runs, stamp = c->mmu->stamp;
 		unsigned int fault = handle_user_fault(c->q, task, addr, flags);
 
 		if (fault & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV))
@@ -394,8 +425,10 @@ static bool access_slow(struct cursor *c, struct task *task, u64 addr, const str
 		}
 		if (fatal_signal_pending(task) || task->mm != c->mm)
 			return false;
-		cursor_reload(c);
-	} while (!access_page(c, addr, t));
+		same = likely(nr_runs == c->m->nr_runs && stamp == c->mmu->stamp && !c->huge.entry);
+		if (!same)
+			cursor_reload(c);
+	} while (!(same ? access_by_walk(c, addr, t) : access_page(c, addr, t)));
 	latency_add(&c->m->latency[major ? LATENCY_MAJOR : LATENCY_MINOR],
 		    sched_peek(c->m) - began);
 	return true;
@@ -425,6 +458,9 @@ static bool cursor_init(struct cursor *c, struct model *m, struct task *task, co
 		.q = m->q,
 		.mmu = m->mmu,
 		.mm = task->mm,
+		.tlb_hash = task->mm->context_id * 67,
+		.flush_hash = task->mm->context_id * FLUSH_FACTOR,
+		.need = _PAGE_PRESENT | _PAGE_ACCESSED | (t->write ? _PAGE_RW | _PAGE_DIRTY : 0),
 		.cost = {m->q->cfg.local_ns + t->work_ns, m->q->cfg.remote_ns + t->work_ns},
 	};
 	cursor_reload(c);

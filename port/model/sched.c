@@ -290,6 +290,7 @@ static void run_fiber(struct model *m, unsigned int cpu, struct fiber *f)
 			f->ctx.task->state = TASK_RUNNING;
 	}
 	m->running = f;
+	m->nr_runs++;
 	m->hot.current = &f->ctx;
 	m->hot.charged_ns = 0;
 	m->user_ns = 0;

@@ -253,6 +253,62 @@ static void test_naive_nodes(void **state)
 	run_against_naive(3, 33, 60000 * longer());
 }
 
+/* The next block off a machine's lists, or the next free; as the other machine's. */
+static void same_step(struct lower *l, struct page **slot, u64 draw)
+{
+	gfp_t gfp = draw & 1 ? GFP_HIGHUSER_MOVABLE : draw & 2 ? GFP_KERNEL : GFP_ATOMIC;
+	unsigned int order = (draw >> 2 & 7) == 7 ? (unsigned int)(draw >> 5) % MAX_ORDER : 0;
+	u32 *kept = (u32 *)&slot[1]; /* its order */
+
+	if (*slot)
+		__free_pages(l->q, *slot, *kept);
+	*slot = draw >> 9 & 3 ? alloc_pages_node(l->q, (draw >> 11) % 2, gfp | __GFP_NOWARN, order)
+			      : NULL;
+	*kept = order;
+}
+
+/*
+ * A CPU's list is filled with runs of pages off a block; with guard pages (of which
+ * there are to be none here) they are taken one by one.  Two machines, one of each
+ * kind, hand out the same pages at every step, from blocks nobody has touched and from
+ * such as came back.
+ */
+static void test_runs_as_one_by_one(void **state)
+{
+	struct lower *runs = lower_boot(2, 40, 2), *single = lower_boot(2, 40, 2);
+	static struct page *slots[2][4000][2];
+	struct prng rng;
+
+	(void)state;
+	(void)HOT_OR(&single->q->keys, KEY_GUARD_PAGE);
+	prng_seed(&rng, seed());
+	memset(slots, 0, sizeof(slots));
+	for (unsigned long i = 0; i < 60000 * longer(); i++) {
+		unsigned int at = (unsigned int)prng_below(&rng, 4000);
+		u64 draw = prng_u64(&rng);
+		struct page *a, *b;
+
+		/* More and more, then less and less. */
+		if (i / 15000 % 2)
+			draw &= ~(3UL << 9);
+		runs->ctx.cpu = single->ctx.cpu = (unsigned int)(draw >> 40) % 2;
+		same_step(runs, slots[0][at], draw);
+		same_step(single, slots[1][at], draw);
+		a = slots[0][at][0];
+		b = slots[1][at][0];
+		assert_int_equal(!a, !b);
+		if (a)
+			assert_int_equal(page_to_pfn(runs->q, a), page_to_pfn(single->q, b));
+	}
+	for (unsigned int at = 0; at < 4000; at++) {
+		same_step(runs, slots[0][at], 0);
+		same_step(single, slots[1][at], 0);
+	}
+	(void)HOT_AND(&single->q->keys, ~KEY_GUARD_PAGE);
+	lower_end(runs);
+	lower_end(single);
+}
+
 /* Types are kept apart while there is room, and steal when there is none. */
 static void test_migratetypes(void **state)
 {
@@ -526,12 +582,12 @@ static void test_verify_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_naive_one_node),	cmocka_unit_test(test_naive_nodes),
-		cmocka_unit_test(test_migratetypes),	cmocka_unit_test(test_highatomic),
-		cmocka_unit_test(test_split_page),	cmocka_unit_test(test_shared_reference),
-		cmocka_unit_test(test_take_free_range), cmocka_unit_test(test_bad_free),
-		cmocka_unit_test(test_verify_lists),	cmocka_unit_test(test_verify_buddies),
-		cmocka_unit_test(test_verify_frames),
+		cmocka_unit_test(test_naive_one_node),	   cmocka_unit_test(test_naive_nodes),
+		cmocka_unit_test(test_runs_as_one_by_one), cmocka_unit_test(test_migratetypes),
+		cmocka_unit_test(test_highatomic),	   cmocka_unit_test(test_split_page),
+		cmocka_unit_test(test_shared_reference),   cmocka_unit_test(test_take_free_range),
+		cmocka_unit_test(test_bad_free),	   cmocka_unit_test(test_verify_lists),
+		cmocka_unit_test(test_verify_buddies),	   cmocka_unit_test(test_verify_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
