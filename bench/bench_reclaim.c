@@ -128,7 +128,9 @@ struct corpus {
 
 static struct corpus *running; /* a port's context is the model's */
 
-static size_t real_compress(__attribute__((unused)) void *ctx, uint64_t pfn, void *dst, size_t cap)
+static size_t real_compress(__attribute__((unused)) void *ctx,
+			    __attribute__((unused)) unsigned int compressor, uint64_t pfn,
+			    void *dst, size_t cap)
 {
 	struct corpus *c = running;
 	u64 content = ((struct quire *)model_quire(c->m))->hot->content[pfn];

@@ -34,6 +34,8 @@ enum lock_rank {
 	LOCK_SWAP_INFO,	  /* one swap area's map */
 	LOCK_ZSWAP_TREE,  /* entries of one area in zswap */
 	LOCK_ZSWAP_LRU,	  /* zswap's order of eviction */
+	LOCK_ZRAM,	  /* some slots of a zram device, and its blocks */
+	LOCK_ZSPOOLS,	  /* the list of zsmalloc's pools */
 	LOCK_ZSPOOL,	  /* size classes of zsmalloc */
 	LOCK_THP_SPLIT,	  /* huge pages that are to be split */
 	LOCK_KHUGEPAGED,  /* address spaces that khugepaged scans */

@@ -98,7 +98,9 @@ void submit_bio(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio)
 		(void)HOT_ADD(&bdi->ios_write, 1);
 		(void)HOT_ADD(&bdi->pages_write, bio->nr_pages);
 	}
-	if (q->port->submit) {
+	if (unlikely(bdi->submit_bio)) {
+		bdi->submit_bio(q, bdi, bio);
+	} else if (q->port->submit) {
 		q->port->submit(q->port_ctx, bio);
 	} else {
 		bio->error = -EIO;

@@ -161,10 +161,20 @@ struct backing_dev {
 	bool rotational;    /* a disk that seeks: swap reads ahead by slot, not by address */
 	u64 last_old_flush; /* ns: dirty_writeback's last round */
 	unsigned long ios_read, ios_write, pages_read, pages_write;
+	/* A device that the core is itself (zram): how many pages it has, who has it open, what
+	 * a transfer does, and what a freed swap slot is to it.  NULL: the port's. */
+	u64 capacity;
+	unsigned int openers;
+	void (*submit_bio)(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio);
+	void (*slot_free_notify)(struct quire *q, struct backing_dev *bdi, u64 page_offset);
+	void *private;
 	bool flusher_wanted;	/* all is to be written */
 	bool background_wanted; /* somebody saw too many dirty pages */
 	struct list_head list;
 };
+
+/* Numbers of devices that are not the port's begin here. */
+#define BDI_DEV_ZRAM 0x10000u
 
 /* What devices share the limit of dirty pages in (Linux's global_wb_domain). */
 struct wb_cpu {

@@ -160,6 +160,7 @@ static void init_memcg(struct quire *q, struct mem_cgroup *memcg, struct mem_cgr
 	INIT_LIST_HEAD(&memcg->objcgs);
 	page_counter_init(&memcg->memory, parent ? &parent->memory : NULL);
 	page_counter_init(&memcg->swap, parent ? &parent->swap : NULL);
+	memcg->zswap_max = PAGE_COUNTER_MAX;
 	psi_init(q, &memcg->psi);
 	for_each_node (q, nid)
 		init_lruvec(memcg->lruvec[nid], NODE_DATA(q, nid), memcg);
@@ -487,6 +488,7 @@ int group_init(struct quire *q)
 	INIT_LIST_HEAD(&root->objcgs);
 	page_counter_init(&root->memory, NULL);
 	page_counter_init(&root->swap, NULL);
+	root->zswap_max = PAGE_COUNTER_MAX;
 	psi_init(q, &root->psi);
 	for_each_node (q, nid)
 		root->lruvec[nid] = &NODE_DATA(q, nid)->__lruvec;

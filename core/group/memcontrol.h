@@ -66,6 +66,8 @@ struct psi_task {
 /* What a group counts beyond the nodes' items. */
 enum memcg_stat_item {
 	MEMCG_KMEM = NR_VM_NODE_STAT_ITEMS, /* pages of the kernel's own: objects, stacks, tables */
+	MEMCG_ZSWAP_B,			    /* bytes that its pages take in zswap */
+	MEMCG_ZSWAPPED,			    /* and how many pages these are */
 	MEMCG_NR_STAT,
 };
 
@@ -78,6 +80,7 @@ struct mem_cgroup {
 	struct list_head children, sibling;
 	struct page_counter memory; /* pages of memory */
 	struct page_counter swap;   /* pages of swap slots */
+	long zswap_max;		    /* pages that it may have in zswap, compressed */
 	bool oom_group;
 	unsigned int css_refs; /* itself while online, charges, tasks and children */
 	bool offline;	       /* removed, lives on for its charges */

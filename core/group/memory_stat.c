@@ -13,7 +13,7 @@
 
 /* What a line counts: an item of the nodes', or one of these, in bytes. */
 enum {
-	STAT_KERNEL = NR_VM_NODE_STAT_ITEMS,
+	STAT_KERNEL = MEMCG_NR_STAT,
 	STAT_SLAB,
 	STAT_NONE, /* Quire charges nothing of the kind to a group */
 };
@@ -33,8 +33,8 @@ static const struct {
 	{"sock", STAT_NONE, 1},
 	{"vmalloc", STAT_NONE, 1},
 	{"shmem", NR_SHMEM, PAGE_SIZE},
-	{"zswap", STAT_NONE, 1},
-	{"zswapped", STAT_NONE, 1},
+	{"zswap", MEMCG_ZSWAP_B, 1},
+	{"zswapped", MEMCG_ZSWAPPED, PAGE_SIZE},
 	{"file_mapped", NR_FILE_MAPPED, PAGE_SIZE},
 	{"file_dirty", NR_FILE_DIRTY, PAGE_SIZE},
 	{"file_writeback", NR_WRITEBACK, PAGE_SIZE},
@@ -84,6 +84,9 @@ static unsigned long stat_value(struct quire *q, struct mem_cgroup *memcg, unsig
 
 	if (item == STAT_NONE)
 		return 0;
+	/* The root counts only what is below it. */
+	if (item == MEMCG_ZSWAP_B || item == MEMCG_ZSWAPPED)
+		return (unsigned long)memcg_page_state(q, memcg, item);
 	if (item < NR_VM_NODE_STAT_ITEMS)
 		return memcg->parent ? (unsigned long)memcg_page_state(q, memcg, item)
 				     : root_value(q, item);

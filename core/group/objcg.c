@@ -183,12 +183,8 @@ static void refill_obj_stock(struct quire *q, struct obj_cgroup *objcg, size_t b
 
 /* ---- what the slab asks for: see slab/memcg.h --------------------------------- */
 
-static struct obj_cgroup *get_obj_cgroup_from_current(struct quire *q)
+static struct obj_cgroup *get_obj_cgroup(struct mem_cgroup *memcg)
 {
-	struct mem_cgroup *memcg = current_context(q)->active_memcg;
-
-	if (!memcg && q->group->ops.current_memcg)
-		memcg = q->group->ops.current_memcg(q);
 	/* One that is being removed has none any more. */
 	for (; memcg && memcg->parent; memcg = memcg->parent) {
 		struct obj_cgroup *objcg = HOT_LOAD(&memcg->objcg);
@@ -199,6 +195,15 @@ static struct obj_cgroup *get_obj_cgroup_from_current(struct quire *q)
 		}
 	}
 	return NULL;
+}
+
+static struct obj_cgroup *get_obj_cgroup_from_current(struct quire *q)
+{
+	struct mem_cgroup *memcg = current_context(q)->active_memcg;
+
+	if (!memcg && q->group->ops.current_memcg)
+		memcg = q->group->ops.current_memcg(q);
+	return get_obj_cgroup(memcg);
 }
 
 static int obj_cgroup_charge(struct quire *q, struct obj_cgroup *objcg, gfp_t gfp, size_t bytes)
@@ -284,6 +289,55 @@ struct mem_cgroup *mem_cgroup_from_slab_obj(struct quire *q, const void *object)
 	struct mem_cgroup *memcg = objcg ? HOT_LOAD(&objcg->memcg) : NULL;
 
 	return memcg && memcg->parent ? memcg : NULL;
+}
+
+/* ---- zswap --------------------------------------------------------------------- */
+
+struct obj_cgroup *get_obj_cgroup_from_page(struct page *page)
+{
+	return likely(!page->memcg) ? NULL : get_obj_cgroup(page->memcg);
+}
+
+bool obj_cgroup_may_zswap(struct quire *q, struct obj_cgroup *objcg)
+{
+	for (struct mem_cgroup *memcg = HOT_LOAD(&objcg->memcg); memcg->parent;
+	     memcg = memcg->parent) {
+		long most = HOT_LOAD(&memcg->zswap_max);
+
+		if (most == PAGE_COUNTER_MAX)
+			continue;
+		if (!most || memcg_page_state(q, memcg, MEMCG_ZSWAP_B) >> PAGE_SHIFT >= most)
+			return false;
+	}
+	return true;
+}
+
+static void mod_zswap_state(struct obj_cgroup *objcg, long bytes, long pages)
+{
+	struct mem_cgroup *memcg = HOT_LOAD(&objcg->memcg);
+
+	(void)HOT_ADD(&memcg->vmstats[MEMCG_ZSWAP_B], bytes);
+	(void)HOT_ADD(&memcg->vmstats[MEMCG_ZSWAPPED], pages);
+}
+
+void obj_cgroup_charge_zswap(struct quire *q, struct obj_cgroup *objcg, size_t bytes)
+{
+	struct quire_context *context = current_context(q);
+	unsigned int flags = context->flags;
+
+	/* Reclaim has it set: its charges pass every limit. */
+	context->flags |= PF_MEMALLOC;
+	if (bytes && obj_cgroup_charge(q, objcg, GFP_KERNEL, bytes))
+		BUG_ON(q, true);
+	context->flags = (context->flags & ~PF_MEMALLOC) | (flags & PF_MEMALLOC);
+	mod_zswap_state(objcg, (long)bytes, 1);
+}
+
+void obj_cgroup_uncharge_zswap(struct quire *q, struct obj_cgroup *objcg, size_t bytes)
+{
+	if (bytes)
+		obj_cgroup_uncharge(q, objcg, bytes);
+	mod_zswap_state(objcg, -(long)bytes, -1);
 }
 
 /* ---- a group comes and goes ---------------------------------------------------- */

@@ -28,6 +28,15 @@ struct obj_cgroup *drain_obj_stock(struct quire *q, struct memcg_stock *stock,
 				   struct mem_cgroup **put);
 void obj_cgroup_put(struct quire *q, struct obj_cgroup *objcg);
 
+/* The payer of a page's group, with a reference; NULL: nobody. */
+struct obj_cgroup *get_obj_cgroup_from_page(struct page *page);
+/* May a payer's groups have more in zswap, by their memory.zswap.max? */
+bool obj_cgroup_may_zswap(struct quire *q, struct obj_cgroup *objcg);
+/* A page of so many bytes, compressed, comes into zswap or goes.  Never fails: the page
+ * that it stands for goes. */
+void obj_cgroup_charge_zswap(struct quire *q, struct obj_cgroup *objcg, size_t bytes);
+void obj_cgroup_uncharge_zswap(struct quire *q, struct obj_cgroup *objcg, size_t bytes);
+
 /* group/charge.c */
 /* nr pages more, or -ENOMEM; may reclaim and sleep as gfp says. */
 int try_charge(struct quire *q, struct mem_cgroup *memcg, long nr, gfp_t gfp);

@@ -146,6 +146,10 @@ static struct proc_entry bdis_lookup(struct quire *q, const struct proc_entry *d
 	struct proc_entry e = proc_entry_of(device_dir(dir), 0, 0);
 	long dev = proc_number_behind(name, BLKEXT_MAJOR_TEXT ":");
 
+	if (dev < 0) {
+		dev = proc_number_behind(name, ZRAM_MAJOR_TEXT ":");
+		dev += dev < 0 ? 0 : (long)BDI_DEV_ZRAM;
+	}
 	e.arg = (u32)dev;
 	return dev >= 0 && bdi_of(q, &e) ? e : (struct proc_entry){0};
 }
@@ -156,8 +160,10 @@ static void bdis_readdir(struct quire *q, const struct proc_entry *dir, struct p
 
 	list_for_each_entry (bdi, &q->cache->bdis, list) {
 		char name[24];
+		struct text t;
 
-		(void)text_format(name, sizeof(name), BLKEXT_MAJOR_TEXT ":%u", bdi->dev);
+		text_init(&t, name, sizeof(name));
+		put_devt(&t, bdi);
 		if (!proc_fill(f, name, proc_entry_of(device_dir(dir), 0, bdi->dev)))
 			return;
 	}

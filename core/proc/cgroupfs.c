@@ -39,6 +39,7 @@ enum group_number {
 	G_SWAP_CURRENT,
 	G_SWAP_HIGH,
 	G_SWAP_MAX,
+	G_ZSWAP_MAX,
 };
 
 static long number_of(const struct mem_cgroup *memcg, enum group_number what)
@@ -64,6 +65,8 @@ static long number_of(const struct mem_cgroup *memcg, enum group_number what)
 		return swap->high;
 	case G_SWAP_MAX:
 		return swap->max;
+	case G_ZSWAP_MAX:
+		return HOT_LOAD(&memcg->zswap_max);
 	}
 	return 0;
 }
@@ -82,6 +85,18 @@ static int show_group_number(struct quire *q, const struct proc_entry *e,
 	else
 		put_dec(t, (unsigned long)max(pages, 0L) << PAGE_SHIFT, 0);
 	text_putc(t, '\n');
+	return 0;
+}
+
+/* Bytes, and not whole pages as the others. */
+static int show_zswap_current(struct quire *q, const struct proc_entry *e,
+			      __unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = group_of(q, e);
+
+	if (!memcg)
+		return -ENOENT;
+	text_printf(t, "%lu\n", (unsigned long)max(memcg_page_state(q, memcg, MEMCG_ZSWAP_B), 0L));
 	return 0;
 }
 
@@ -140,6 +155,9 @@ static s64 store_group_number(struct quire *q, const struct proc_entry *e,
 		break;
 	case G_SWAP_MAX:
 		mem_cgroup_set_swap_max(memcg, pages);
+		break;
+	case G_ZSWAP_MAX:
+		HOT_STORE(&memcg->zswap_max, pages);
 		break;
 	default:
 		return -EINVAL;
@@ -483,6 +501,8 @@ static const struct proc_def cgroup_defs[] = {
 	DEF_VAL("memory.swap.events", 0444, show_events, NULL, 2),
 	G_RW("memory.swap.high", G_SWAP_HIGH),
 	G_RW("memory.swap.max", G_SWAP_MAX),
+	DEF_FILE("memory.zswap.current", 0444, show_zswap_current),
+	G_RW("memory.zswap.max", G_ZSWAP_MAX),
 };
 
 /* What the root has not: limits, events, a type. */

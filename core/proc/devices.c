@@ -11,6 +11,21 @@
 
 #define SECTORS_PER_PAGE 8UL
 
+static int major_of(const struct backing_dev *bdi)
+{
+	return bdi->dev >= BDI_DEV_ZRAM ? ZRAM_MAJOR : BLKEXT_MAJOR;
+}
+
+static unsigned int minor_of(const struct backing_dev *bdi)
+{
+	return bdi->dev >= BDI_DEV_ZRAM ? bdi->dev - BDI_DEV_ZRAM : bdi->dev;
+}
+
+void put_devt(struct text *t, const struct backing_dev *bdi)
+{
+	text_printf(t, "%d:%u", major_of(bdi), minor_of(bdi));
+}
+
 int show_swaps(struct quire *q, __unused const struct proc_entry *e,
 	       __unused const struct proc_def *def, struct text *t)
 {
@@ -41,16 +56,16 @@ int show_diskstats(struct quire *q, __unused const struct proc_entry *e,
 
 	list_for_each_entry (bdi, &q->cache->bdis, list)
 		text_printf(t, "%4d %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0 0 0 0 0 0 0\n",
-			    BLKEXT_MAJOR, bdi->dev, bdi->name, bdi->ios_read,
+			    major_of(bdi), minor_of(bdi), bdi->name, bdi->ios_read,
 			    bdi->pages_read * SECTORS_PER_PAGE, bdi->ios_write,
 			    bdi->pages_write * SECTORS_PER_PAGE);
 	return 0;
 }
 
-static u64 device_pages(const struct quire *q, const struct backing_dev *bdi)
+u64 device_pages(const struct quire *q, const struct backing_dev *bdi)
 {
 	const struct super_block *sb;
-	u64 pages = 0;
+	u64 pages = bdi->capacity;
 
 	list_for_each_entry (sb, &q->cache->super_blocks, list)
 		if (sb->bdi == bdi)
@@ -71,7 +86,7 @@ int show_partitions(struct quire *q, __unused const struct proc_entry *e,
 
 	put_lit(t, "major minor  #blocks  name\n\n");
 	list_for_each_entry (bdi, &q->cache->bdis, list)
-		text_printf(t, "%4d  %7u %10lu %s\n", BLKEXT_MAJOR, bdi->dev,
+		text_printf(t, "%4d  %7u %10lu %s\n", major_of(bdi), minor_of(bdi),
 			    pages_to_kb(device_pages(q, bdi)), bdi->name);
 	return 0;
 }

@@ -62,6 +62,10 @@ enum proc_dir_id {
 	DIR_DEBUG_BDI,
 	DIR_CLASS,
 	DIR_CLASS_BDI,
+	DIR_BLOCKS,
+	DIR_BLOCK_DEV,
+	DIR_ZS_POOLS,
+	DIR_ZS_POOL,
 	DIR_BDI,
 	DIR_DEBUG_SLABS,
 	DIR_DEBUG_SLAB,
@@ -193,11 +197,20 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_memory_block_dir, sysfs_tracing_dir, sysfs_trace_events_dir, sysfs_trace_kmem_dir,
 	sysfs_trace_compaction_dir, sysfs_trace_event_dir, sysfs_debug_cma_dir, sysfs_cma_area_dir,
 	sysfs_mm_cma_dir, sysfs_mm_cma_area_dir, sysfs_mm_mempolicy_dir, sysfs_mm_weighted_dir,
-	sysfs_class_dir, sysfs_bdis_dir, sysfs_bdi_dir, sysfs_debug_bdi_dir, cgroup_dir;
+	sysfs_class_dir, sysfs_bdis_dir, sysfs_bdi_dir, sysfs_debug_bdi_dir, sysfs_blocks_dir,
+	sysfs_block_dev_dir, sysfs_zs_pools_dir, sysfs_zs_pool_dir,
+	cgroup_dir;
 
 /* All disks are of the block extended major. */
 #define BLKEXT_MAJOR	  259
 #define BLKEXT_MAJOR_TEXT "259"
+/* zram's is given out when its module is loaded: the first that is free, from above. */
+#define ZRAM_MAJOR	254
+#define ZRAM_MAJOR_TEXT "254"
+/* A device's number, as 259:0. */
+void put_devt(struct text *t, const struct backing_dev *bdi);
+/* How many pages it is known to have (devices.c). */
+u64 device_pages(const struct quire *q, const struct backing_dev *bdi);
 
 /* Settings that no floor reads: kept so that what is written is read back. */
 enum proc_misc {

@@ -274,6 +274,7 @@ static const struct proc_def debug_defs[] = {
 	DEF_VAL("page_poison", 0644, show_switch, store_switch, SWITCH_POISON),
 	DEF_VAL("panic_on_bad_page", 0644, show_switch, store_switch, SWITCH_PANIC),
 	DEF_DIR("slab", DIR_DEBUG_SLABS),
+	DEF_DIR("zsmalloc", DIR_ZS_POOLS),
 	DEF_DIR("zswap", DIR_DEBUG_ZSWAP),
 };
 

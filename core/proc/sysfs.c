@@ -68,6 +68,7 @@ enum zswap_param {
 	ZP_ENABLED,
 	ZP_SAME_FILLED,
 	ZP_NON_SAME_FILLED,
+	ZP_SHRINKER,
 	ZP_COMPRESSOR,
 	ZP_ZPOOL,
 };
@@ -80,6 +81,7 @@ static unsigned int *zswap_number(struct zswap_params *p, unsigned int which)
 static bool *zswap_switch(struct zswap_params *p, unsigned int which)
 {
 	return which == ZP_ENABLED	 ? &p->enabled
+	       : which == ZP_SHRINKER	 ? &p->shrinker_enabled
 	       : which == ZP_SAME_FILLED ? &p->same_filled_pages_enabled
 					 : &p->non_same_filled_pages_enabled;
 }
@@ -152,6 +154,7 @@ static const struct proc_def zswap_params_defs[] = {
 	ZPARAM("max_pool_percent", ZP_MAX_POOL),
 	ZPARAM("non_same_filled_pages_enabled", ZP_NON_SAME_FILLED),
 	ZPARAM("same_filled_pages_enabled", ZP_SAME_FILLED),
+	ZPARAM("shrinker_enabled", ZP_SHRINKER), /* Linux 6.8's; 6.1 does as if it were N */
 	ZPARAM("zpool", ZP_ZPOOL),
 };
 PROC_DIR_TABLE(sysfs_zswap_params_dir, zswap_params_defs);
@@ -363,7 +366,8 @@ static const struct proc_def fs_defs[] = {DEF_DIR("cgroup", DIR_CGROUP)};
 PROC_DIR_TABLE(sysfs_fs_dir, fs_defs);
 
 static const struct proc_def sysfs_defs[] = {
-	DEF_DIR("class", DIR_CLASS),   DEF_DIR("devices", DIR_DEVICES), DEF_DIR("fs", DIR_FS),
-	DEF_DIR("kernel", DIR_KERNEL), DEF_DIR("module", DIR_MODULES),
+	DEF_DIR("block", DIR_BLOCKS),	 DEF_DIR("class", DIR_CLASS),
+	DEF_DIR("devices", DIR_DEVICES), DEF_DIR("fs", DIR_FS),
+	DEF_DIR("kernel", DIR_KERNEL),	 DEF_DIR("module", DIR_MODULES),
 };
 PROC_DIR_TABLE(sysfs_root_dir, sysfs_defs);

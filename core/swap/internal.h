@@ -8,6 +8,7 @@
 
 #include "swap/swap.h"
 #include "swap/zbud.h"
+#include "swap/zcomp.h"
 #include "swap/zsmalloc.h"
 
 /* ---- swapfile.c ------------------------------------------------------------ */
@@ -46,6 +47,10 @@ void swapcache_free_entries(struct quire *q, const swp_entry_t *entries, unsigne
 int swapcache_prepare(struct quire *q, swp_entry_t entry);
 /* The group that a slot is charged to; NULL: none, or the root. */
 struct mem_cgroup *swap_memcg(struct quire *q, swp_entry_t entry);
+
+/* A vmalloc'ed map of zeros, and the array of its pages; NULL: no memory.  caller names
+ * it in vmallocinfo. */
+void **alloc_map(struct quire *q, unsigned long size_bytes, u64 *vaddr, const char *caller);
 
 /* ---- swap_slots.c ---------------------------------------------------------- */
 
@@ -111,8 +116,9 @@ struct zswap_entry {
 		unsigned long handle;
 		unsigned long value; /* length 0: the word that fills the page */
 	};
-	int refcount; /* the tree's, and who loads or writes back; tree lock */
-	u16 length;   /* bytes compressed */
+	int refcount;		  /* the tree's, and who loads or writes back; tree lock */
+	u16 length;		  /* bytes compressed */
+	struct obj_cgroup *objcg; /* pays for them, and a reference to it; NULL: nobody */
 };
 
 #define SLAB_SIZE_zswap_entry 64
@@ -123,23 +129,20 @@ struct zswap_tree {
 	struct spinlock lock;  /* LOCK_ZSWAP_TREE */
 };
 
-struct zswap_dstmem {
-	struct mutex mutex;
-	u8 *buf; /* two pages */
-};
-
 struct zswap_floor {
 	struct zswap_params params;
 	struct zswap_stats stats;
 	/* One of the two, by params.zpool; both NULL: no area yet. */
 	struct zs_pool *pool;
 	struct zbud_pool *zbud;
-	struct zswap_dstmem *dstmem; /* [nr_cpus] */
+	struct zcomp comp;
 	struct list_head lru;
-	struct spinlock lru_lock; /* LOCK_ZSWAP_LRU */
+	unsigned long nr_lru, nr_protected; /* entries there; those that were of use lately */
+	struct spinlock lru_lock;	    /* LOCK_ZSWAP_LRU */
 	bool pool_reached_full;
 	bool shrink_wanted, has_shrinker;
 	struct quire_wait_queue shrink_wait;
+	struct shrinker shrinker; /* reclaim's, for shrinker_enabled */
 };
 
 int zswap_init(struct quire *q);

@@ -122,11 +122,17 @@ static int swap_write_huge(struct quire *q, struct page *head)
 	return 0;
 }
 
+/* Is there anything to transfer to? */
+static bool has_device(const struct quire *q, const struct swap_info_struct *si)
+{
+	return q->port->submit || si->bdi->submit_bio;
+}
+
 int __swap_writepage(struct quire *q, struct page *page)
 {
 	struct quire_bio *bio;
 
-	if (!q->port->submit)
+	if (!has_device(q, page_swap_info(q, page)))
 		return -EIO;
 	if (unlikely(PageHead(page)))
 		return swap_write_huge(q, page);
@@ -185,7 +191,7 @@ int swap_readpage(struct quire *q, struct page *page, struct swap_plug *plug)
 		unlock_page(q, page);
 		return 0;
 	}
-	if (!q->port->submit) {
+	if (!has_device(q, si)) {
 		SetPageError(page);
 		unlock_page(q, page);
 		return 0;

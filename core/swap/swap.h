@@ -11,6 +11,7 @@
 #define QUIRE_SWAP_SWAP_H
 
 #include "cache/pagemap.h"
+#include "swap/zsmalloc.h"
 
 #define SWAP_HAS_CACHE	 0x40u
 #define SWAP_MAP_MAX	 0x3eu
@@ -98,6 +99,8 @@ struct swap_floor {
 	unsigned long ra_prev_offset;
 	struct zswap_floor *zswap;
 	struct kmem_cache *zswap_entry_cachep;
+	struct zs_floor zs;
+	struct list_head zrams; /* devices, by number */
 };
 
 /* Swap is more than half full: slots that only the cache needs should go. */
@@ -193,12 +196,14 @@ struct zswap_params {
 	unsigned int max_pool_percent, accept_threshold_percent;
 	bool same_filled_pages_enabled, non_same_filled_pages_enabled;
 	const char *compressor, *zpool;
+	/* Reclaim writes cold entries back before the pool is full; Linux 6.8 and later. */
+	bool shrinker_enabled;
 };
 struct zswap_stats *zswap_stats(struct quire *q);
 struct zswap_params *zswap_params(struct quire *q);
 /* "zbud" or "zsmalloc": 0, -ENOENT (no such pool), -EBUSY (pages are stored), -ENOMEM. */
 int zswap_set_zpool(struct quire *q, const char *name);
-/* "lzo" or "lz4": the name; how well pages compress is the port's. 0 or -ENOENT. */
+/* "lzo", "lzo-rle", "lz4" or "zstd", if the port has it: 0 or -ENOENT. */
 int zswap_set_compressor(struct quire *q, const char *name);
 
 #endif

@@ -418,6 +418,8 @@ static void free_entry(struct quire *q, swp_entry_t entry)
 	memcg_id = *swap_memcg_id(si, offset);
 	*swap_memcg_id(si, offset) = 0;
 	zswap_invalidate(q, si, offset);
+	if (unlikely(si->bdi->slot_free_notify))
+		si->bdi->slot_free_notify(q, si->bdi, si->dev_start + offset);
 	cluster_dec(si, &si->cluster_info[offset / SWAPFILE_CLUSTER]);
 	si->inuse_pages--;
 	(void)HOT_ADD(&q->swap->nr_swap_pages, 1);
@@ -506,15 +508,14 @@ int swapcache_prepare(struct quire *q, swp_entry_t entry)
 
 /* ---- areas ----------------------------------------------------------------- */
 
-/* A vmalloc'ed map of zeros and the array of its pages; NULL: no memory. */
-static void **alloc_map(struct quire *q, unsigned long size_bytes, u64 *vaddr)
+void **alloc_map(struct quire *q, unsigned long size_bytes, u64 *vaddr, const char *caller)
 {
 	unsigned long nr_pages = DIV_ROUND_UP(size_bytes, PAGE_SIZE);
 	void **pages = kmalloc(q, nr_pages * sizeof(*pages), GFP_KERNEL);
 
 	if (!pages)
 		return NULL;
-	*vaddr = vmalloc_node(q, size_bytes, GFP_KERNEL | __GFP_ZERO, -1, "swapon");
+	*vaddr = vmalloc_node(q, size_bytes, GFP_KERNEL | __GFP_ZERO, -1, caller);
 	if (!*vaddr) {
 		kfree(q, pages);
 		return NULL;
@@ -571,10 +572,10 @@ static bool alloc_area_maps(struct quire *q, struct swap_info_struct *si)
 	si->percpu_cluster = kzalloc(q, q->nr_cpus * sizeof(*si->percpu_cluster), GFP_KERNEL);
 	if (!si->cluster_info || !si->percpu_cluster)
 		return false;
-	si->map_pages = (u8 **)alloc_map(q, nr_slots, &si->map_vaddr);
+	si->map_pages = (u8 **)alloc_map(q, nr_slots, &si->map_vaddr, "swapon");
 	if (!si->map_pages)
 		return false;
-	si->memcg_pages = (u16 **)alloc_map(q, nr_slots * sizeof(u16), &si->memcg_vaddr);
+	si->memcg_pages = (u16 **)alloc_map(q, nr_slots * sizeof(u16), &si->memcg_vaddr, "swapon");
 	return si->memcg_pages != NULL;
 }
 
@@ -623,6 +624,8 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 
 	if (nr_pages < 2 || nr_pages >= 1UL << SWP_TYPE_SHIFT || nr_pages > UINT_MAX || !bdi)
 		return -EINVAL;
+	if (bdi->submit_bio && dev_start + nr_pages > bdi->capacity)
+		return -EINVAL;
 	si = alloc_area(q);
 	if (IS_ERR(si))
 		return (int)PTR_ERR(si);
@@ -644,6 +647,7 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
 	si->prio = prio >= 0 ? prio : --q->swap->least_priority;
 	setup_clusters(q, si);
 	q->swap->nr_rotational += bdi->rotational;
+	bdi->openers++;
 	enable_swap_area(q, si);
 	kb = si->pages << (PAGE_SHIFT - 10);
 	pr_info(q, "Adding %luk swap on %s.  Priority:%d extents:1 across:%luk %s%s", kb, name,
@@ -660,6 +664,8 @@ int swap_init(struct quire *q)
 	swap->least_priority = -1;
 	swap->page_cluster = 3;
 	INIT_LIST_HEAD(&swap->avail);
+	INIT_LIST_HEAD(&swap->zrams);
+	zs_init(&swap->zs);
 	spin_lock_init(&swap->avail_lock, LOCK_SWAP_INFO);
 	q->swap = swap;
 	q->cache->shmem_aops = &shmem_aops;

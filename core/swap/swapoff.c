@@ -167,6 +167,7 @@ int swapoff(struct quire *q, const char *name)
 	si->max = si->pages = 0;
 	spin_unlock(q, &si->lock);
 	q->swap->nr_rotational -= si->bdi->rotational;
+	si->bdi->openers--;
 	zswap_swapoff(q, si);
 	free_swap_maps(q, si);
 	return 0;

@@ -23,12 +23,19 @@
  * a chain's free list has objs_per_zspage - inuse members; pages_allocated is
  * the number of frames, all of type PG_zsmalloc and counted in NR_ZSPAGES.
  *
- * Locks: pool->lock for all classes (Linux 6.1 has one a class).  Copying an object's
- * bytes takes none: who has a handle is alone with its object.
+ * Compaction (zs_compact(), asked for by hand or by the shrinker) takes a chain that is
+ * nearly empty and moves its objects into others that have room until it can be given
+ * back.  A handle stays, the place in it changes.  Who reads or writes an object pins
+ * its chain meanwhile: then none of the chain's objects moves, nor do others come.
  *
- * Unlike Linux: no compaction, and so no migration locks.
+ * Locks: pool->lock for all classes (Linux 6.1 has one a class), and the places in
+ * handles.  Pins are added under it and dropped without: nobody pinned is seen there.
+ * Copying an object's bytes takes none: who has a handle is alone with its object.
+ *
+ * Unlike Linux: one shrinker for all pools; a chain's frames are not migrated.
  */
-#include "swap/zsmalloc.h"
+#include "base/string.h"
+#include "swap/internal.h"
 
 /* An object's place, in the word of its handle. */
 #define OBJ_INDEX_BITS 12
@@ -308,28 +315,41 @@ static struct zspage *handle_object(struct quire *q, struct zs_pool *pool, unsig
 	return zspage;
 }
 
-void zs_free(struct quire *q, struct zs_pool *pool, unsigned long handle)
+/* Back on its chain's free list. */
+static void obj_free(struct quire *q, struct size_class *class, struct zspage *zspage,
+		     unsigned int obj, unsigned long handle)
 {
-	struct size_class *class;
-	struct zspage *zspage;
-	unsigned long *word;
-	unsigned int obj;
-	bool empty;
 	u64 pfn;
+	unsigned long *word = obj_word(q, class, zspage, obj, &pfn);
 
-	spin_lock(q, &pool->lock);
-	zspage = handle_object(q, pool, handle, &class, &obj);
-	word = obj_word(q, class, zspage, obj, &pfn);
 	BUG_ON(q, *word != (handle | OBJ_ALLOCATED));
 	*word = (unsigned long)zspage->freeobj << 1;
 	zspage->freeobj = obj;
 	zspage->inuse--;
 	class->objs_inuse--;
+}
+
+/* An empty chain leaves the counts of its class and pool; it is on no list. */
+static void uncount_zspage(struct zs_pool *pool, struct size_class *class)
+{
+	class->objs_allocated -= class->objs_per_zspage;
+	pool->pages_allocated -= class->pages_per_zspage;
+}
+
+void zs_free(struct quire *q, struct zs_pool *pool, unsigned long handle)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	unsigned int obj;
+	bool empty;
+
+	spin_lock(q, &pool->lock);
+	zspage = handle_object(q, pool, handle, &class, &obj);
+	obj_free(q, class, zspage, obj, handle);
 	empty = !zspage->inuse;
 	if (empty) {
 		remove_zspage(class, zspage);
-		class->objs_allocated -= class->objs_per_zspage;
-		pool->pages_allocated -= class->pages_per_zspage;
+		uncount_zspage(pool, class);
 	} else {
 		fix_fullness_group(class, zspage);
 	}
@@ -339,16 +359,20 @@ void zs_free(struct quire *q, struct zs_pool *pool, unsigned long handle)
 	kmem_cache_free(q, pool->handle_cachep, (void *)handle);
 }
 
-/* Where an object's bytes begin: its frame, by its handle, and the offset there. */
-static struct page *obj_bytes(struct quire *q, struct zs_pool *pool, unsigned long handle,
-			      size_t len, unsigned int *offset)
+/* Where an object's bytes begin: its frame, and the offset there.  The chain is
+ * pinned: zs_obj_unmap(). */
+static struct page *pin_obj(struct quire *q, struct zs_pool *pool, unsigned long handle, size_t len,
+			    unsigned int *offset, struct zspage **pin)
 {
 	struct size_class *class;
 	unsigned int obj;
 	u64 pfn;
 
-	(void)handle_object(q, pool, handle, &class, &obj);
+	spin_lock(q, &pool->lock);
+	*pin = handle_object(q, pool, handle, &class, &obj);
+	(void)HOT_ADD(&(*pin)->pins, 1);
 	zs_handle_location(handle, &pfn, &obj);
+	spin_unlock(q, &pool->lock);
 	*offset = (unsigned int)((unsigned long)class->size * obj & (PAGE_SIZE - 1));
 	if (!class_is_huge(class)) {
 		/* 16-byte steps: the word and the byte behind it are in one frame. */
@@ -356,6 +380,11 @@ static struct page *obj_bytes(struct quire *q, struct zs_pool *pool, unsigned lo
 		BUG_ON(q, len > class->size - ZS_HANDLE_SIZE);
 	}
 	return pfn_to_page(q, pfn);
+}
+
+void zs_obj_unmap(struct zspage *pin)
+{
+	(void)HOT_SUB(&pin->pins, 1);
 }
 
 /* Copies between a buffer and an object's bytes, frame by frame. */
@@ -380,25 +409,29 @@ static void obj_copy(struct quire *q, struct page *page, unsigned int offset, u8
 void zs_obj_write(struct quire *q, struct zs_pool *pool, unsigned long handle, const void *src,
 		  size_t len)
 {
+	struct zspage *pin;
 	unsigned int offset;
-	struct page *page = obj_bytes(q, pool, handle, len, &offset);
+	struct page *page = pin_obj(q, pool, handle, len, &offset, &pin);
 
 	obj_copy(q, page, offset, (u8 *)src, len, true);
+	zs_obj_unmap(pin);
 }
 
 void zs_obj_read(struct quire *q, struct zs_pool *pool, unsigned long handle, void *dst, size_t len)
 {
+	struct zspage *pin;
 	unsigned int offset;
-	struct page *page = obj_bytes(q, pool, handle, len, &offset);
+	struct page *page = pin_obj(q, pool, handle, len, &offset, &pin);
 
 	obj_copy(q, page, offset, dst, len, false);
+	zs_obj_unmap(pin);
 }
 
 const void *zs_obj_map(struct quire *q, struct zs_pool *pool, unsigned long handle, void *buf,
-		       size_t len)
+		       size_t len, struct zspage **pin)
 {
 	unsigned int offset;
-	struct page *page = obj_bytes(q, pool, handle, len, &offset);
+	struct page *page = pin_obj(q, pool, handle, len, &offset, pin);
 	const u8 *bytes = (const u8 *)page_address(q, page) + offset;
 
 	if (offset + len > PAGE_SIZE) {
@@ -410,6 +443,200 @@ const void *zs_obj_map(struct quire *q, struct zs_pool *pool, unsigned long hand
 	for (size_t at = 0; at < len; at += 64)
 		__builtin_prefetch(bytes + at);
 	return bytes;
+}
+
+u64 zs_obj_pfn(struct quire *q, struct zs_pool *pool, unsigned long handle)
+{
+	struct zspage *pin;
+	unsigned int offset;
+	struct page *page = pin_obj(q, pool, handle, PAGE_SIZE, &offset, &pin);
+
+	zs_obj_unmap(pin);
+	return page_to_pfn(q, page);
+}
+
+/* ---- compaction ------------------------------------------------------------ */
+
+unsigned long zs_can_compact(const struct size_class *class)
+{
+	unsigned long allocated = HOT_LOAD(&class->objs_allocated);
+	unsigned long inuse = HOT_LOAD(&class->objs_inuse);
+
+	if (allocated <= inuse)
+		return 0;
+	return (allocated - inuse) / class->objs_per_zspage * class->pages_per_zspage;
+}
+
+unsigned long zs_compactable(const struct zs_pool *pool)
+{
+	unsigned long nr = 0;
+
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
+		if (pool->size_class[i]->index == i)
+			nr += zs_can_compact(pool->size_class[i]);
+	return nr;
+}
+
+/* Takes a chain off its list: one that is to be emptied, or one to be filled.  NULL:
+ * there is none that nobody has pinned. */
+static struct zspage *isolate_zspage(struct size_class *class, bool source)
+{
+	static const u8 order[2][2] = {{ZS_ALMOST_FULL, ZS_ALMOST_EMPTY},
+				       {ZS_ALMOST_EMPTY, ZS_ALMOST_FULL}};
+	struct zspage *zspage;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		list_for_each_entry (zspage, &class->fullness_list[order[source][i]], list) {
+			if (HOT_LOAD(&zspage->pins))
+				continue;
+			remove_zspage(class, zspage);
+			return zspage;
+		}
+	}
+	return NULL;
+}
+
+static void putback_zspage(struct size_class *class, struct zspage *zspage)
+{
+	insert_zspage(class, zspage, get_fullness(class, zspage->inuse));
+}
+
+/* Copies an object, its first word apart: each piece lies in one frame of both. */
+static void zs_object_copy(struct quire *q, const struct zs_pool *pool,
+			   const struct size_class *class, const struct zspage *from,
+			   unsigned int from_obj, const struct zspage *to, unsigned int to_obj)
+{
+	size_t left = min(pool->bytes_kept, class->size - ZS_HANDLE_SIZE);
+	unsigned int src_at, dst_at;
+	struct page *src = obj_frame(q, class, from, from_obj, &src_at);
+	struct page *dst = obj_frame(q, class, to, to_obj, &dst_at);
+
+	charge_ns(q, (u64)q->cost.copy_page * class->size >> PAGE_SHIFT);
+	for (src_at += ZS_HANDLE_SIZE, dst_at += ZS_HANDLE_SIZE; left;) {
+		size_t n = min(left, PAGE_SIZE - max(src_at, dst_at));
+
+		memcpy((u8 *)page_address(q, dst) + dst_at, (u8 *)page_address(q, src) + src_at, n);
+		left -= n;
+		src_at += (unsigned int)n;
+		dst_at += (unsigned int)n;
+		if (src_at == PAGE_SIZE) {
+			src = next_frame(q, src);
+			src_at = 0;
+		}
+		if (dst_at == PAGE_SIZE) {
+			dst = next_frame(q, dst);
+			dst_at = 0;
+		}
+	}
+}
+
+/* Moves objects, from *obj on, until one chain is empty or the other full. */
+static void migrate_zspage(struct quire *q, const struct zs_pool *pool, struct size_class *class,
+			   struct zspage *from, struct zspage *to, unsigned int *obj)
+{
+	for (; *obj < class->objs_per_zspage && from->inuse; ++*obj) {
+		u64 pfn;
+		unsigned long word = zs_obj_header(q, class, from, *obj, &pfn), handle;
+		unsigned int free = to->freeobj;
+
+		if (!(word & OBJ_ALLOCATED))
+			continue;
+		if (to->inuse == class->objs_per_zspage)
+			return;
+		handle = word & ~OBJ_ALLOCATED;
+		obj_malloc(q, class, to, handle); /* the handle leads there now */
+		zs_object_copy(q, pool, class, from, *obj, to, free);
+		obj_free(q, class, from, *obj, handle);
+	}
+}
+
+/* One chain of a class less, if there is room for its objects in others; NULL: no. */
+static struct zspage *compact_one(struct quire *q, struct zs_pool *pool, struct size_class *class)
+{
+	struct zspage *from, *to = NULL;
+	unsigned int obj = 0;
+
+	if (!zs_can_compact(class))
+		return NULL;
+	from = isolate_zspage(class, true);
+	if (!from)
+		return NULL;
+	while (from->inuse && (to = isolate_zspage(class, false)) != NULL) {
+		migrate_zspage(q, pool, class, from, to, &obj);
+		putback_zspage(class, to);
+	}
+	if (from->inuse) {
+		putback_zspage(class, from);
+		return NULL;
+	}
+	uncount_zspage(pool, class);
+	return from;
+}
+
+unsigned long zs_compact(struct quire *q, struct zs_pool *pool)
+{
+	unsigned long freed = 0;
+
+	for (unsigned int i = ZS_SIZE_CLASSES; i-- > 0;) {
+		struct size_class *class = pool->size_class[i];
+		struct zspage *empty;
+
+		if (class->index != i)
+			continue;
+		do {
+			spin_lock(q, &pool->lock);
+			empty = compact_one(q, pool, class);
+			spin_unlock(q, &pool->lock);
+			if (empty) {
+				free_zspage(q, pool, empty);
+				freed += class->pages_per_zspage;
+			}
+		} while (empty);
+	}
+	(void)HOT_ADD(&pool->pages_compacted, freed);
+	return freed;
+}
+
+static unsigned long zs_shrinker_count(struct quire *q, struct shrinker *s,
+				       struct shrink_control *sc)
+{
+	struct zs_floor *zs = &q->swap->zs;
+	unsigned long nr = 0;
+	struct zs_pool *pool;
+
+	(void)s;
+	(void)sc;
+	spin_lock(q, &zs->lock);
+	list_for_each_entry (pool, &zs->pools, list)
+		nr += zs_compactable(pool);
+	spin_unlock(q, &zs->lock);
+	return nr;
+}
+
+static unsigned long zs_shrinker_scan(struct quire *q, struct shrinker *s,
+				      struct shrink_control *sc)
+{
+	struct zs_floor *zs = &q->swap->zs;
+	unsigned long freed = 0;
+	struct zs_pool *pool;
+
+	(void)s;
+	(void)sc;
+	spin_lock(q, &zs->lock);
+	list_for_each_entry (pool, &zs->pools, list)
+		freed += zs_compact(q, pool);
+	spin_unlock(q, &zs->lock);
+	return freed ? freed : SHRINK_STOP;
+}
+
+void zs_init(struct zs_floor *zs)
+{
+	INIT_LIST_HEAD(&zs->pools);
+	spin_lock_init(&zs->lock, LOCK_ZSPOOLS);
+	zs->shrinker = (struct shrinker){.count_objects = zs_shrinker_count,
+					 .scan_objects = zs_shrinker_scan,
+					 .seeks = DEFAULT_SEEKS,
+					 .name = "mm-zspool"};
 }
 
 /* ---- pools ----------------------------------------------------------------- */
@@ -432,6 +659,9 @@ static bool create_classes(struct quire *q, struct zs_pool *pool)
 			prev->index = i;
 			prev->pages_per_zspage = nr_pages;
 			prev->objs_per_zspage = nr_objs;
+			/* Linux: zs_huge_class_size(). */
+			if (nr_pages != 1 && nr_objs != 1 && !pool->huge_class_size)
+				pool->huge_class_size = size - (ZS_HANDLE_SIZE - 1);
 			for (int f = 0; f < NR_ZS_FULLNESS; f++)
 				INIT_LIST_HEAD(&prev->fullness_list[f]);
 		}
@@ -442,6 +672,11 @@ static bool create_classes(struct quire *q, struct zs_pool *pool)
 
 void zs_destroy_pool(struct quire *q, struct zs_pool *pool)
 {
+	struct zs_floor *zs = &q->swap->zs;
+
+	spin_lock(q, &zs->lock);
+	list_del_init(&pool->list);
+	spin_unlock(q, &zs->lock);
 	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
 		if (pool->size_class[i] && pool->size_class[i]->index == i)
 			kfree(q, pool->size_class[i]);
@@ -455,10 +690,13 @@ void zs_destroy_pool(struct quire *q, struct zs_pool *pool)
 struct zs_pool *zs_create_pool(struct quire *q, const char *name)
 {
 	struct zs_pool *pool = kzalloc(q, sizeof(*pool), GFP_KERNEL);
+	struct zs_floor *zs = &q->swap->zs;
 
 	if (!pool)
 		return NULL;
-	pool->name = name;
+	(void)str_lcpy(pool->name, name, sizeof(pool->name));
+	INIT_LIST_HEAD(&pool->list);
+	pool->bytes_kept = zcomp_kept(q, PAGE_SIZE);
 	spin_lock_init(&pool->lock, LOCK_ZSPOOL);
 	pool->handle_cachep = kmem_cache_create(q, "zs_handle", ZS_HANDLE_SIZE, 0, 0, NULL);
 	pool->zspage_cachep = kmem_cache_create(q, "zspage", SLAB_SIZE_zspage, 0, 0, NULL);
@@ -466,5 +704,12 @@ struct zs_pool *zs_create_pool(struct quire *q, const char *name)
 		zs_destroy_pool(q, pool);
 		return NULL;
 	}
+	spin_lock(q, &zs->lock);
+	list_add_tail(&pool->list, &zs->pools);
+	spin_unlock(q, &zs->lock);
+	/* It stays: reclaim may be walking the shrinkers. */
+	if (!zs->registered)
+		register_shrinker(q, &zs->shrinker);
+	zs->registered = true;
 	return pool;
 }

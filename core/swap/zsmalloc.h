@@ -5,11 +5,13 @@
  * pages in it.
  *
  * An object has a handle, not an address: it may straddle two frames that do
- * not lie side by side, so it is written and read by copying.
+ * not lie side by side, so it is written and read by copying; and compaction may
+ * move it, whenever nobody has it mapped.
  */
 #ifndef QUIRE_SWAP_ZSMALLOC_H
 #define QUIRE_SWAP_ZSMALLOC_H
 
+#include "slab/shrinker.h"
 #include "slab/slab.h"
 
 #define ZS_MAX_PAGES_PER_ZSPAGE 4
@@ -32,6 +34,7 @@ struct zspage {
 	struct page *first_page;
 	unsigned int inuse;   /* objects */
 	unsigned int freeobj; /* first free one; objs_per_zspage: none */
+	unsigned int pins;    /* objects that somebody reads or writes: none may move */
 	u16 class_index;
 	u8 fullness;
 };
@@ -48,12 +51,26 @@ struct size_class {
 };
 
 struct zs_pool {
-	const char *name;
+	char name[16];
+	struct list_head list;				/* of swap_floor.zs.pools */
 	struct spinlock lock;				/* LOCK_ZSPOOL */
 	struct size_class *size_class[ZS_SIZE_CLASSES]; /* merged classes are shared */
 	struct kmem_cache *handle_cachep, *zspage_cachep;
 	unsigned long pages_allocated;
+	unsigned long pages_compacted; /* frames that compaction gave back, ever */
+	/* The smallest object that gets a frame, or a large part of one, to itself. */
+	size_t huge_class_size;
+	size_t bytes_kept; /* of an object, at the most: see zcomp.h */
 };
+
+/* All pools, and the shrinker that compacts them when memory is short. */
+struct zs_floor {
+	struct list_head pools;
+	struct spinlock lock; /* LOCK_ZSPOOLS: the list */
+	struct shrinker shrinker;
+	bool registered;
+};
+void zs_init(struct zs_floor *zs);
 
 struct zs_pool *zs_create_pool(struct quire *q, const char *name); /* NULL: no memory */
 /* Of a pool without objects. */
@@ -76,9 +93,22 @@ void zs_obj_read(struct quire *q, struct zs_pool *pool, unsigned long handle, vo
 		 size_t len);
 
 /* The same to look at: where they lie, or a copy in buf if they lie in two frames.
- * Good until the object is freed. */
+ * Good until zs_obj_unmap(), to which *pin is given; the object may not be freed before. */
 const void *zs_obj_map(struct quire *q, struct zs_pool *pool, unsigned long handle, void *buf,
-		       size_t len);
+		       size_t len, struct zspage **pin);
+void zs_obj_unmap(struct zspage *pin);
+/* The frame of an object of PAGE_SIZE bytes, which it has for itself: it never moves. */
+u64 zs_obj_pfn(struct quire *q, struct zs_pool *pool, unsigned long handle);
+
+/*
+ * Moves objects from chains that are nearly empty to those that are nearly full, and
+ * gives the emptied ones back: how many frames.  Does not sleep.
+ */
+unsigned long zs_compact(struct quire *q, struct zs_pool *pool);
+/* How many frames that could give back, at the most. */
+unsigned long zs_compactable(const struct zs_pool *pool);
+/* The same of one class. */
+unsigned long zs_can_compact(const struct size_class *class);
 
 static inline unsigned long zs_get_total_pages(const struct zs_pool *pool)
 {

@@ -7,9 +7,10 @@
  * An entry stands for one slot's content: an object of the compressed length in
  * zbud or zsmalloc, or, for a page filled with one word, that word (length 0).  Entries
  * are in a tree an area by slot, and, those with an object, in one list by age:
- * stored or loaded last at the front.  The compressed form is opaque.  A port that
- * says so (compressed_bytes_kept) has only its leading bytes kept; the object is
- * of the true length all the same.
+ * stored or loaded last at the front.  zcomp.h says what is compressed, and how.
+ *
+ * The group of a page pays for the compressed bytes as for an object of the kernel's,
+ * and memory.zswap.max is what it may have.
  *
  * The pool takes max_pool_percent of memory.  When it is full, pages are turned
  * away until it has sunk to accept_threshold_percent of that, and the shrinker
@@ -18,6 +19,10 @@
  * empties one frame each time it is asked, as Linux 6.1 does; with zsmalloc, which
  * could not evict then, it goes on until the pool may take pages again, by one
  * list of entries, as Linux 6.5 and later.
+ *
+ * Since Linux 6.8 reclaim may write cold entries back before the pool is full:
+ * shrinker_enabled, which 6.1 does not have and is off.  Pages that were loaded
+ * lately protect as many entries; the protection halves as new ones come.
  *
  * An entry that was loaded stays until its slot is freed or written anew, as in
  * Linux 6.1: a clean page can be dropped again without storing.
@@ -31,10 +36,12 @@
  * mutex.
  *
  * Differs from Linux 6.1: the tree is an xarray, as since 6.8: a million entries
- * are four levels of nodes and not twenty of entries; compressed bytes are not
- * charged to groups; the compressor is the port's.
+ * are four levels of nodes and not twenty of entries; the compressor is the port's;
+ * shrinker_enabled knows one list and not one a group.
  */
+#include "base/printk.h"
 #include "base/string.h"
+#include "group/objcg.h"
 #include "swap/internal.h"
 
 /* Failures in a row after which the shrinker sleeps (MAX_RECLAIM_RETRIES). */
@@ -87,13 +94,20 @@ static void zpool_write(struct quire *q, struct zswap_floor *z, const struct zsw
 	}
 }
 
-/* An object's bytes where they lie, or in buf. */
+/* An object's bytes where they lie, or in buf; until zpool_unmap(). */
 static const void *zpool_map(struct quire *q, struct zswap_floor *z, unsigned long handle,
-			     void *buf, size_t len)
+			     void *buf, size_t len, struct zspage **pin)
 {
+	*pin = NULL;
 	if (z->zbud)
 		return (struct zswap_header *)zbud_map(q, handle) + 1;
-	return zs_obj_map(q, z->pool, handle, buf, len);
+	return zs_obj_map(q, z->pool, handle, buf, len, pin);
+}
+
+static void zpool_unmap(struct zspage *pin)
+{
+	if (pin)
+		zs_obj_unmap(pin);
 }
 
 struct zswap_stats *zswap_stats(struct quire *q)
@@ -140,13 +154,20 @@ static void zswap_entry_put(struct quire *q, struct zswap_entry *entry)
 	if (--entry->refcount)
 		return;
 	if (entry->length) {
-		spin_lock(q, &z->lru_lock);
-		list_del_init(&entry->lru);
-		spin_unlock(q, &z->lru_lock);
+		if (!z->zbud) {
+			spin_lock(q, &z->lru_lock);
+			list_del_init(&entry->lru);
+			z->nr_lru--;
+			spin_unlock(q, &z->lru_lock);
+		}
 		zpool_free(q, z, entry->handle);
 		(void)HOT_SUB(&z->stats.compressed_bytes, entry->length);
 	} else {
 		(void)HOT_SUB(&z->stats.same_filled_pages, 1);
+	}
+	if (entry->objcg) {
+		obj_cgroup_uncharge_zswap(q, entry->objcg, entry->length);
+		obj_cgroup_put(q, entry->objcg);
 	}
 	(void)HOT_SUB(&z->stats.stored_pages, 1);
 	kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
@@ -175,31 +196,21 @@ void zswap_invalidate(struct quire *q, struct swap_info_struct *si, unsigned lon
 
 /* ---- compression ----------------------------------------------------------- */
 
-static size_t kept_bytes(const struct quire *q, size_t length)
-{
-	size_t kept = q->port->compressed_bytes_kept;
-
-	return kept ? min(kept, length) : length;
-}
-
 /* Compresses a page into a new object of the entry's: false if that was not
  * possible, and counted why. */
 static bool compress_page(struct quire *q, struct page *page, struct zswap_entry *entry)
 {
 	struct zswap_floor *z = q->swap->zswap;
-	struct zswap_dstmem *dst = &z->dstmem[smp_processor_id(q)];
-	unsigned long handle;
-	size_t length;
-
-	mutex_lock(q, &dst->mutex);
-	length = q->port->compress(q->port_ctx, page_to_pfn(q, page), dst->buf, 2 * PAGE_SIZE);
+	struct zcomp_strm *strm = zcomp_stream_get(q, &z->comp);
+	size_t length = zcomp_compress(q, &z->comp, strm, page);
 	/* 0: the compressor failed; Linux 6.1 does not count that. */
-	handle = length ? zpool_malloc(q, z, length) : (unsigned long)-EINVAL;
+	unsigned long handle = length ? zpool_malloc(q, z, length) : (unsigned long)-EINVAL;
+
 	if (!zs_is_err(handle)) {
 		entry->handle = handle;
-		zpool_write(q, z, entry, dst->buf, kept_bytes(q, length));
+		zpool_write(q, z, entry, strm->buf, zcomp_kept(q, length));
 	}
-	mutex_unlock(q, &dst->mutex);
+	zcomp_stream_put(q, strm);
 	if (handle == (unsigned long)-ENOSPC)
 		(void)HOT_ADD(&z->stats.reject_compress_poor, 1);
 	else if (handle == (unsigned long)-ENOMEM)
@@ -213,7 +224,8 @@ static bool compress_page(struct quire *q, struct page *page, struct zswap_entry
 static int decompress_page(struct quire *q, const struct zswap_entry *entry, struct page *page)
 {
 	struct zswap_floor *z = q->swap->zswap;
-	struct zswap_dstmem *dst;
+	struct zcomp_strm *strm;
+	struct zspage *pin;
 	const void *src;
 	int err;
 
@@ -221,26 +233,35 @@ static int decompress_page(struct quire *q, const struct zswap_entry *entry, str
 		hot_fill_page(q->hot, page_to_pfn(q, page), entry->value);
 		return 0;
 	}
-	dst = &z->dstmem[smp_processor_id(q)];
-	mutex_lock(q, &dst->mutex);
-	src = zpool_map(q, z, entry->handle, dst->buf, kept_bytes(q, entry->length));
+	strm = zcomp_stream_get(q, &z->comp);
+	src = zpool_map(q, z, entry->handle, strm->buf, zcomp_kept(q, entry->length), &pin);
 	err = q->port->decompress(q->port_ctx, src, entry->length, page_to_pfn(q, page));
-	mutex_unlock(q, &dst->mutex);
+	zpool_unmap(pin);
+	zcomp_stream_put(q, strm);
 	return err ? -EIO : 0;
 }
 
 /* ---- store and load -------------------------------------------------------- */
 
-/* May the pool take a page?  Asks the shrinker for room when it is full. */
-static bool pool_accepts(struct quire *q)
+static void ask_shrinker(struct quire *q, struct zswap_floor *z)
+{
+	z->shrink_wanted = true;
+	wake_up(q, &z->shrink_wait);
+}
+
+/* May the pool take a page of a payer?  Asks the shrinker for room when it is full. */
+static bool pool_accepts(struct quire *q, struct obj_cgroup *objcg)
 {
 	struct zswap_floor *z = q->swap->zswap;
 
+	if (objcg && !obj_cgroup_may_zswap(q, objcg)) {
+		ask_shrinker(q, z);
+		return false;
+	}
 	if (zswap_is_full(q)) {
 		(void)HOT_ADD(&z->stats.pool_limit_hit, 1);
 		z->pool_reached_full = true;
-		z->shrink_wanted = true;
-		wake_up(q, &z->shrink_wait);
+		ask_shrinker(q, z);
 		return false;
 	}
 	if (!z->pool_reached_full)
@@ -289,6 +310,10 @@ static bool insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_
 		if (!z->zbud) {
 			spin_lock(q, &z->lru_lock);
 			list_add(&entry->lru, &z->lru);
+			z->nr_lru++;
+			/* Few of many need protection: it fades as others come. */
+			if (z->nr_protected > z->nr_lru / 4)
+				z->nr_protected /= 2;
 			spin_unlock(q, &z->lru_lock);
 		}
 	} else {
@@ -298,33 +323,51 @@ static bool insert_entry(struct quire *q, struct zswap_tree *tree, struct zswap_
 	return true;
 }
 
-bool zswap_store(struct quire *q, struct page *page)
+/* The rest of zswap_store(): true if an entry was made.  It has the payer's reference. */
+static bool store_page(struct quire *q, struct page *page, struct zswap_tree *tree,
+		       struct obj_cgroup *objcg)
 {
-	swp_entry_t swpentry = {page->private};
-	struct swap_info_struct *si = q->swap->info[swp_type(swpentry)];
 	struct zswap_floor *z = q->swap->zswap;
-	struct zswap_entry *entry;
-
-	/* Whatever becomes of this store, what was there is old. */
-	zswap_invalidate(q, si, swp_offset(swpentry));
-	if (!z->params.enabled || !si->zswap || !(z->pool || z->zbud) || !pool_accepts(q))
-		return false;
 	/* Reclaim may use the reserves for it: the page it stands for goes. */
-	entry = kmem_cache_alloc(q, q->swap->zswap_entry_cachep, GFP_KERNEL);
+	struct zswap_entry *entry = kmem_cache_alloc(q, q->swap->zswap_entry_cachep, GFP_KERNEL);
+
 	if (!entry) {
 		(void)HOT_ADD(&z->stats.reject_kmemcache_fail, 1);
 		return false;
 	}
-	*entry = (struct zswap_entry){.swpentry = swpentry, .refcount = 1};
+	*entry = (struct zswap_entry){.swpentry = {page->private}, .refcount = 1, .objcg = objcg};
 	INIT_LIST_HEAD(&entry->lru);
 	if (!fill_entry(q, page, entry)) {
 		kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
 		return false;
 	}
-	if (!insert_entry(q, si->zswap, entry)) {
+	if (objcg)
+		obj_cgroup_charge_zswap(q, objcg, entry->length);
+	if (!insert_entry(q, tree, entry)) {
+		if (objcg)
+			obj_cgroup_uncharge_zswap(q, objcg, entry->length);
 		if (entry->length)
 			zpool_free(q, z, entry->handle);
 		kmem_cache_free(q, q->swap->zswap_entry_cachep, entry);
+		return false;
+	}
+	return true;
+}
+
+bool zswap_store(struct quire *q, struct page *page)
+{
+	swp_entry_t swpentry = {page->private};
+	struct swap_info_struct *si = q->swap->info[swp_type(swpentry)];
+	struct zswap_floor *z = q->swap->zswap;
+	struct obj_cgroup *objcg;
+
+	/* Whatever becomes of this store, what was there is old. */
+	zswap_invalidate(q, si, swp_offset(swpentry));
+	if (!z->params.enabled || !si->zswap || !(z->pool || z->zbud))
+		return false;
+	objcg = get_obj_cgroup_from_page(page);
+	if (!pool_accepts(q, objcg) || !store_page(q, page, si->zswap, objcg)) {
+		obj_cgroup_put(q, objcg);
 		return false;
 	}
 	count_vm_event(q, ZSWPOUT);
@@ -360,6 +403,7 @@ int zswap_load(struct quire *q, struct page *page)
 	if (entry->length && !z->zbud) {
 		spin_lock(q, &z->lru_lock);
 		list_move(&entry->lru, &z->lru);
+		z->nr_protected++;
 		spin_unlock(q, &z->lru_lock);
 	}
 	zswap_entry_put(q, entry);
@@ -521,6 +565,47 @@ static void zswap_shrinker(struct quire *q, void *arg)
 	}
 }
 
+/* ---- shrinker_enabled -------------------------------------------------------- */
+
+/*
+ * How many entries reclaim may have written back: those that nothing protects, scaled
+ * by what one of them takes, since what compresses well is hardly worth it.
+ */
+static unsigned long zswap_shrinker_count(struct quire *q, struct shrinker *s,
+					  struct shrink_control *sc)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	unsigned long stored = HOT_LOAD(&z->stats.stored_pages), nr = HOT_LOAD(&z->nr_lru);
+	unsigned long protected = HOT_LOAD(&z->nr_protected);
+
+	(void)s;
+	(void)sc;
+	if (!z->params.shrinker_enabled || !stored || nr <= protected)
+		return 0;
+	return (nr - protected) * zpool_pages(z) / stored;
+}
+
+static unsigned long zswap_shrinker_scan(struct quire *q, struct shrinker *s,
+					 struct shrink_control *sc)
+{
+	struct zswap_floor *z = q->swap->zswap;
+	unsigned long freed = 0, scanned = 0;
+
+	(void)s;
+	if (!z->params.shrinker_enabled)
+		return SHRINK_STOP;
+	for (; scanned < sc->nr_to_scan && z->nr_lru > z->nr_protected; scanned++) {
+		int err = zswap_shrink_one(q);
+
+		freed += !err;
+		/* A page in the swap cache is in use: those before it are hotter yet. */
+		if (err && err != -EAGAIN)
+			break;
+	}
+	sc->nr_scanned = scanned;
+	return freed || scanned ? freed : SHRINK_STOP;
+}
+
 /* ---- set-up ---------------------------------------------------------------- */
 
 static int create_pool(struct quire *q, struct zswap_floor *z)
@@ -543,8 +628,10 @@ int zswap_set_zpool(struct quire *q, const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (str_eq(name, names[i]))
 			z->params.zpool = names[i];
-	if (!str_eq(name, z->params.zpool))
+	if (!str_eq(name, z->params.zpool)) {
+		pr_err(q, "zswap: zpool %s not available", name);
 		return -ENOENT;
+	}
 	if (old == z->params.zpool || !there)
 		return 0;
 	if (HOT_LOAD(&z->stats.stored_pages)) {
@@ -563,39 +650,14 @@ int zswap_set_zpool(struct quire *q, const char *name)
 
 int zswap_set_compressor(struct quire *q, const char *name)
 {
-	static const char *const names[] = {"lzo", "lz4", "zstd"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!str_eq(name, names[i]))
-			continue;
-		if (q->port->set_compressor && q->port->set_compressor(q->port_ctx, name))
-			return -ENOENT;
-		q->swap->zswap->params.compressor = names[i];
-		return 0;
-	}
-	return -ENOENT;
-}
-
-/* Pool and buffers, when the first area comes. */
-static int setup_pool(struct quire *q)
-{
 	struct zswap_floor *z = q->swap->zswap;
+	int err = zcomp_set(q, &z->comp, name);
 
-	if (!z->dstmem)
-		z->dstmem = kzalloc(q, q->nr_cpus * sizeof(*z->dstmem), GFP_KERNEL);
-	if (!z->dstmem)
-		return -ENOMEM;
-	for (unsigned int cpu = 0; cpu < q->nr_cpus; cpu++) {
-		struct zswap_dstmem *dst = &z->dstmem[cpu];
-
-		if (dst->buf)
-			continue;
-		mutex_init(&dst->mutex);
-		dst->buf = kmalloc_node(q, 2 * PAGE_SIZE, GFP_KERNEL, (int)cpu_to_node(q, cpu));
-		if (!dst->buf)
-			return -ENOMEM;
-	}
-	return create_pool(q, z);
+	if (err)
+		pr_err(q, "zswap: compressor %s not available", name);
+	else
+		z->params.compressor = z->comp.name;
+	return err;
 }
 
 int zswap_swapon(struct quire *q, struct swap_info_struct *si)
@@ -605,11 +667,13 @@ int zswap_swapon(struct quire *q, struct swap_info_struct *si)
 
 	if (!q->port->compress || !q->port->decompress)
 		return 0;
-	if (!z->pool && !z->zbud && setup_pool(q))
+	/* Pool and buffers, when the first area comes. */
+	if (!z->pool && !z->zbud && (zcomp_create_strms(q, &z->comp) || create_pool(q, z)))
 		return -ENOMEM;
 	if (!z->has_shrinker) {
 		if (kthread_run(q, "zswap-shrink", zswap_shrinker, NULL, -1))
 			return -ENOMEM;
+		register_shrinker(q, &z->shrinker);
 		z->has_shrinker = true;
 	}
 	tree = kzalloc(q, sizeof(*tree), GFP_KERNEL);
@@ -643,6 +707,11 @@ int zswap_init(struct quire *q)
 		.compressor = "lzo",
 		.zpool = "zbud",
 	};
+	(void)zcomp_set(q, &z->comp, "lzo");
+	z->shrinker = (struct shrinker){.count_objects = zswap_shrinker_count,
+					.scan_objects = zswap_shrinker_scan,
+					.seeks = DEFAULT_SEEKS,
+					.name = "mm-zswap"};
 	INIT_LIST_HEAD(&z->lru);
 	spin_lock_init(&z->lru_lock, LOCK_ZSWAP_LRU);
 	q->swap->zswap_entry_cachep =

@@ -92,8 +92,10 @@ u64 quire_verify(struct quire *q, void (*report)(void *ctx, const char *line), v
 		verify_lru(&v);
 		verify_cache(&v);
 	}
-	if (q->swap)
+	if (q->swap) {
 		verify_swap(&v);
+		verify_compressed(&v);
+	}
 	if (q->space) {
 		verify_space(&v);
 		verify_tasks(&v);

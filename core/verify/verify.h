@@ -44,11 +44,12 @@ void verify_sheaves(struct verify *v, struct kmem_cache *s);
 void verify_slab_old(struct verify *v, struct page *page);
 unsigned long verify_slab_lists(struct verify *v);
 void verify_vmalloc(struct verify *v);
-void verify_group(struct verify *v); /* charges equal the pages that carry them */
-void verify_lru(struct verify *v);   /* lists and statistics */
-void verify_cache(struct verify *v); /* trees, dirty counts, inodes, dentries */
-void verify_swap(struct verify *v);  /* swap map = entries + cache; zswap's bytes */
-void verify_space(struct verify *v); /* VMAs, tables, map counts, rmaps, rss */
+void verify_group(struct verify *v);	  /* charges equal the pages that carry them */
+void verify_lru(struct verify *v);	  /* lists and statistics */
+void verify_cache(struct verify *v);	  /* trees, dirty counts, inodes, dentries */
+void verify_swap(struct verify *v);	  /* swap map = entries + cache */
+void verify_compressed(struct verify *v); /* zswap, zram; zsmalloc and zbud below them */
+void verify_space(struct verify *v);	  /* VMAs, tables, map counts, rmaps, rss */
 void verify_tasks(struct verify *v);
 void verify_hugetlb(struct verify *v);
 

@@ -9,6 +9,7 @@
  */
 #include "group/objcg.h"
 #include "slab/memcg.h"
+#include "swap/internal.h"
 #include "verify/verify.h"
 
 static bool is_group(struct quire *q, const struct mem_cgroup *memcg)
@@ -50,6 +51,37 @@ static void count_objects(struct verify *v, struct page *page, struct obj_cgroup
 		*last = vec[i];
 		(*last)->seen += obj_full_size(page->slab_cache);
 	}
+}
+
+/* The same of zswap's compressed pages. */
+static void count_zswap(struct verify *v)
+{
+	struct mem_cgroup *root = v->q->group->root;
+	long bytes = 0, pages = 0;
+
+	for (unsigned int i = 0; i < MAX_SWAPFILES; i++) {
+		struct swap_info_struct *si = v->q->swap->info[i];
+		struct zswap_entry *e;
+		unsigned long slot;
+
+		if (!si || !si->zswap)
+			continue;
+		xa_for_each (&si->zswap->entries, slot, e) {
+			if (!e->objcg)
+				continue;
+			bytes += e->length;
+			pages++;
+			if (is_objcg(v->q, e->objcg))
+				e->objcg->seen += e->length;
+			else
+				broken(v, "group: zswap's slot %lu is charged to nobody", slot);
+		}
+	}
+	if (bytes != memcg_page_state(v->q, root, MEMCG_ZSWAP_B) ||
+	    pages != memcg_page_state(v->q, root, MEMCG_ZSWAPPED))
+		broken(v, "group: zswap has %ld pages, %ld bytes, of groups; they counted %ld, %ld",
+		       pages, bytes, memcg_page_state(v->q, root, MEMCG_ZSWAPPED),
+		       memcg_page_state(v->q, root, MEMCG_ZSWAP_B));
 }
 
 /* Bytes that CPUs have at hand for a payer. */
@@ -206,8 +238,10 @@ void verify_group(struct verify *v)
 	}
 	if (nr != q->group->nr_groups)
 		broken(v, "group: %u groups are counted, the tree has %u", q->group->nr_groups, nr);
-	if (q->group->nr_groups > 1 || !list_empty(&q->group->root->objcgs))
+	if (q->group->nr_groups > 1 || !list_empty(&q->group->root->objcgs)) {
 		count_charges(v);
+		count_zswap(v);
+	}
 	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg;
 	     memcg = mem_cgroup_iter(q, NULL, memcg)) {
 		check_group(v, memcg);

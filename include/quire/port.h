@@ -84,18 +84,18 @@ struct quire_port_ops {
 	void (*submit)(void *ctx, struct quire_bio *bio);
 
 	/*
-	 * Compress the content of frame pfn into dst (cap bytes): the length,
-	 * or 0 if it does not fit or is to fail.  decompress() puts it back
-	 * into a frame: 0 or a negative error.  NULL: no zswap.
+	 * Compress the content of frame pfn into dst (cap bytes) by one of the
+	 * compressors: the length, or 0 if it does not fit or is to fail.
+	 * decompress() puts it back into a frame, and must know by whom a form was
+	 * made: 0 or a negative error.  Neither sleeps.  NULL: no zswap, no zram.
 	 */
-	size_t (*compress)(void *ctx, uint64_t pfn, void *dst, size_t cap);
+	size_t (*compress)(void *ctx, unsigned int compressor, uint64_t pfn, void *dst, size_t cap);
 	int (*decompress)(void *ctx, const void *src, size_t len, uint64_t pfn);
 	/*
-	 * compress() is to use this compressor from now on ("lzo", "lz4", "zstd");
-	 * decompress() must know by whom a form was made.  0, or -ENOENT.  May not
-	 * sleep.  NULL: there is one, under any name.
+	 * The number, for compress(), of a compressor of a name ("lzo", "lzo-rle",
+	 * "lz4", "zstd"), or -ENOENT.  NULL: there is one, number 0, under any name.
 	 */
-	int (*set_compressor)(void *ctx, const char *name);
+	int (*find_compressor)(void *ctx, const char *name);
 	/*
 	 * How many leading bytes of the compressed form carry information: the
 	 * core keeps only those.  0: all.  The model, whose frames hold a

@@ -250,6 +250,9 @@ int content_compressor_of(const char *name)
 {
 	static const char *const names[NR_COMPRESSORS] = {"lz4", "lzo", "zstd"};
 
+	/* Linux's variant for pages with runs of zeros; the library has LZO only. */
+	if (str_eq(name, "lzo-rle"))
+		return COMPRESS_LZO;
 	for (unsigned int i = 0; i < NR_COMPRESSORS; i++)
 		if (str_eq(name, names[i]))
 			return (int)i;

@@ -60,7 +60,7 @@ bool content_is(u64 content, const u8 page[PAGE_SIZE]);
 
 size_t content_lz4_state_bytes(void);
 size_t content_lzo_state_bytes(void);
-/* The compressor of a name as zswap knows them ("lz4", "lzo", "zstd"), or -1. */
+/* The compressor of a name as zswap knows them ("lz4", "lzo", "lzo-rle", "zstd"), or -1. */
 int content_compressor_of(const char *name);
 
 /* Zstandard at level 3, as in Linux.  Bytes in out; 0 if it fails. */

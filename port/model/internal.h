@@ -194,7 +194,6 @@ struct model {
 	unsigned int nr_disks;
 	struct content_lengths lengths;
 	struct quire_port_ops ops;
-	unsigned int compressor; /* of pages that are compressed from now on */
 	struct mmu *mmu;
 
 	void *physmap, *vmemmap;

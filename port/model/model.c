@@ -130,7 +130,6 @@ struct model *model_create(struct quire_config *cfg, char *err, size_t cap)
 		snprintf(err, cap, "the host has no memory for the model");
 		goto fail;
 	}
-	m->compressor = COMPRESS_LZO; /* zswap's default */
 	if (!cfg->local_ns)
 		cfg->local_ns = 70;
 	if (!cfg->remote_ns)

@@ -69,12 +69,12 @@ static const unsigned int decompress_percent[NR_COMPRESSORS] = {100, 100, 300};
 #define COMPRESSOR_SHIFT 60
 
 /* Real bytes: the descriptor, then what the compressor makes of them. */
-static size_t compress_bytes(struct model *m, u64 pfn, void *dst, size_t cap)
+static size_t compress_bytes(struct model *m, unsigned int compressor, u64 pfn, void *dst,
+			     size_t cap)
 {
-	u64 content = m->hot.content[pfn] | (u64)m->compressor << COMPRESSOR_SHIFT;
+	u64 content = m->hot.content[pfn] | (u64)compressor << COMPRESSOR_SHIFT;
 	u8 out[2 * PAGE_SIZE];
-	size_t len =
-		content_compress(&m->lengths, m->compressor, hot_page_bytes(&m->hot, pfn), out);
+	size_t len = content_compress(&m->lengths, compressor, hot_page_bytes(&m->hot, pfn), out);
 
 	if (!len || len + sizeof(content) > cap)
 		return 0;
@@ -83,21 +83,21 @@ static size_t compress_bytes(struct model *m, u64 pfn, void *dst, size_t cap)
 	return sizeof(content) + len;
 }
 
-static size_t port_compress(void *ctx, uint64_t pfn, void *dst, size_t cap)
+static size_t port_compress(void *ctx, unsigned int compressor, uint64_t pfn, void *dst, size_t cap)
 {
 	struct model *m = ctx;
 	u64 content = m->hot.content[pfn];
 	size_t len;
 
-	hot_charge(&m->hot, m->q->cost.compress * compress_percent[m->compressor] / 100);
+	hot_charge(&m->hot, m->q->cost.compress * compress_percent[compressor] / 100);
 	if (m->fail_compress && m->fail_compress(m->fail_compress_ctx, pfn))
 		return 0;
 	if (unlikely(m->hot.bytes != NULL))
-		return compress_bytes(m, pfn, dst, cap);
-	len = content_compressed_len(&m->lengths, m->compressor, content);
+		return compress_bytes(m, compressor, pfn, dst, cap);
+	len = content_compressed_len(&m->lengths, compressor, content);
 	if (len < sizeof(content) || len > cap)
 		return 0;
-	content |= (u64)m->compressor << COMPRESSOR_SHIFT;
+	content |= (u64)compressor << COMPRESSOR_SHIFT;
 	memcpy(dst, &content, sizeof(content));
 	return len;
 }
@@ -127,16 +127,12 @@ static int port_decompress(void *ctx, const void *src, size_t len, uint64_t pfn)
 	return 0;
 }
 
-/* What was compressed before says by whom. */
-static int port_set_compressor(void *ctx, const char *name)
+static int port_find_compressor(void *ctx, const char *name)
 {
-	struct model *m = ctx;
 	int compressor = content_compressor_of(name);
 
-	if (compressor < 0)
-		return -ENOENT;
-	m->compressor = (unsigned int)compressor;
-	return 0;
+	(void)ctx;
+	return compressor < 0 ? -ENOENT : compressor;
 }
 
 static void port_tlb_flush(void *ctx, void *mm, uint64_t start, uint64_t end)
@@ -206,7 +202,7 @@ const struct quire_port_ops model_port_ops = {
 	.submit = port_submit,
 	.compress = port_compress,
 	.decompress = port_decompress,
-	.set_compressor = port_set_compressor,
+	.find_compressor = port_find_compressor,
 	.compressed_bytes_kept = sizeof(u64),
 	.frames_dense = port_frames_dense,
 	.tlb_flush = port_tlb_flush,
