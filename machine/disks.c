@@ -110,6 +110,7 @@ void disks_setup(struct machine *m)
 		m->bdi[i] = bdi_register(m->q, dev, s->disks[i].name);
 		if (m->bdi[i]) {
 			m->bdi[i]->rotational = dc.rotational;
+			m->bdi[i]->capacity = dc.size_bytes >> PAGE_SHIFT;
 			m->sb[i] = sget(m->q, m->bdi[i], m->q->cache->ext4_inode_cachep);
 		}
 		if (!m->sb[i] || (s->disks[i].faults_count && !make_ill(m, &s->disks[i], dev)))

@@ -260,6 +260,9 @@ static void why(const struct pair *p, const struct setting *set)
 	case SET_SWAP_SIZE:
 	case SET_SWAP_DEVICE:
 	case SET_SWAP_PRIORITY:
+	case SET_SWAP_TYPE:
+	case SET_SWAP_ALGORITHM:
+	case SET_SWAP_MEM_LIMIT:
 		why_swap(p);
 		break;
 	case SET_ZSWAP:

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "machine/internal.h"
+#include "swap/zram.h"
 #include "machine/units.h"
 #include "port/model/keep.h"
 
@@ -125,29 +126,55 @@ static int zswap_write(struct machine *m, const char *name, const char *value)
 	return machine_sysfs_write(m, path, value);
 }
 
+/* A zram of its own for the i-th area. */
+static int setup_zram(struct machine *m, const struct scn_swap *sw)
+{
+	struct zram *z = zram_add(m->q);
+	char name[32];
+	int err;
+
+	if (IS_ERR(z))
+		return (int)PTR_ERR(z);
+	err = sw->algorithm ? zram_set_algorithm(m->q, z, sw->algorithm) : 0;
+	if (!err)
+		err = zram_set_disksize(m->q, z, sw->size.v);
+	if (err)
+		return err;
+	z->limit_pages = (unsigned long)(sw->mem_limit.v >> PAGE_SHIFT);
+	snprintf(name, sizeof(name), "/dev/%s", z->name);
+	return swapon(m->q, z->bdi, 0, z->nr_pages, sw->priority ? sw->priority : -1, name, false);
+}
+
 /* Swap areas lie at the end of their disk, the first one last. */
+static int setup_partition(struct machine *m, u32 i)
+{
+	const struct scenario *s = m->scenario;
+	const struct scn_swap *sw = &s->swap[i];
+	unsigned long pages = sw->size.v >> PAGE_SHIFT;
+	unsigned int part = 2;
+	char name[64];
+	u32 disk = 0;
+
+	while (strcmp(s->disks[disk].name, sw->device))
+		disk++;
+	for (u32 j = 0; j < i; j++)
+		part += s->swap[j].device && !strcmp(s->swap[j].device, sw->device);
+	snprintf(name, sizeof(name), "/dev/%sp%u", sw->device, part);
+	if (pages >= m->disk_end[disk])
+		return -ENOSPC;
+	m->disk_end[disk] -= pages;
+	return swapon(m->q, m->bdi[disk], m->disk_end[disk], pages,
+		      sw->priority ? sw->priority : -1, name, false);
+}
+
 static void setup_swap(struct machine *m)
 {
 	const struct scenario *s = m->scenario;
 
 	for (u32 i = 0; i < s->swap_count; i++) {
-		const struct scn_swap *sw = &s->swap[i];
-		unsigned long pages = sw->size.v >> PAGE_SHIFT;
-		unsigned int part = 2;
-		char name[64];
-		u32 disk = 0;
-		int err = -ENOSPC;
+		int err = scn_is_zram(&s->swap[i]) ? setup_zram(m, &s->swap[i])
+						   : setup_partition(m, i);
 
-		while (strcmp(s->disks[disk].name, sw->device))
-			disk++;
-		for (u32 j = 0; j < i; j++)
-			part += !strcmp(s->swap[j].device, sw->device);
-		snprintf(name, sizeof(name), "/dev/%sp%u", sw->device, part);
-		if (pages < m->disk_end[disk]) {
-			m->disk_end[disk] -= pages;
-			err = swapon(m->q, m->bdi[disk], m->disk_end[disk], pages,
-				     sw->priority ? sw->priority : -1, name, false);
-		}
 		if (err) {
 			fprintf(m->err, "%s: swap[%u]: can't be switched on: %s\n", s->path, i,
 				err == -ENOSPC ? "it does not fit on its disk" : "no memory");
@@ -165,6 +192,8 @@ static void setup_swap(struct machine *m)
 			zswap_write(m, "compressor", s->zswap->compressor);
 		if (s->zswap->zpool)
 			zswap_write(m, "zpool", s->zswap->zpool);
+		if (s->zswap->shrinker_enabled)
+			zswap_write(m, "shrinker_enabled", "Y");
 		if (zswap_write(m, "enabled", "Y") < 0)
 			m->failed = true;
 	}
@@ -244,6 +273,8 @@ static void setup_groups(struct machine *m)
 			memcg->memory.high = (long)(g->memory_high.v >> PAGE_SHIFT);
 		if (g->swap_max.text)
 			memcg->swap.max = (long)(g->swap_max.v >> PAGE_SHIFT);
+		if (g->zswap_max.text)
+			memcg->zswap_max = (long)(g->zswap_max.v >> PAGE_SHIFT);
 		memcg->memory.low = (long)(g->memory_low.v >> PAGE_SHIFT);
 		memcg->memory.min = (long)(g->memory_min.v >> PAGE_SHIFT);
 		memcg->oom_group = g->oom_group;

@@ -272,6 +272,38 @@ static void check_disk(struct lint *l, struct scenario *s, uint32_t i)
 	check_faults(l, d, i);
 }
 
+static bool is_compressor(const char *name)
+{
+	return one_of(name, "lzo", "lzo-rle") || !strcmp(name, "lz4") || !strcmp(name, "zstd");
+}
+
+static void check_swap(struct lint *l, struct scenario *s, uint32_t i)
+{
+	struct scn_swap *sw = &s->swap[i];
+	char place[64];
+
+	snprintf(place, sizeof(place), "swap[%u].type", i);
+	must(l, one_of(sw->type, "disk", "zram"), place,
+	     "\"%s\" is no such type; write disk or zram", sw->type ? sw->type : "");
+	snprintf(place, sizeof(place), "swap[%u].device", i);
+	if (scn_is_zram(sw))
+		must(l, !sw->device, place, "a zram lies on no disk");
+	else
+		must(l, sw->device, place, "must be given; name one of disks");
+	if (sw->device && !scn_is_zram(sw))
+		must(l, find_disk(s, sw->device), place,
+		     "no disk is called \"%s\"; name one of disks", sw->device);
+	value(l, &sw->size, SIZE, NULL, "swap[%u].size", i);
+	value(l, &sw->mem_limit, SIZE, NULL, "swap[%u].mem_limit", i);
+	snprintf(place, sizeof(place), "swap[%u].algorithm", i);
+	must(l, is_compressor(sw->algorithm), place,
+	     "\"%s\" is not available; write lzo-rle, lzo, lz4 or zstd", sw->algorithm);
+	must(l, scn_is_zram(sw) || (!sw->algorithm && !sw->mem_limit.v), place,
+	     "a disk does not compress; algorithm and mem_limit are a zram's");
+	snprintf(place, sizeof(place), "swap[%u].priority", i);
+	must(l, sw->priority >= -29 && sw->priority <= 32767, place, "must be -29 to 32767");
+}
+
 static void check_devices(struct lint *l, struct scenario *s)
 {
 	const char *thp = s->transparent_hugepage;
@@ -284,15 +316,8 @@ static void check_devices(struct lint *l, struct scenario *s)
 	value(l, &s->kfence, DURATION, "0s", "kfence");
 	for (uint32_t i = 0; i < s->disks_count; i++)
 		check_disk(l, s, i);
-	for (uint32_t i = 0; i < s->swap_count; i++) {
-		snprintf(place, sizeof(place), "swap[%u].device", i);
-		must(l, find_disk(s, s->swap[i].device), place,
-		     "no disk is called \"%s\"; name one of disks", s->swap[i].device);
-		value(l, &s->swap[i].size, SIZE, NULL, "swap[%u].size", i);
-		snprintf(place, sizeof(place), "swap[%u].priority", i);
-		must(l, s->swap[i].priority >= -29 && s->swap[i].priority <= 32767, place,
-		     "must be -29 to 32767");
-	}
+	for (uint32_t i = 0; i < s->swap_count; i++)
+		check_swap(l, s, i);
 	if (s->zswap) {
 		if (!s->zswap->max_pool_percent)
 			s->zswap->max_pool_percent = 20;
@@ -302,10 +327,8 @@ static void check_devices(struct lint *l, struct scenario *s)
 		     "must be 1 to 100");
 		must(l, s->zswap->accept_threshold_percent <= 100, "zswap.accept_threshold_percent",
 		     "must be 1 to 100");
-		must(l,
-		     one_of(s->zswap->compressor, "lzo", "lz4") ||
-			     !strcmp(s->zswap->compressor, "zstd"),
-		     "zswap.compressor", "\"%s\" is not available; write lzo, lz4 or zstd",
+		must(l, is_compressor(s->zswap->compressor), "zswap.compressor",
+		     "\"%s\" is not available; write lzo, lzo-rle, lz4 or zstd",
 		     s->zswap->compressor);
 		must(l, one_of(s->zswap->zpool, "zbud", "zsmalloc"), "zswap.zpool",
 		     "\"%s\" is not available; write zbud or zsmalloc", s->zswap->zpool);
@@ -337,6 +360,7 @@ static void check_groups(struct lint *l, struct scenario *s)
 		value(l, &g->memory_low, SIZE, NULL, "cgroups[%u].memory_low", i);
 		value(l, &g->memory_min, SIZE, NULL, "cgroups[%u].memory_min", i);
 		value(l, &g->swap_max, SIZE, NULL, "cgroups[%u].swap_max", i);
+		value(l, &g->zswap_max, SIZE, NULL, "cgroups[%u].zswap_max", i);
 	}
 }
 

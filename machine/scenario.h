@@ -52,10 +52,19 @@ struct scn_disk {
 };
 
 struct scn_swap {
+	char *type;   /* "disk", "zram"; NULL: a disk */
 	char *device; /* a disk's name */
 	struct scn_value size;
 	int32_t priority; /* < 0: the order of the list */
+	/* Of a zram: its compressor, and what its pool may take. */
+	char *algorithm;
+	struct scn_value mem_limit;
 };
+
+static inline bool scn_is_zram(const struct scn_swap *sw)
+{
+	return sw->type && sw->type[0] == 'z';
+}
 
 /* A setting, or a file below /sys. */
 struct scn_sysctl {
@@ -64,7 +73,7 @@ struct scn_sysctl {
 
 struct scn_group {
 	char *path;
-	struct scn_value memory_max, memory_high, memory_low, memory_min, swap_max;
+	struct scn_value memory_max, memory_high, memory_low, memory_min, swap_max, zswap_max;
 	bool oom_group;
 	char *cpuset_mems; /* "0,2-3"; NULL: its parent's */
 };
@@ -143,6 +152,7 @@ struct scn_zswap {
 	bool enabled;
 	uint32_t max_pool_percent, accept_threshold_percent;
 	char *compressor, *zpool;
+	bool shrinker_enabled;
 };
 
 struct scenario {

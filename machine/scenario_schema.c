@@ -60,8 +60,11 @@ static const cyaml_schema_value_t disk_schema = {
 };
 
 static const cyaml_schema_field_t swap_fields[] = {
-	STRING("device", CYAML_FLAG_POINTER, struct scn_swap, device),
+	STRING("type", OPT, struct scn_swap, type),
+	STRING("device", OPT, struct scn_swap, device),
 	NEEDED_VALUE("size", struct scn_swap, size),
+	STRING("algorithm", OPT, struct scn_swap, algorithm),
+	VALUE("mem_limit", struct scn_swap, mem_limit),
 	CYAML_FIELD_INT("priority", CYAML_FLAG_OPTIONAL, struct scn_swap, priority),
 	CYAML_FIELD_END,
 };
@@ -77,6 +80,8 @@ static const cyaml_schema_field_t zswap_fields[] = {
 			 accept_threshold_percent),
 	STRING("compressor", OPT, struct scn_zswap, compressor),
 	STRING("zpool", OPT, struct scn_zswap, zpool),
+	CYAML_FIELD_BOOL("shrinker_enabled", CYAML_FLAG_OPTIONAL, struct scn_zswap,
+			 shrinker_enabled),
 	CYAML_FIELD_END,
 };
 
@@ -96,6 +101,7 @@ static const cyaml_schema_field_t group_fields[] = {
 	VALUE("memory_low", struct scn_group, memory_low),
 	VALUE("memory_min", struct scn_group, memory_min),
 	VALUE("swap_max", struct scn_group, swap_max),
+	VALUE("zswap_max", struct scn_group, zswap_max),
 	CYAML_FIELD_BOOL("oom_group", CYAML_FLAG_OPTIONAL, struct scn_group, oom_group),
 	STRING("cpuset_mems", OPT, struct scn_group, cpuset_mems),
 	CYAML_FIELD_END,

@@ -19,12 +19,16 @@ static const struct plain {
 	{"swap.size", SET_SWAP_SIZE, GATE_BOOT, NULL},
 	{"swap.device", SET_SWAP_DEVICE, GATE_BOOT, NULL},
 	{"swap.priority", SET_SWAP_PRIORITY, GATE_BOOT, NULL},
+	{"swap.type", SET_SWAP_TYPE, GATE_BOOT, NULL},
+	{"swap.algorithm", SET_SWAP_ALGORITHM, GATE_BOOT, NULL},
+	{"swap.mem_limit", SET_SWAP_MEM_LIMIT, GATE_BOOT, NULL},
 	{"zswap", SET_ZSWAP, GATE_BOOT, "enabled"},
 	{"zswap.enabled", SET_ZSWAP, GATE_BOOT, "enabled"},
 	{"zswap.compressor", SET_ZSWAP, GATE_BOOT, "compressor"},
 	{"zswap.zpool", SET_ZSWAP, GATE_BOOT, "zpool"},
 	{"zswap.max_pool_percent", SET_ZSWAP, GATE_RECLAIM, "max_pool_percent"},
 	{"zswap.accept_threshold_percent", SET_ZSWAP, GATE_RECLAIM, "accept_threshold_percent"},
+	{"zswap.shrinker_enabled", SET_ZSWAP, GATE_RECLAIM, "shrinker_enabled"},
 	{"thp", SET_THP, GATE_BOOT, NULL},
 	{"transparent_hugepage", SET_THP, GATE_BOOT, NULL},
 	{"nodes", SET_NODES, GATE_BOOT, NULL},
@@ -47,6 +51,7 @@ static const struct plain group_files[] = {
 	{"memory.low", SET_GROUP, GATE_BOOT, NULL},
 	{"memory.min", SET_GROUP, GATE_BOOT, NULL},
 	{"memory.swap.max", SET_GROUP, GATE_BOOT, NULL},
+	{"memory.zswap.max", SET_GROUP, GATE_BOOT, NULL},
 	{"memory.oom.group", SET_GROUP, GATE_KILL, NULL},
 	{"oom_score_adj", SET_GROUP_ADJ, GATE_KILL, NULL},
 };
@@ -55,8 +60,7 @@ static const struct plain attributes[] = {
 	{"oom_score_adj", SET_PROCESS, GATE_KILL, NULL}, {"numa", SET_PROCESS, GATE_BOOT, NULL},
 	{"node", SET_PROCESS, GATE_BOOT, NULL},		 {"cgroup", SET_PROCESS, GATE_BOOT, NULL},
 	{"load", SET_PROCESS, GATE_BOOT, NULL},		 {"count", SET_PROCESS, GATE_BOOT, NULL},
-	{"rss", SET_PROCESS, GATE_BOOT, NULL},
-	{"grow", SET_GROW, GATE_BOOT, NULL},
+	{"rss", SET_PROCESS, GATE_BOOT, NULL},		 {"grow", SET_GROW, GATE_BOOT, NULL},
 };
 
 /* Read by reclaim, or by the killer, and by nothing else. */

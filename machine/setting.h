@@ -4,6 +4,7 @@
  *
  *	vm.swappiness=10			any file of /proc/sys
  *	swap=16G  swap.device=nvme1n1  swap.priority=5
+ *	swap.type=zram  swap.algorithm=zstd  swap.mem_limit=4G
  *	zswap=off  zswap.compressor=lzo  zswap.max_pool_percent=20 ...
  *	thp=always
  *	nodes=3  node.memory=16G  load=+20%  seed=4
@@ -28,6 +29,9 @@ enum setting_kind {
 	SET_SWAP_SIZE,
 	SET_SWAP_DEVICE,
 	SET_SWAP_PRIORITY,
+	SET_SWAP_TYPE,
+	SET_SWAP_ALGORITHM,
+	SET_SWAP_MEM_LIMIT,
 	SET_ZSWAP, /* name: the parameter */
 	SET_THP,
 	SET_NODES,

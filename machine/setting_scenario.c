@@ -11,6 +11,7 @@
 #include "machine/setting.h"
 #include "machine/units.h"
 #include "port/model/keep.h"
+#include "swap/zcomp.h"
 
 static bool bad(const struct setting *set, FILE *err, const char *wanted)
 {
@@ -65,18 +66,20 @@ static bool have_swap(const struct setting *set, struct scenario *s, FILE *err)
 
 	if (s->swap_count)
 		return true;
-	if (!s->disks_count) {
-		fprintf(err, "quire: %s: the machine has no disk to swap to\n", set->text);
+	if (!s->disks_count && set->kind != SET_SWAP_TYPE) {
+		fprintf(err,
+			"quire: %s: the machine has no disk to swap to; say swap.type=zram first\n",
+			set->text);
 		return false;
 	}
 	swap = keep_realloc(s->swap, sizeof(*swap));
 	if (!swap)
 		return false;
-	*swap = (struct scn_swap){.device = keep_strdup(s->disks[0].name)};
+	*swap = (struct scn_swap){.device = s->disks_count ? keep_strdup(s->disks[0].name) : NULL};
 	swap->size = (struct scn_value){keep_strdup("1G"), 1UL << 30};
 	s->swap = swap;
 	s->swap_count = 1;
-	return swap->device != NULL;
+	return true;
 }
 
 static void drop_swap(struct scenario *s)
@@ -84,8 +87,51 @@ static void drop_swap(struct scenario *s)
 	for (u32 i = 0; i < s->swap_count; i++) {
 		keep_free(s->swap[i].device);
 		keep_free(s->swap[i].size.text);
+		keep_free(s->swap[i].type);
+		keep_free(s->swap[i].algorithm);
+		keep_free(s->swap[i].mem_limit.text);
 	}
 	s->swap_count = 0;
+}
+
+static bool put_compressor(char **text, const struct setting *set, FILE *err)
+{
+	for (const char *const *name = zcomp_names; *name; name++)
+		if (!strcmp(set->value, *name))
+			return put_text(text, set->value);
+	return bad(set, err, "lzo, lzo-rle, lz4 or zstd");
+}
+
+/* The first area: a zram, or a part of a disk. */
+static bool apply_swap_type(const struct setting *set, struct scenario *s, FILE *err)
+{
+	struct scn_swap *sw = &s->swap[0];
+	bool zram = !strcmp(set->value, "zram");
+
+	if (!zram && strcmp(set->value, "disk") != 0)
+		return bad(set, err, "disk or zram");
+	if (!zram && !s->disks_count) {
+		fprintf(err, "quire: %s: the machine has no disk to swap to\n", set->text);
+		return false;
+	}
+	if (zram) {
+		keep_free(sw->device);
+		sw->device = NULL;
+	} else if (!sw->device) {
+		sw->device = keep_strdup(s->disks[0].name);
+		keep_free(sw->algorithm);
+		sw->algorithm = NULL;
+	}
+	return put_text(&sw->type, set->value);
+}
+
+static bool apply_zram(const struct setting *set, struct scn_swap *sw, FILE *err)
+{
+	if (!scn_is_zram(sw))
+		return bad(set, err, "a zram's; say swap.type=zram first");
+	if (set->kind == SET_SWAP_MEM_LIMIT)
+		return put_size(&sw->mem_limit, set, err);
+	return put_compressor(&sw->algorithm, set, err);
 }
 
 static bool apply_swap(const struct setting *set, struct scenario *s, FILE *err)
@@ -104,6 +150,12 @@ static bool apply_swap(const struct setting *set, struct scenario *s, FILE *err)
 		s->swap[0].priority = (int32_t)strtol(set->value, &end, 10);
 		return (*set->value && !*end) || bad(set, err, "a priority, as 10");
 	}
+	if (set->kind == SET_SWAP_TYPE)
+		return apply_swap_type(set, s, err);
+	if (set->kind != SET_SWAP_DEVICE)
+		return apply_zram(set, &s->swap[0], err);
+	if (scn_is_zram(&s->swap[0]))
+		return bad(set, err, "a disk's; say swap.type=disk first");
 	for (u32 i = 0; i < s->disks_count; i++)
 		if (!strcmp(s->disks[i].name, set->value))
 			return put_text(&s->swap[0].device, set->value);
@@ -129,14 +181,15 @@ static bool apply_zswap(const struct setting *set, struct scenario *s, FILE *err
 		return z->enabled || is_off(set->value) || bad(set, err, "on or off");
 	}
 	if (!strcmp(set->name, "compressor"))
-		return (!strcmp(set->value, "lzo") || !strcmp(set->value, "lz4") ||
-			!strcmp(set->value, "zstd"))
-			       ? put_text(&z->compressor, set->value)
-			       : bad(set, err, "lzo, lz4 or zstd");
+		return put_compressor(&z->compressor, set, err);
 	if (!strcmp(set->name, "zpool"))
 		return (!strcmp(set->value, "zbud") || !strcmp(set->value, "zsmalloc"))
 			       ? put_text(&z->zpool, set->value)
 			       : bad(set, err, "zbud or zsmalloc");
+	if (!strcmp(set->name, "shrinker_enabled")) {
+		z->shrinker_enabled = is_on(set->value);
+		return z->shrinker_enabled || is_off(set->value) || bad(set, err, "on or off");
+	}
 	if (!parse_count(set, 1, 100, &percent))
 		return bad(set, err, "1 to 100");
 	*(!strcmp(set->name, "max_pool_percent") ? &z->max_pool_percent
@@ -366,11 +419,12 @@ static bool apply_group(const struct setting *set, struct scenario *s, FILE *err
 			return g->oom_group || is_off(set->value) || bad(set, err, "0 or 1");
 		}
 		return apply_limit(set,
-				   !strcmp(set->name, "memory.max")    ? &g->memory_max
-				   : !strcmp(set->name, "memory.high") ? &g->memory_high
-				   : !strcmp(set->name, "memory.low")  ? &g->memory_low
-				   : !strcmp(set->name, "memory.min")  ? &g->memory_min
-								       : &g->swap_max,
+				   !strcmp(set->name, "memory.max")	    ? &g->memory_max
+				   : !strcmp(set->name, "memory.high")	    ? &g->memory_high
+				   : !strcmp(set->name, "memory.low")	    ? &g->memory_low
+				   : !strcmp(set->name, "memory.min")	    ? &g->memory_min
+				   : !strcmp(set->name, "memory.zswap.max") ? &g->zswap_max
+									    : &g->swap_max,
 				   err);
 	}
 	return false;
@@ -387,6 +441,9 @@ bool setting_apply(const struct setting *set, struct scenario *s, FILE *err)
 	case SET_SWAP_SIZE:
 	case SET_SWAP_DEVICE:
 	case SET_SWAP_PRIORITY:
+	case SET_SWAP_TYPE:
+	case SET_SWAP_ALGORITHM:
+	case SET_SWAP_MEM_LIMIT:
 		return apply_swap(set, s, err);
 	case SET_ZSWAP:
 		return apply_zswap(set, s, err);
