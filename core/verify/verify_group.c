@@ -59,7 +59,7 @@ static void count_zswap(struct verify *v)
 	struct mem_cgroup *root = v->q->group->root;
 	long bytes = 0, pages = 0;
 
-	for (unsigned int i = 0; i < MAX_SWAPFILES; i++) {
+	for (unsigned int i = 0; v->q->swap && i < MAX_SWAPFILES; i++) {
 		struct swap_info_struct *si = v->q->swap->info[i];
 		struct zswap_entry *e;
 		unsigned long slot;
