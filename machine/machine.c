@@ -48,6 +48,7 @@ static void configure_placement(struct quire_config *cfg, const struct scenario 
 	cfg->movable_node = s->movable_node;
 	cfg->cma_bytes = s->cma.v;
 	cfg->weighted_interleave = s->weighted_interleave;
+	cfg->page_table_levels = s->page_table_levels;
 }
 
 static void configure(struct machine *m)

@@ -183,6 +183,8 @@ static void check_placement(struct lint *l, struct scenario *s)
 	     "kernelcore and movablecore say otherwise");
 	value(l, &s->cma, SIZE, NULL, "cma");
 	must(l, s->cma.v % (2UL << 20) == 0, "cma", "must be a multiple of 2M");
+	must(l, !s->page_table_levels || s->page_table_levels == 4 || s->page_table_levels == 5,
+	     "page_table_levels", "must be 4 or 5");
 	must(l, s->debug_guardpage_minorder <= 5, "debug_guardpage_minorder", "must be 0 to 5");
 }
 

@@ -176,8 +176,9 @@ struct scenario {
 	/* What may hold the kernel's memory, what only movable: "4G", "30%". */
 	struct scn_value kernelcore, movablecore;
 	bool movable_node;
-	struct scn_value cma;	  /* the machine's contiguous area */
-	bool weighted_interleave; /* the policy of 6.9 */
+	struct scn_value cma;	    /* the machine's contiguous area */
+	bool weighted_interleave;   /* the policy of 6.9 */
+	uint32_t page_table_levels; /* 4, 5 (la57); 0: 4 */
 	/* The debugging of pages, from boot on. */
 	bool page_owner, page_poison;
 	uint32_t debug_guardpage_minorder;

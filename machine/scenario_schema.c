@@ -216,6 +216,8 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	VALUE("cma", struct scenario, cma),
 	CYAML_FIELD_BOOL("weighted_interleave", CYAML_FLAG_OPTIONAL, struct scenario,
 			 weighted_interleave),
+	CYAML_FIELD_UINT("page_table_levels", CYAML_FLAG_OPTIONAL, struct scenario,
+			 page_table_levels),
 	CYAML_FIELD_BOOL("page_owner", CYAML_FLAG_OPTIONAL, struct scenario, page_owner),
 	CYAML_FIELD_BOOL("page_poison", CYAML_FLAG_OPTIONAL, struct scenario, page_poison),
 	CYAML_FIELD_UINT("debug_guardpage_minorder", CYAML_FLAG_OPTIONAL, struct scenario,

@@ -118,6 +118,7 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 	set_task_comm(task, comm);
 	mm->owner = task;
 	sync_mm_rss(task);
+	task_numa_free(q, task); /* another program, other memory */
 	task->mm = mm;
 	task->in_vfork = false;
 	if (old)

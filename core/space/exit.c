@@ -164,6 +164,7 @@ void do_exit(struct quire *q, struct task *task, int code)
 	if (current_context(q)->nr_dirtied && current_task(q) == task)
 		dirty_throttle_leak(q);
 	exit_mm(q, task);
+	task_numa_free(q, task);
 	put_shared(q, q->space->files_cachep, &task->files);
 	put_shared(q, q->space->fs_cachep, &task->fs);
 	free_task_stack(q, task);

@@ -16,8 +16,9 @@
  *
  * Locks: mmap_lock, only tried, for the scan; page_table_lock the entries.
  *
- * Differs from Linux: off at boot.  Tasks do not move to their memory, are in no
- * numa_group, and memory tiers (mode 2) are not known.
+ * Tasks that share pages are in a group, and tasks move to their memory: numa_group.c.
+ *
+ * Differs from Linux: off at boot.  Memory tiers (mode 2) are not known.
  */
 #include "space/internal.h"
 #include "space/mempolicy.h"
@@ -27,18 +28,6 @@
 #define MAX_SCAN_WINDOW	      2560 /* MiB a second, at most */
 #define VMAS_PER_PAGES	      8	   /* address space to walk for what is changed */
 
-enum { LOCALITY_REMOTE, LOCALITY_LOCAL, LOCALITY_FAILED, NR_LOCALITIES };
-
-/* What a task's hints have told; made when it first looks. */
-struct task_numa {
-	u64 node_stamp; /* ns of its CPU time that count as looked at */
-	u64 placement_retry;
-	unsigned int scan_period; /* ms */
-	int scan_seq, preferred_nid;
-	unsigned long locality[NR_LOCALITIES];
-	unsigned long faults[QUIRE_MAX_NODES][2], buffer[QUIRE_MAX_NODES][2]; /* private: 1 */
-};
-
 void numa_balancing_init(struct quire *q)
 {
 	struct numa_balancing *nb = &q->space->numa;
@@ -47,12 +36,6 @@ void numa_balancing_init(struct quire *q)
 	nb->scan_period_min_ms = 1000;
 	nb->scan_period_max_ms = 60000;
 	nb->scan_size_mb = 256;
-}
-
-void task_numa_free(struct quire *q, struct task *task)
-{
-	kfree(q, task->numa);
-	task->numa = NULL;
 }
 
 /* ---- how often -------------------------------------------------------------------- */
@@ -101,29 +84,70 @@ static void update_scan_period(struct quire *q, struct task *task, unsigned long
 	memset(tn->locality, 0, sizeof(tn->locality));
 }
 
-/* Once a pass: the node that most of its faults found their pages on. */
+/* How much of the time since the last placement the task ran, in 1/65536. */
+static unsigned long run_weight(struct quire *q, struct task *task)
+{
+	struct task_numa *tn = task->numa;
+	u64 now = quire_clock(q), ran = task->utime + task->stime;
+	u64 period = now - (tn->placed_at ? tn->placed_at : task->start_time);
+	u64 runtime = min(ran - tn->placed_ran, period);
+
+	tn->placed_at = now;
+	tn->placed_ran = ran;
+	return (unsigned long)((runtime << 16) / (period + 1));
+}
+
+/* Adds to the task's faults, and with it to its group's. */
+static void add_faults(struct task_numa *tn, enum numa_stat stat, unsigned int nid, int priv,
+		       unsigned long n)
+{
+	/* What was counted before counts half. */
+	unsigned long diff = n - tn->faults[stat][nid][priv] / 2; /* may wrap: sums do not */
+
+	tn->faults[stat][nid][priv] += diff;
+	if (stat == NUMA_MEM)
+		tn->total_faults += diff;
+	if (!tn->group)
+		return;
+	tn->group->faults[stat][nid][priv] += diff;
+	if (stat == NUMA_MEM)
+		tn->group->total_faults += diff;
+}
+
+/* Once a pass: the node that most of its faults, or of its group's, found pages on. */
 static void task_numa_placement(struct quire *q, struct task *task)
 {
 	struct task_numa *tn = task->numa;
-	unsigned long types[2] = {0, 0}, best = 0;
+	unsigned long types[2] = {0, 0}, best = 0, weight, total = 0;
 
 	if (tn->scan_seq == task->mm->numa_scan_seq)
 		return;
 	tn->scan_seq = task->mm->numa_scan_seq;
+	weight = run_weight(q, task);
+	for_each_node (q, nid)
+		total += tn->buffer[NUMA_CPU][nid][0] + tn->buffer[NUMA_CPU][nid][1];
+	spin_lock(q, &q->space->tasklist_lock);
 	for_each_node (q, nid) {
 		unsigned long sum = 0;
 
 		for (int priv = 0; priv < 2; priv++) {
-			types[priv] += tn->buffer[nid][priv];
-			tn->faults[nid][priv] = tn->faults[nid][priv] / 2 + tn->buffer[nid][priv];
-			tn->buffer[nid][priv] = 0;
-			sum += tn->faults[nid][priv];
+			types[priv] += tn->buffer[NUMA_MEM][nid][priv];
+			add_faults(tn, NUMA_MEM, nid, priv, tn->buffer[NUMA_MEM][nid][priv]);
+			/* By the CPU time it used there, not by how often it faulted. */
+			add_faults(tn, NUMA_CPU, nid, priv,
+				   weight * tn->buffer[NUMA_CPU][nid][priv] / (total + 1));
+			sum += tn->group ? tn->group->faults[NUMA_MEM][nid][priv]
+					 : tn->faults[NUMA_MEM][nid][priv];
 		}
 		if (sum > best) {
 			best = sum;
 			tn->preferred_nid = (int)nid;
 		}
 	}
+	if (tn->group)
+		numa_group_count_active_nodes(q, tn->group);
+	spin_unlock(q, &q->space->tasklist_lock);
+	memset(tn->buffer, 0, sizeof(tn->buffer));
 	update_scan_period(q, task, types[0], types[1]);
 }
 
@@ -266,6 +290,18 @@ static void task_numa_work(struct quire *q, struct task *task)
 	up_read(q, &mm->mmap_lock);
 }
 
+/* Linux asks the run queue who runs on a CPU. */
+static void seen_here(struct quire *q, const struct task *task)
+{
+	struct numa_balancing *nb = &q->space->numa;
+
+	if (unlikely(!nb->last_pid))
+		nb->last_pid =
+			kzalloc(q, q->nr_cpus * sizeof(*nb->last_pid), GFP_KERNEL | __GFP_NOWARN);
+	if (nb->last_pid)
+		nb->last_pid[smp_processor_id(q)] = task->pid;
+}
+
 void task_numa_tick(struct quire *q, struct task *task)
 {
 	u64 ran = task->utime + task->stime;
@@ -286,6 +322,7 @@ void task_numa_tick(struct quire *q, struct task *task)
 		task->numa = tn;
 	}
 	tn->node_stamp += period;
+	seen_here(q, task);
 	task_numa_work(q, task);
 }
 
@@ -297,7 +334,7 @@ static unsigned int cpupid_now(struct quire *q, const struct task *task)
 	       (smp_processor_id(q) << (1 + LAST_CPUPID_PID_BITS));
 }
 
-static bool cpupid_match_pid(const struct task *task, unsigned int cpupid)
+bool cpupid_match_pid(const struct task *task, unsigned int cpupid)
 {
 	return (cpupid >> 1 & (BIT(LAST_CPUPID_PID_BITS) - 1)) ==
 	       ((unsigned int)task->pid & (BIT(LAST_CPUPID_PID_BITS) - 1));
@@ -306,14 +343,19 @@ static bool cpupid_match_pid(const struct task *task, unsigned int cpupid)
 static bool should_migrate(struct quire *q, const struct task *task, struct page *page,
 			   unsigned int nid)
 {
+	const struct task_numa *tn = task->numa;
 	unsigned int last = page_cpupid_last(page);
 
 	page_set_cpupid(page, cpupid_now(q, task));
-	if ((!task->numa || task->numa->preferred_nid < 0 || task->numa->scan_seq <= 4) &&
+	if ((!tn || tn->preferred_nid < 0 || tn->scan_seq <= 4) &&
 	    (!last || cpupid_match_pid(task, last)))
 		return true;
 	/* Twice from one node: then it is no chance. */
-	return !last || cpu_to_node(q, last >> (1 + LAST_CPUPID_PID_BITS)) == nid;
+	if (last && cpu_to_node(q, last >> (1 + LAST_CPUPID_PID_BITS)) != nid)
+		return false;
+	if (!last || cpupid_match_pid(task, last) || !tn || !tn->group)
+		return true;
+	return numa_group_wants_page(tn->group, page_to_nid(page), nid);
 }
 
 /* The node that a page should be on; -1: it is well where it is. */
@@ -330,24 +372,42 @@ static int mpol_misplaced(struct quire *q, struct task *task, const struct vm_ar
 	return (int)nid;
 }
 
-static void task_numa_fault(struct quire *q, struct task *task, unsigned int last, unsigned int nid,
-			    unsigned long pages, bool local, bool failed)
+/* What a fault on a hint told. */
+struct numa_fault {
+	unsigned int last;    /* cpupid of who used the page before; 0: nobody */
+	unsigned int nid;     /* where it is now */
+	unsigned int cpu_nid; /* where the task ran when it faulted */
+	unsigned long pages;
+	bool local, failed;    /* found here; was to move and did not */
+	bool shared, no_group; /* by right; nobody writes it: a library */
+};
+
+static void task_numa_fault(struct quire *q, struct task *task, const struct numa_fault *f)
 {
 	struct task_numa *tn = task ? task->numa : NULL;
-	bool priv = !last || (task && cpupid_match_pid(task, last));
+	bool priv = !f->last || (task && cpupid_match_pid(task, f->last)), local = f->local;
 	u64 now = quire_clock(q);
 
 	if (!tn || !task->mm)
 		return;
+	seen_here(q, task);
+	if (!priv && !f->no_group)
+		task_numa_group(q, task, f->last, f->shared);
+	/* Between nodes that the group uses anyway there is nothing to gain. */
+	if (!priv && !local && tn->group && tn->group->active_nodes > 1 &&
+	    numa_is_active_node(tn->group, f->cpu_nid) && numa_is_active_node(tn->group, f->nid))
+		local = true;
 	if (now > tn->placement_retry) {
 		tn->placement_retry =
 			now + min(NSEC_PER_SEC, (u64)tn->scan_period * NSEC_PER_MSEC / 16);
 		task_numa_placement(q, task);
+		numa_migrate_preferred(q, task);
 	}
-	tn->buffer[nid][priv] += pages;
-	tn->locality[local ? LOCALITY_LOCAL : LOCALITY_REMOTE] += pages;
-	if (failed)
-		tn->locality[LOCALITY_FAILED] += pages;
+	tn->buffer[NUMA_MEM][f->nid][priv] += f->pages;
+	tn->buffer[NUMA_CPU][f->cpu_nid][priv] += f->pages;
+	tn->locality[local ? LOCALITY_LOCAL : LOCALITY_REMOTE] += f->pages;
+	if (f->failed)
+		tn->locality[LOCALITY_FAILED] += f->pages;
 }
 
 /* Under the lock: the entry is what it was before it became a hint. */
@@ -359,40 +419,42 @@ static void restore_entry(struct quire *q, struct vm_fault *vmf)
 
 unsigned int do_numa_page(struct quire *q, struct vm_fault *vmf)
 {
-	unsigned long nr = pmd_leaf(vmf->orig) ? (unsigned long)HPAGE_PMD_NR : 1;
 	const struct numa_balancing *nb = &q->space->numa;
-	unsigned int nid, last;
+	struct numa_fault f = {.pages = 1, .cpu_nid = numa_node_id(q)};
 	struct page *page;
-	bool local, moved;
 	int target;
 
+	if (pmd_leaf(vmf->orig))
+		f.pages = (unsigned long)HPAGE_PMD_NR;
 	if (!pte_lock_same(q, vmf))
 		return 0;
 	page = pfn_to_page(q, pte_pfn(vmf->orig));
 	/* Pages of huge ones that are mapped one by one do not move. */
-	if (nr == 1 && PageCompound(page)) {
+	if (f.pages == 1 && PageCompound(page)) {
 		restore_entry(q, vmf);
 		return 0;
 	}
-	nid = page_to_nid(page);
-	local = nid == numa_node_id(q);
-	last = page_cpupid_last(page);
+	f.nid = page_to_nid(page);
+	f.local = f.nid == f.cpu_nid;
+	f.last = page_cpupid_last(page);
+	f.no_group = !pte_write(vmf->orig);
+	f.shared = (vmf->vma->vm_flags & VM_SHARED) && page_mapcount(page) > 1;
 	count_vm_event(q, NUMA_HINT_FAULTS);
-	if (local)
+	if (f.local)
 		count_vm_event(q, NUMA_HINT_FAULTS_LOCAL);
 	target = mpol_misplaced(q, vmf->task, vmf->vma, page);
 	if (target < 0 || !nb->migrate_misplaced_page) {
 		restore_entry(q, vmf);
-		task_numa_fault(q, vmf->task, last, nid, nr, local, false);
+		task_numa_fault(q, vmf->task, &f);
 		return 0;
 	}
 	get_page(page);
 	pte_unlock(q, vmf);
-	moved = nb->migrate_misplaced_page(q, page, vmf->vma, (unsigned int)target);
-	if (moved)
-		nid = (unsigned int)target;
+	f.failed = !nb->migrate_misplaced_page(q, page, vmf->vma, (unsigned int)target);
+	if (!f.failed)
+		f.nid = (unsigned int)target;
 	else if (pte_lock_same(q, vmf))
 		restore_entry(q, vmf);
-	task_numa_fault(q, vmf->task, last, nid, nr, local, !moved);
+	task_numa_fault(q, vmf->task, &f);
 	return 0;
 }

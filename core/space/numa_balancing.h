@@ -20,6 +20,37 @@ struct numa_balancing {
 	 * false: it stays.  NULL: nobody can. */
 	bool (*migrate_misplaced_page)(struct quire *q, struct page *page,
 				       const struct vm_area_struct *vma, unsigned int nid);
+	int *last_pid;		      /* [nr_cpus]: who was seen there last; NULL until one was */
+	unsigned long nr_tasks_moved; /* to their preferred node */
+	unsigned long nr_groups;      /* of tasks that share pages */
+};
+
+/* Faults are counted by where the page is, and by where its user runs. */
+enum numa_stat { NUMA_MEM, NUMA_CPU, NR_NUMA_STATS };
+
+enum { LOCALITY_REMOTE, LOCALITY_LOCAL, LOCALITY_FAILED, NR_LOCALITIES };
+
+typedef unsigned long numa_faults_t[NR_NUMA_STATS][QUIRE_MAX_NODES][2]; /* private: 1 */
+
+/* Tasks that share pages: space/numa_group.c. */
+struct numa_group {
+	int gid; /* pid of who made it */
+	unsigned int nr_tasks, active_nodes;
+	unsigned long total_faults, max_faults_cpu;
+	numa_faults_t faults;
+};
+
+/* What a task's hints have told; made when it first looks. */
+struct task_numa {
+	u64 node_stamp; /* ns of its CPU time that count as looked at */
+	u64 placement_retry, migrate_retry;
+	u64 placed_at, placed_ran; /* at the last placement: ns, and ns of its CPU time */
+	unsigned int scan_period;  /* ms */
+	int scan_seq, preferred_nid;
+	struct numa_group *group; /* or NULL: it shares nothing yet */
+	unsigned long total_faults;
+	unsigned long locality[NR_LOCALITIES];
+	numa_faults_t faults, buffer; /* of all passes, halved each; of this one */
 };
 
 /* Who faulted on a page last: a CPU and part of a pid, in bits of page->flags that
@@ -43,6 +74,23 @@ static inline void page_set_cpupid(struct page *page, unsigned int cpupid)
 	(void)HOT_AND(&page->flags, ~(LAST_CPUPID_MASK << LAST_CPUPID_SHIFT));
 	(void)HOT_OR(&page->flags, (unsigned long)cpupid << LAST_CPUPID_SHIFT);
 }
+
+/* Was it this task that used the page last? */
+bool cpupid_match_pid(const struct task *task, unsigned int cpupid);
+
+/* ---- groups: space/numa_group.c -------------------------------------------------- */
+
+/* A page of task was used by another last: they may come into one group.  shared: it is
+ * shared by right, not by a fork. */
+void task_numa_group(struct quire *q, struct task *task, unsigned int cpupid, bool shared);
+void numa_group_count_active_nodes(struct quire *q, struct numa_group *ng);
+bool numa_is_active_node(const struct numa_group *ng, unsigned int nid);
+/* Should a page that several of the group use move? */
+bool numa_group_wants_page(const struct numa_group *ng, unsigned int from, unsigned int to);
+/* The running task is to run on the node it prefers, if there is room. */
+void numa_migrate_preferred(struct quire *q, struct task *task);
+
+/* ---- the task -------------------------------------------------------------------- */
 
 void numa_balancing_init(struct quire *q);
 /*

@@ -137,6 +137,13 @@ struct quire_port_ops {
 	 * for which nothing can be reclaimed fails. */
 	void (*kill)(void *ctx, void *task, int sig);
 
+	/*
+	 * The running task (what kill() gets) is to run on a node from now on, as most of
+	 * its memory is there (automatic NUMA balancing): 0, or an error if it is bound
+	 * to another or there is no room.  May not sleep.  NULL: tasks stay where they run.
+	 */
+	int (*task_set_node)(void *ctx, void *task, unsigned int node);
+
 	/* CPU time that a CPU spent since boot, in ns, for users and in the
 	 * kernel; the rest was idle.  NULL: nobody knows. */
 	void (*cpu_times)(void *ctx, unsigned int cpu, uint64_t *user, uint64_t *system);

@@ -242,6 +242,9 @@ void sched_interrupt(struct fiber *f);
 void sched_yield_cpu(struct model *m);
 /* The running fiber stops for good. */
 __attribute__((noreturn)) void sched_stop(struct model *m);
+/* The running fiber goes to a node's CPUs when it next gives its own up: 0, -EINVAL (pinned, or
+ * no CPUs there), -EBUSY (more wait there than here). */
+int sched_set_home(struct model *m, struct fiber *f, unsigned int node);
 struct fiber *sched_spawn(struct model *m, const char *name, void (*fn)(void *), void *arg,
 			  struct task *task, int node, bool kthread);
 /* Zeroed address space that costs nothing until touched; NULL. */

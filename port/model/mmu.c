@@ -21,8 +21,13 @@
  * 512 entries reach 1 GB instead of 2 MB.  (Not so on the recordings' processor: QEMU
  * keeps pages of 4 KB.)
  *
+ * A walk costs little while the tables are in the caches.  A line of a table whose frame
+ * is another node's comes from there, as other memory does, once for the eight entries in it:
+ * what a process gains by local memory it loses where its tables stayed behind.
+ *
  * Differs from x86: only the entry that maps the page gets accessed bits; no walk
- * caches; a huge page of 1 GB takes an entry for each 2 MB of it.
+ * caches, and the table of the last level alone can be far away; a huge page of 1 GB
+ * takes an entry for each 2 MB of it.
  */
 #include "port/model/internal.h"
 #include "port/model/keep.h"
@@ -86,6 +91,7 @@ struct cursor {
 	u64 need;		  /* bits of an entry that allows the access */
 	u32 cost[2];		  /* local, remote */
 	unsigned int node, asid;
+	u64 line; /* of a table: the last one that a walk read */
 };
 
 #define FRAME_NODE_SHIFT 10
@@ -237,6 +243,7 @@ static void cursor_reload(struct cursor *c)
 
 	c->leaf = NULL;
 	c->huge.entry = NULL;
+	c->line = 0;
 	c->asid = load_space(c->mmu, &c->mmu->cpu[cpu], c->mm);
 	c->space_stamp = max(c->mmu->space[c->mm->context_id % SPACE_SLOTS],
 			     c->mmu->cpu[cpu].since[c->asid]);
@@ -250,6 +257,21 @@ static void charge_access(struct cursor *c, u64 pfn, u64 extra)
 
 	hot_charge(&c->m->hot, ns);
 	c->m->user_ns += ns;
+}
+
+/* What a walk that ends at an entry costs: q->cost.walk, and for a line of a table from
+ * another node what lies between remote and local memory. */
+static u64 walk_cost(struct cursor *c, const pte_t *ptep)
+{
+	u64 line = (u64)(uintptr_t)ptep / 64, pfn;
+
+	if (likely(c->q->nr_nodes == 1) || line == c->line)
+		return c->q->cost.walk;
+	c->line = line;
+	pfn = page_to_pfn(c->q, virt_to_page(c->q, ptep));
+	if (c->mmu->frame_node[pfn >> FRAME_NODE_SHIFT] == c->node || c->cost[1] < c->cost[0])
+		return c->q->cost.walk;
+	return c->q->cost.walk + c->cost[1] - c->cost[0];
 }
 
 #ifdef QUIRE_DEBUG
@@ -389,7 +411,7 @@ static inline bool access_by_walk(struct cursor *c, u64 addr, const struct touch
 		*ptep = pte |= c->need;
 	pfn = mapped_pfn(pte, &c->huge, addr);
 	fill_tlb(c, tlb_slot(c, vpn), vpn, pfn, pte);
-	charge_access(c, pfn, c->q->cost.walk);
+	charge_access(c, pfn, walk_cost(c, ptep));
 	access_frame(c, pfn, vpn, t);
 	return true;
 }

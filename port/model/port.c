@@ -152,6 +152,13 @@ static void port_kill(void *ctx, void *task, int sig)
 		sched_interrupt(t->port_private);
 }
 
+static int port_task_set_node(void *ctx, void *task, unsigned int node)
+{
+	struct task *t = task;
+
+	return t->port_private ? sched_set_home(ctx, t->port_private, node) : -EINVAL;
+}
+
 static void port_cpu_times(void *ctx, unsigned int cpu, uint64_t *user, uint64_t *system)
 {
 	struct model *m = ctx;
@@ -207,6 +214,7 @@ const struct quire_port_ops model_port_ops = {
 	.frames_dense = port_frames_dense,
 	.tlb_flush = port_tlb_flush,
 	.kill = port_kill,
+	.task_set_node = port_task_set_node,
 	.cpu_times = port_cpu_times,
 	.load = port_load,
 	.log = port_log,

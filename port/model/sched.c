@@ -338,6 +338,8 @@ void sched_stop(struct model *m)
 		coro_switch(&f->coro, &m->main, false);
 }
 
+static void fiber_ready(struct model *m, struct fiber *f);
+
 static void cpu_free(struct model *m, unsigned int cpu)
 {
 	struct vcpu *c = &m->cpu[cpu];
@@ -355,7 +357,11 @@ static void cpu_free(struct model *m, unsigned int cpu)
 		m->nr_busy_tails--;
 	else if (!may_run(m, f))
 		park(m, f);
-	else if (m->fair && !must_give_way(m, f, c->tick_at)) {
+	else if (unlikely(f->home != c->node)) { /* it was sent to another node */
+		fiber_ready(m, f);
+		if (c->busy) /* where all are busy, too */
+			return;
+	} else if (m->fair && !must_give_way(m, f, c->tick_at)) {
 		run_fiber(m, cpu, f);
 		return;
 	} else
@@ -687,6 +693,20 @@ struct fiber *sched_spawn(struct model *m, const char *name, void (*fn)(void *),
 	tell_psi(m, f, true);
 	sched_push(m, work_clock(m), MEV_READY, 0, f);
 	return f;
+}
+
+int sched_set_home(struct model *m, struct fiber *f, unsigned int node)
+{
+	const struct run_queue *from = &m->rq[f->home], *to;
+
+	if (f != m->running || f->pinned >= 0 || node >= m->nr_nodes || !m->rq[node].nr_cpus)
+		return -EINVAL;
+	to = &m->rq[node];
+	if (find_idle(m, to->first_cpu, to->nr_cpus) < 0 &&
+	    to->nr * from->nr_cpus >= from->nr * to->nr_cpus)
+		return -EBUSY;
+	f->home = node;
+	return 0;
 }
 
 /* ---- events ------------------------------------------------------------------------------------ */

@@ -147,6 +147,41 @@ static void test_nodes(__unused void **state)
 	end(&b);
 }
 
+/* Four levels, or five: each process has a table more, and an address that its hint asks for. */
+static void test_levels(__unused void **state)
+{
+	static const struct {
+		const char *key;
+		int levels;
+	} keys[] = {{"", 4}, {"page_table_levels: 4\n", 4}, {"page_table_levels: 5\n", 5}};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+		char text[512];
+		struct booted b;
+		struct task *p;
+		u64 high = 0x00f0000000000000UL, at = 0;
+
+		snprintf(text, sizeof(text),
+			 HEAD "nodes: [{memory: 256M, cpus: 1}]\n%s"
+			      "processes: [{name: p, rss: 1M}]\n",
+			 keys[i].key);
+		b = boot(text);
+		assert_int_equal(b.q->page->pt_levels, keys[i].levels);
+		for_each_process(b.q, p)
+		{
+			if (!p->mm)
+				continue;
+			assert_int_equal(p->mm->task_size,
+					 keys[i].levels == 5 ? TASK_SIZE_5_LEVELS : TASK_SIZE);
+			at = do_mmap(b.q, p->mm, high, PAGE_SIZE, PROT_READ,
+				     MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+			assert_int_equal(at == high, keys[i].levels == 5);
+		}
+		assert_true(at != 0);
+		end(&b);
+	}
+}
+
 static void test_debug(__unused void **state)
 {
 	struct booted b = boot(HEAD "nodes: [{memory: 256M, cpus: 1}]\npage_owner: true\n"
@@ -192,9 +227,9 @@ static void test_refused(__unused void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zones),	cmocka_unit_test(test_areas),
-		cmocka_unit_test(test_nodes),	cmocka_unit_test(test_debug),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_zones), cmocka_unit_test(test_areas),
+		cmocka_unit_test(test_nodes), cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_debug), cmocka_unit_test(test_refused),
 	};
 	int fd = mkstemp(path), failed;
 

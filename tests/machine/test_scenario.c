@@ -146,6 +146,7 @@ static const struct {
 	 "5: movablecore: \"0.5%\" is neither a size nor whole per cents; write 4G or 30%"},
 	{GOOD "movable_node: true\nkernelcore: 1G\n",
 	 "5: movable_node: kernelcore and movablecore say otherwise"},
+	{GOOD "page_table_levels: 3\n", "5: page_table_levels: must be 4 or 5"},
 	{GOOD "movable_node: maybe\n", "5: movable_node: \"maybe\" is neither true nor false"},
 	{GOOD "cma: 3M\n", "5: cma: must be a multiple of 2M"},
 	{GOOD "debug_guardpage_minorder: 6\n", "5: debug_guardpage_minorder: must be 0 to 5"},

@@ -3,6 +3,8 @@
  * The MMU: touches fault pages in, set accessed and dirty bits, cost what the
  * frame's node costs, and find their contents again.
  */
+#include "reclaim/numa.h"
+#include "space/mempolicy.h"
 #include "tests/lib/testlib.h"
 
 #include <stdio.h>
@@ -120,6 +122,57 @@ static void cost(struct testbox *t, void *arg)
 	assert_int_equal(quire_clock(t->q) - start, 256 * latency);
 }
 
+/* ns that so many random touches take, with the TLB of little use. */
+static u64 random_time(struct testbox *t, u64 addr, unsigned long pages)
+{
+	struct touch w = {addr, pages, 1, false, 0, 0, 0, NULL};
+	u64 start;
+
+	sleep_ns(t->q, NSEC_PER_MSEC);
+	start = quire_clock(t->q);
+	assert_int_equal(mmu_touch_random(t->m, t->task, &w, 4000, &t->rng), 4000);
+	return quire_clock(t->q) - start;
+}
+
+/* Pages came to the node where the task runs, their tables stayed where they were made. */
+static void tables(struct testbox *t, void *arg)
+{
+	unsigned int here = cpu_to_node(t->q, smp_processor_id(t->q));
+	struct mempolicy far = {.mode = MPOL_BIND}, none = {.mode = MPOL_DEFAULT};
+	nodemask_t to = {{1UL << here}}, from = {{2UL >> here}};
+	unsigned long pages = 8192;
+	u64 a = map(t, 34 * MIB), b = map(t, 34 * MIB), near, away;
+	struct touch w = {ALIGN(a, 2 * MIB), pages, 1, true, CONTENT_KIND_HEAP, 3, 0, NULL};
+
+	(void)arg;
+	mmu_touch(t->m, t->task, &w); /* all of it, and its tables, here */
+	node_set(&far.nodes, !here);
+	assert_int_equal(set_mempolicy(t->q, t->task, &far), 0);
+	w.addr = ALIGN(b, 2 * MIB);
+	mmu_touch(t->m, t->task, &w);
+	assert_int_equal(set_mempolicy(t->q, t->task, &none), 0);
+	assert_int_equal(do_migrate_pages(t->q, t->task->mm, &from, &to, MPOL_MF_MOVE_ALL), 0);
+	for (unsigned long i = 0; i < pages; i += 100) {
+		assert_int_equal(
+			page_to_nid(pfn_to_page(t->q, pte_pfn(pte_at(t, w.addr + i * 4096)))),
+			here);
+		assert_int_equal(page_to_nid(virt_to_page(t->q, pt_walk(t->q, t->task->mm->pgd_pfn,
+									w.addr + i * 4096, 1))),
+				 !here);
+	}
+	near = random_time(t, ALIGN(a, 2 * MIB), pages);
+	away = random_time(t, w.addr, pages);
+	/* 70 + 25 ns, and 60 more for each walk: most touches need one. */
+	assert_in_range(near / 4000, 85, 96);
+	assert_in_range((away - near) / 4000, 50, 60);
+	/* One after the other eight entries share a line. */
+	w.write = false;
+	sleep_ns(t->q, NSEC_PER_MSEC);
+	away = quire_clock(t->q);
+	mmu_touch(t->m, t->task, &w);
+	assert_in_range((quire_clock(t->q) - away) / pages, 95 + 60 / 8, 96 + 60 / 8 + 1);
+}
+
 static void dies_outside(struct testbox *t, void *arg)
 {
 	struct touch w = {map(t, MIB), 512, 1, true, CONTENT_KIND_HEAP, 3, 0, NULL};
@@ -160,6 +213,12 @@ static void test_cost_follows_the_node(void **state)
 	run_one(cost, 2);
 }
 
+static void test_cost_follows_the_tables(void **state)
+{
+	(void)state;
+	testbox_once(&(struct testbox_config){.nr_nodes = 2, .cpus = 1}, tables);
+}
+
 static void test_segmentation_fault(void **state)
 {
 	(void)state;
@@ -173,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_accessed_and_dirty_bits),
 		cmocka_unit_test(test_random_touches),
 		cmocka_unit_test(test_cost_follows_the_node),
+		cmocka_unit_test(test_cost_follows_the_tables),
 		cmocka_unit_test(test_segmentation_fault),
 	};
 

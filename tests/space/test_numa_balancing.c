@@ -185,6 +185,112 @@ static void test_huge_hint(__unused void **state)
 	testbox_once(&two_nodes, huge_hint);
 }
 
+/* ---- groups ---------------------------------------------------------------------- */
+
+/* Two processes, one on each node at first, that write to the same shared pages. */
+#define SHARED_PAGES 1500UL
+
+struct sharer {
+	struct testbox *t;
+	struct task *task;
+	u64 a;
+	unsigned int seconds, node; /* where it ran in the end */
+	int gid;
+	unsigned int members;
+	bool done;
+};
+
+static void sharer_main(void *arg)
+{
+	struct sharer *s = arg;
+	struct prng rng;
+	struct touch what = {.addr = s->a,
+			     .nr_pages = SHARED_PAGES,
+			     .write = true,
+			     .kind = CONTENT_SAME,
+			     .seed = 9,
+			     .work_ns = 100000};
+	u64 end = s->seconds * NSEC_PER_SEC;
+
+	prng_seed(&rng, (u64)s->task->pid);
+	while (s->task->utime + s->task->stime < end)
+		assert_int_equal(mmu_touch_random(s->t->m, s->task, &what, 1000, &rng), 1000);
+	s->node = numa_node_id(s->t->q);
+	s->gid = s->task->numa && s->task->numa->group ? s->task->numa->group->gid : -1;
+	s->members = s->gid > 0 ? s->task->numa->group->nr_tasks : 0;
+	s->done = true;
+	/* All have looked before one leaves. */
+	model_sleep(s->t->m, 20 * NSEC_PER_SEC);
+	do_exit(s->t->q, s->task, 0);
+}
+
+struct sharers {
+	struct sharer one, two;
+	int pinned; /* the second: to that node; -1: nobody is */
+	bool threads;
+};
+
+static void start_sharers(struct testbox *t, void *arg)
+{
+	struct sharers *s = arg;
+	struct task *one = copy_process(t->q, NULL, 0), *two;
+	u64 a;
+
+	assert_false(IS_ERR_OR_NULL(one));
+	assert_int_equal(exec_mmap(t->q, one, "one", "one", 4), 0);
+	a = do_mmap(t->q, one->mm, 0, SHARED_PAGES << PAGE_SHIFT, RW,
+		    s->threads ? ANON : MAP_SHARED | MAP_ANONYMOUS, NULL, 0);
+	assert_false(IS_ERR_VALUE(a));
+	two = copy_process(t->q, one, s->threads ? CLONE_VM | CLONE_THREAD : 0);
+	assert_false(IS_ERR_OR_NULL(two));
+	s->one = (struct sharer){.t = t, .task = one, .a = a, .seconds = 30};
+	s->two = (struct sharer){.t = t, .task = two, .a = a, .seconds = 30};
+	two->node = s->pinned;
+	t->q->space->numa.enabled = 1;
+	assert_non_null(model_spawn(t->m, "one", sharer_main, &s->one, one, -1));
+	assert_non_null(model_spawn(t->m, "two", sharer_main, &s->two, two, -1));
+}
+
+static unsigned long groups_in_use(struct testbox *t)
+{
+	return t->q->space->numa.nr_groups;
+}
+
+static void share(struct sharers *s)
+{
+	struct testbox *t = testbox_new(&two_nodes);
+
+	testbox_call(t, start_sharers, s);
+	for (unsigned int i = 0; i < 600 && !(s->one.done && s->two.done); i++)
+		testbox_pass(t, NSEC_PER_SEC / 5);
+	assert_true(s->one.done && s->two.done);
+	testbox_verify(t);
+	assert_int_equal(groups_in_use(t), 1);
+	testbox_pass(t, 40 * NSEC_PER_SEC);
+	testbox_verify(t);
+	assert_int_equal(groups_in_use(t), 0); /* gone with its last member */
+	testbox_free(t);
+}
+
+static void test_group(__unused void **state)
+{
+	struct sharers processes = {.pinned = -1}, threads = {.pinned = -1, .threads = true},
+		       bound = {.pinned = 1};
+
+	/* They end on one node, in one group. */
+	share(&processes);
+	assert_true(processes.one.gid > 0);
+	assert_int_equal(processes.one.gid, processes.two.gid);
+	assert_int_equal(processes.one.members, 2);
+	assert_int_equal(processes.one.node, processes.two.node);
+	share(&threads);
+	assert_int_equal(threads.one.gid, threads.two.gid);
+	assert_int_equal(threads.one.node, threads.two.node);
+	/* Who is bound stays. */
+	share(&bound);
+	assert_int_equal(bound.two.node, 1);
+}
+
 static void moving(struct testbox *t, __unused void *arg)
 {
 	struct mm_struct *mm = t->task->mm;
@@ -232,7 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_follows),	   cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_hints),	   cmocka_unit_test(test_huge_hint),
-		cmocka_unit_test(test_move_pages),
+		cmocka_unit_test(test_move_pages), cmocka_unit_test(test_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
