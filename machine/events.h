@@ -72,7 +72,7 @@ struct event_log {
 	struct holder (*holders)[NR_HOLDERS];  /* [nr_samples] */
 	size_t cap_holders;
 	unsigned long peak_swap, least_free;
-	struct sample was; /* a second ago */
+	struct sample was;   /* a second ago */
 	unsigned long peak_file;
 };
 

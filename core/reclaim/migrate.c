@@ -211,6 +211,9 @@ static void move_flags(struct quire *q, struct page *new, struct page *old)
 		for (unsigned long i = 0; i < compound_nr(old); i++)
 			old[i].private = 0;
 	}
+	/* Else each move would look like the first use of the page. */
+	if (unlikely(page_cpupid_last(old)))
+		page_set_cpupid(new, page_cpupid_last(old));
 	/* The charge goes along: its group counts as many pages as before. */
 	new->memcg = old->memcg;
 	old->memcg = NULL;

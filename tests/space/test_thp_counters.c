@@ -252,10 +252,10 @@ static void do_swap(struct testbox *t, __unused void *arg)
 	testbox_verify(t);
 }
 
-static void run(void (*fn)(struct testbox *t, void *arg))
+static void run(void (*fn)(struct testbox *t, void *arg), unsigned int swap_mb)
 {
 	struct testbox *t = testbox_new(
-		&(struct testbox_config){.node_mb = {256}, .swap_mb = 64, .swap_pmem = true});
+		&(struct testbox_config){.node_mb = {256}, .swap_mb = swap_mb, .swap_pmem = true});
 
 	thp_on(t);
 	testbox_run(t, fn, NULL);
@@ -265,27 +265,27 @@ static void run(void (*fn)(struct testbox *t, void *arg))
 
 static void test_faults(__unused void **state)
 {
-	run(do_faults);
+	run(do_faults, 0);
 }
 
 static void test_parts(__unused void **state)
 {
-	run(do_parts);
+	run(do_parts, 0);
 }
 
 static void test_scan(__unused void **state)
 {
-	run(do_scan);
+	run(do_scan, 64);
 }
 
 static void test_collapse(__unused void **state)
 {
-	run(do_collapse);
+	run(do_collapse, 0);
 }
 
 static void test_swap(__unused void **state)
 {
-	run(do_swap);
+	run(do_swap, 64);
 }
 
 int main(void)
