@@ -298,7 +298,7 @@ static void test_khugepaged(__unused void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lazyfree),   cmocka_unit_test(test_cold),
+		cmocka_unit_test(test_lazyfree),	   cmocka_unit_test(test_cold),
 		cmocka_unit_test(test_rest),	   cmocka_unit_test(test_collapse),
 		cmocka_unit_test(test_khugepaged),
 	};
