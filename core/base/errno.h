@@ -13,6 +13,7 @@
 #define ESRCH	  3
 #define EINTR	  4
 #define EIO	  5
+#define EBADF	  9
 #define EAGAIN	  11
 #define ENOMEM	  12
 #define EACCES	  13

@@ -27,6 +27,9 @@ int dentry_hash_init(struct quire *q, struct super_block *sb)
 {
 	unsigned long size = roundup_pow_of_two(q->node->totalram_pages / 512);
 
+	/* Few names: one page is enough. */
+	if (sb->s_op && sb->s_op->few_names)
+		size = 0;
 	for (size = clamp(size, 64UL, 262144UL); size >= 64; size /= 2) {
 		sb->dentry_hash =
 			kmalloc(q, size * sizeof(struct list_head), GFP_KERNEL | __GFP_NOWARN);

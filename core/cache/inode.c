@@ -185,7 +185,10 @@ static void evict(struct quire *q, struct inode *inode)
 			list_del_init(&inode->i_io_list);
 		spin_unlock(q, &bdi->wb_lock);
 	}
-	truncate_inode_pages(q, &inode->i_data, 0);
+	if (sb->s_op && sb->s_op->evict_inode)
+		sb->s_op->evict_inode(q, inode);
+	else
+		truncate_inode_pages(q, &inode->i_data, 0);
 	inode_free_extents(q, inode, 0);
 	VM_BUG_ON(q, inode->i_data.nrpages || inode->i_data.nrexceptional);
 	spin_lock(q, &sb->lock);

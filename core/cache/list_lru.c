@@ -18,6 +18,15 @@ void list_lru_init(struct quire *q, struct list_lru *lru)
 	xa_init(&lru->memcgs, &radix_tree_node_ops, q);
 }
 
+void list_lru_destroy(struct quire *q, struct list_lru *lru)
+{
+	unsigned long id;
+	void *lists;
+
+	xa_for_each_range(&lru->memcgs, id, lists, 0, ULONG_MAX) kfree(q, lists);
+	xa_destroy(&lru->memcgs);
+}
+
 /* The lists of one group, unless it has them. */
 static int prepare_group(struct quire *q, struct list_lru *lru, struct spinlock *lock,
 			 struct mem_cgroup *memcg)

@@ -25,6 +25,8 @@ struct list_lru {
 };
 
 void list_lru_init(struct quire *q, struct list_lru *lru);
+/* Nothing is on it, and nothing will be. */
+void list_lru_destroy(struct quire *q, struct list_lru *lru);
 /* Before an object goes onto it: whoever pays for the object has lists, and so have the
  * groups above.  lock guards the lru.  0 or -ENOMEM; may sleep. */
 int list_lru_prepare(struct quire *q, struct list_lru *lru, struct spinlock *lock,

@@ -25,6 +25,7 @@
 #define PAGECACHE_TAG_WRITEBACK XA_MARK_1
 #define PAGECACHE_TAG_TOWRITE	XA_MARK_2
 
+struct file;
 struct inode;
 struct super_block;
 
@@ -39,6 +40,8 @@ struct address_space_operations {
 			       swp_entry_t entry, gfp_t gfp, bool *major);
 	/* shmem: a swap entry left in the tree is dropped by truncation. */
 	void (*free_swap)(struct quire *q, swp_entry_t entry);
+	/* Of a file of huge pages: read(), as generic_file_read() says it. */
+	s64 (*read)(struct quire *q, struct file *file, u64 pos, u64 length);
 };
 #define AOP_WRITEPAGE_ACTIVATE 0x80000
 
@@ -54,7 +57,8 @@ struct address_space {
 	unsigned int i_mmap_shared; /* how many are shared and writable */
 	bool swap_backed;	    /* shmem: pages are PG_swapbacked */
 	bool unevictable;
-	int wb_err; /* -EIO after a failed write, until fsync reports it */
+	bool hugetlb; /* pages of a pool, by their number among huge ones: space/hugetlbfs.c */
+	int wb_err;   /* -EIO after a failed write, until fsync reports it */
 };
 
 #define I_DIRTY_PAGES 0x1u
@@ -202,9 +206,18 @@ struct disk_extent {
 	u32 index, nr;
 };
 
+struct super_operations {
+	/* An inode that nobody can reach any more: its pages go.  NULL: as the page
+	 * cache's do. */
+	void (*evict_inode)(struct quire *q, struct inode *inode);
+	bool few_names; /* the table of dentries is small */
+};
+
 struct super_block {
-	struct backing_dev *bdi; /* NULL: shmem, sockets */
-	struct spinlock lock;	 /* LOCK_SB_INODES */
+	struct backing_dev *bdi;	     /* NULL: shmem, sockets */
+	const struct super_operations *s_op; /* NULL: none of its own */
+	void *s_fs_info;		     /* the file system's */
+	struct spinlock lock;		     /* LOCK_SB_INODES */
 	struct list_head s_inodes;
 	struct rb_root s_by_ino;		   /* inodes that iget() made, by number */
 	struct spinlock s_lru_lock;		   /* LOCK_INODE_LRU */
@@ -295,6 +308,11 @@ static inline bool page_evictable(const struct page *page)
 /* Devices and file systems. NULL: no memory. May sleep. */
 struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *name);
 struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_cache *inode_cachep);
+struct super_block *sget_ops(struct quire *q, struct backing_dev *bdi,
+			     struct kmem_cache *inode_cachep, const struct super_operations *ops);
+/* Takes a file system away whose dentries but the root's are gone: 0, or -EBUSY if an
+ * inode of it is in use.  May sleep.  Linux: generic_shutdown_super(). */
+int kill_sb(struct quire *q, struct super_block *sb);
 
 /*
  * A new file or directory of size_bytes with an extent on the device, which is

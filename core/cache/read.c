@@ -121,6 +121,8 @@ s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length)
 
 	if (pos >= inode->i_size || !length)
 		return 0;
+	if (unlikely(m->hugetlb))
+		return m->a_ops->read(q, file, pos, length);
 	end = length > inode->i_size - pos ? inode->i_size : pos + length;
 	while (pos < end) {
 		unsigned long index = (unsigned long)(pos >> PAGE_SHIFT);

@@ -117,6 +117,12 @@ struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *
 
 struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_cache *inode_cachep)
 {
+	return sget_ops(q, bdi, inode_cachep, NULL);
+}
+
+struct super_block *sget_ops(struct quire *q, struct backing_dev *bdi,
+			     struct kmem_cache *inode_cachep, const struct super_operations *ops)
+{
 	struct super_block *sb;
 	struct inode *root;
 
@@ -127,6 +133,7 @@ struct super_block *sget(struct quire *q, struct backing_dev *bdi, struct kmem_c
 		return NULL;
 	sb->bdi = bdi;
 	sb->inode_cachep = inode_cachep;
+	sb->s_op = ops;
 	spin_lock_init(&sb->lock, LOCK_SB_INODES);
 	spin_lock_init(&sb->s_lru_lock, LOCK_INODE_LRU);
 	INIT_LIST_HEAD(&sb->s_inodes);
@@ -163,6 +170,27 @@ free_hash:
 free_sb:
 	kfree(q, sb);
 	return NULL;
+}
+
+int kill_sb(struct quire *q, struct super_block *sb)
+{
+	struct inode *root = sb->s_root->d_inode;
+	bool busy;
+
+	spin_lock(q, &sb->lock);
+	busy = sb->nr_inodes != 1 || sb->s_root->d_count != 1;
+	spin_unlock(q, &sb->lock);
+	if (busy)
+		return -EBUSY;
+	unregister_shrinker(q, &sb->shrinker);
+	list_del(&sb->list);
+	root->i_nlink = 0;
+	dput(q, sb->s_root);
+	list_lru_destroy(q, &sb->s_inode_lru);
+	list_lru_destroy(q, &sb->s_dentry_lru);
+	kfree(q, sb->dentry_hash);
+	kfree(q, sb);
+	return 0;
 }
 
 /* ---- open files ------------------------------------------------------------ */

@@ -173,7 +173,8 @@ void drop_pagecache(struct quire *q)
 	lru_add_drain_all(q);
 	list_for_each_entry (sb, &q->cache->super_blocks, list) {
 		while ((inode = sb_next_inode(q, sb, inode))) {
-			if (inode->i_data.nrpages && !inode->i_data.swap_backed)
+			if (inode->i_data.nrpages && !inode->i_data.swap_backed &&
+			    !inode->i_data.hugetlb)
 				(void)invalidate_mapping_pages(q, &inode->i_data, 0, ULONG_MAX);
 			cond_resched(q);
 		}

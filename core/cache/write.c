@@ -139,6 +139,9 @@ s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length)
 
 	if (!file->writable)
 		return -EACCES;
+	/* Files of huge pages are written through mappings. */
+	if (unlikely(m->hugetlb))
+		return -EINVAL;
 	if (end < pos)
 		return -EFBIG;
 	if (!length)

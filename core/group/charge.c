@@ -51,7 +51,7 @@ static void page_counter_charge(struct page_counter *counter, long nr)
 }
 
 /* NULL, or the counter whose max was in the way; nothing is charged then. */
-static struct page_counter *page_counter_try_charge(struct page_counter *counter, long nr)
+struct page_counter *page_counter_try_charge(struct page_counter *counter, long nr)
 {
 	for (struct page_counter *c = counter; c; c = c->parent) {
 		long usage = HOT_ADD(&c->usage, nr);

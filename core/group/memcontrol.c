@@ -16,6 +16,7 @@
 #include "base/math.h"
 #include "base/string.h"
 #include "base/text.h"
+#include "group/hugetlb_cgroup.h"
 #include "group/objcg.h"
 
 static void page_counter_init(struct page_counter *c, struct page_counter *parent)
@@ -258,6 +259,8 @@ struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent,
 	err = alloc_id(q, memcg);
 	if (!err)
 		err = objcg_online(q, memcg);
+	if (!err)
+		err = hugetlb_cgroup_online(q, memcg);
 	if (err)
 		goto fail;
 	spin_lock(q, &g->lock);
@@ -276,6 +279,12 @@ struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent,
 fail:
 	kfree(q, copy);
 	if (memcg) {
+		if (err == -ENOMEM && memcg->id) {
+			spin_lock(q, &g->lock);
+			free_id(g, memcg);
+			spin_unlock(q, &g->lock);
+		}
+		hugetlb_cgroup_offline(q, memcg);
 		kfree(q, memcg->objcg);
 		put_spare(q, memcg);
 	}
@@ -301,6 +310,7 @@ int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg)
 	if (err)
 		return err;
 	objcg_offline(q, memcg);
+	hugetlb_cgroup_offline(q, memcg);
 	if (q->group->ops.reparent_list_lrus)
 		q->group->ops.reparent_list_lrus(q, memcg);
 	drain_all_stock(q, memcg);
@@ -476,6 +486,7 @@ int group_init(struct quire *q)
 	if (charge_init(q, g))
 		return -ENOMEM;
 	INIT_LIST_HEAD(&g->spare);
+	hugetlb_cgroup_init(q, g);
 	psi_init(q, &g->psi);
 	/* The root's lists are the nodes' own. */
 	root = kzalloc(q, sizeof(*root) + q->nr_nodes * sizeof(struct lruvec *), GFP_KERNEL);

@@ -72,6 +72,7 @@ enum memcg_stat_item {
 };
 
 struct obj_cgroup;
+struct hugetlb_cgroup;
 
 struct mem_cgroup {
 	unsigned int id;
@@ -93,10 +94,12 @@ struct mem_cgroup {
 	long vmstats[MEMCG_NR_STAT];
 	unsigned long vmevents[NR_VM_EVENT_ITEMS];
 	struct psi_group psi;
-	struct obj_cgroup *objcg; /* pays for its objects; NULL: the root, or removed */
-	struct list_head objcgs;  /* that one, and those of groups below that are removed */
-	unsigned long seen;	  /* the verifier's scratch */
-	struct lruvec *lruvec[];  /* [nr_nodes] */
+	struct obj_cgroup *objcg;	/* pays for its objects; NULL: the root, or removed */
+	struct list_head objcgs;	/* that one, and those of groups below that are removed */
+	struct hugetlb_cgroup *hugetlb; /* NULL: it has not that controller */
+	bool hugetlb_subtree;		/* and hands it down: hugetlb_cgroup.h */
+	unsigned long seen;		/* the verifier's scratch */
+	struct lruvec *lruvec[];	/* [nr_nodes] */
 };
 
 struct group_pressure_ops {
@@ -143,6 +146,7 @@ struct group_floor {
 	unsigned int nr_unreferenced; /* offline ones whose last reference went: to be reaped */
 	struct list_head spare;	      /* structures of groups that are gone, by sibling */
 	struct mem_cgroup **ids[MEMCG_ID_PIECES]; /* by id / MEMCG_IDS_A_PIECE */
+	struct list_head hugetlb_cgroups;	  /* the hugetlb controller's part of groups */
 	struct group_pressure_ops ops;
 	struct psi_group psi; /* the machine's */
 };

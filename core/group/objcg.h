@@ -40,6 +40,7 @@ void obj_cgroup_uncharge_zswap(struct quire *q, struct obj_cgroup *objcg, size_t
 /* group/charge.c */
 /* nr pages more, or -ENOMEM; may reclaim and sleep as gfp says. */
 int try_charge(struct quire *q, struct mem_cgroup *memcg, long nr, gfp_t gfp);
+struct page_counter *page_counter_try_charge(struct page_counter *counter, long nr);
 void page_counter_cancel(struct page_counter *from, const struct page_counter *until, long nr);
 /* Under the stock's lock: pages that are charged and not used any more.  The group
  * whose reference is the caller's then, or NULL. */

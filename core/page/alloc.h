@@ -98,6 +98,9 @@ struct page_pressure_ops {
 	 * -ENOMEM), and its charge taken back.  NULL: no groups. */
 	int (*charge_table)(struct quire *q, struct page *page, gfp_t gfp, bool counted);
 	void (*uncharge_table)(struct quire *q, struct page *page, bool counted);
+	/* A page of a pool is given back: its control groups pay for it no more.  Under
+	 * the pools' lock; called only for pages that were charged. */
+	void (*hugetlb_uncharge)(struct quire *q, struct page *head);
 	/* May the node take more pages that will be dirty?  NULL: yes. */
 	bool (*node_dirty_ok)(struct quire *q, struct pglist_data *pgdat);
 };

@@ -17,9 +17,8 @@
  *
  * Pages of pools that are moved, dissolved or demoted are in hugetlb_move.c.
  *
- * Differs from Linux: no subpools, no hugetlb control groups, no vmemmap
- * optimisation (off by default in Debian); pages go back to the buddy at once,
- * not by a work queue.
+ * Differs from Linux: no vmemmap optimisation (off by default in Debian); pages go
+ * back to the buddy at once, not by a work queue.
  */
 #include "node/memblock.h"
 #include "page/hugetlb_pool.h"
@@ -164,6 +163,7 @@ struct page *hugetlb_alloc_fresh(struct quire *q, struct hstate *h, unsigned int
 	set_page_count(page, 0);
 	page->private = 0;
 	page->mapping = NULL;
+	hugetlb_clear_owners(page);
 	page[1].compound_dtor = HUGETLB_PAGE_DTOR;
 	return page;
 }
@@ -226,12 +226,19 @@ static bool free_huge_page(struct quire *q, struct page *page)
 {
 	struct hstate *h = page_hstate(q, page);
 	unsigned int nid = page_to_nid(page);
-	bool surplus, temporary;
+	struct hugepage_subpool *spool = hugetlb_page_subpool(page);
+	bool surplus, temporary, restore = page->private & BIT(HPG_restore_reserve);
 
+	/* A subpool that has fewer than its own now keeps the promise for this one. */
+	if (!restore && spool && !hugepage_subpool_put_pages(q, spool, 1))
+		restore = true;
 	spin_lock(q, &q->page->hugetlb->lock);
 	temporary = page->private & BIT(HPG_temporary);
-	if (page->private & BIT(HPG_restore_reserve))
+	if (restore)
 		h->resv_huge_pages++;
+	if (page[2].private || page[3].private)
+		q->page->ops.hugetlb_uncharge(q, page);
+	hugetlb_clear_owners(page);
 	page->private = 0;
 	page->mapping = NULL;
 	page->index = 0;
@@ -648,6 +655,7 @@ static void add_boot_page(struct quire *q, struct hstate *h, u64 pfn)
 	for (unsigned long i = 0; i < nr; i++)
 		init_single_page(page + i, page_place(zone));
 	prep_compound_page(page, h->order);
+	hugetlb_clear_owners(page);
 	page[1].compound_dtor = HUGETLB_PAGE_DTOR;
 	spin_lock(q, &q->page->hugetlb->lock);
 	hugetlb_add_to_pool(h, page);

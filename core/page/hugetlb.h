@@ -40,6 +40,19 @@ struct hstate {
 		surplus_huge_pages_node[QUIRE_MAX_NODES];
 };
 
+/*
+ * A part of a pool for one mount of hugetlbfs: it may be limited, and may have pages
+ * that are promised to it from its mounting on (hugetlb_subpool.c).  Linux:
+ * struct hugepage_subpool.
+ */
+struct hugepage_subpool {
+	struct hstate *h;
+	long max_hpages;  /* -1: no limit */
+	long used_hpages; /* with a limit: pages promised or in use */
+	long min_hpages;  /* -1: none are its own */
+	long rsv_hpages;  /* of these, promised by the pool and not claimed yet */
+};
+
 struct hugetlb_floor {
 	struct spinlock lock;			/* LOCK_HUGETLB: all that hstates count and list */
 	struct hstate hstates[HUGE_MAX_HSTATE]; /* 1 GiB, 2 MiB, in Linux's order */
@@ -110,6 +123,38 @@ struct page *hugetlb_alloc(struct quire *q, struct hstate *h, unsigned int nid,
 static inline void hugetlb_commit(struct page *head)
 {
 	head->private &= ~BIT(HPG_restore_reserve);
+}
+
+/* delta pages are to be used: how many of them the pool must still promise, as the
+ * subpool has none of its own left; -ENOMEM: above its limit.  spool may be NULL. */
+long hugepage_subpool_get_pages(struct quire *q, struct hugepage_subpool *spool, long delta);
+/* They are not: how many promises the pool may take back. */
+long hugepage_subpool_put_pages(struct quire *q, struct hugepage_subpool *spool, long delta);
+/* Takes a get back, of which the pool was to promise some and could not. */
+void hugepage_subpool_unget_pages(struct quire *q, struct hugepage_subpool *spool, long delta,
+				  long from_pool);
+
+/* Who has a part in a page in use is kept in its first tails: its subpool, the control
+ * group that pays for it and the one that paid for its promise. */
+static inline struct hugepage_subpool *hugetlb_page_subpool(const struct page *head)
+{
+	return (struct hugepage_subpool *)head[1].private;
+}
+static inline void hugetlb_set_page_subpool(struct page *head, struct hugepage_subpool *spool)
+{
+	head[1].private = (unsigned long)spool;
+}
+static inline void *hugetlb_page_cgroup(const struct page *head, bool rsvd)
+{
+	return (void *)head[rsvd ? 3 : 2].private;
+}
+static inline void hugetlb_set_page_cgroup(struct page *head, bool rsvd, void *cg)
+{
+	head[rsvd ? 3 : 2].private = (unsigned long)cg;
+}
+static inline void hugetlb_clear_owners(struct page *head)
+{
+	head[1].private = head[2].private = head[3].private = 0;
 }
 
 /* Frames in all pools: not for anything else (CommitLimit, meminfo). */

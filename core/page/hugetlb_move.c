@@ -118,6 +118,10 @@ void hugetlb_move_state(struct quire *q, struct page *old, struct page *new)
 	struct hstate *h = page_hstate(q, old);
 
 	spin_lock(q, &q->page->hugetlb->lock);
+	for (unsigned int i = 1; i <= 3; i++) {
+		new[i].private = old[i].private;
+		old[i].private = 0;
+	}
 	if (new->private &BIT(HPG_temporary)) {
 		new->private &= ~BIT(HPG_temporary);
 		old->private |= BIT(HPG_temporary);
@@ -224,6 +228,7 @@ static void cut_page(struct quire *q, struct hstate *h, struct hstate *target, s
 		prep_compound_page(part, target->order);
 		part->private = 0;
 		part->mapping = NULL;
+		hugetlb_clear_owners(part);
 		part[1].compound_dtor = HUGETLB_PAGE_DTOR;
 		spin_lock(q, &q->page->hugetlb->lock);
 		hugetlb_add_to_pool(target, part);

@@ -73,7 +73,11 @@ static void put_area_name(struct text *t, const struct task *task, const struct 
 	const struct mm_struct *mm = vma->vm_mm;
 
 	if (is_vm_hugetlb_page(vma)) {
-		put_lit(t, "/anon_hugepage (deleted)");
+		const struct hugetlbfs_inode *inode = hugetlb_inode(vma);
+
+		text_puts(t, inode->name);
+		if (!inode->vfs_inode.i_nlink)
+			put_lit(t, " (deleted)");
 	} else if (is_shmem(vma)) {
 		put_lit(t, "/dev/zero (deleted)");
 	} else if (vma->vm_file) {
@@ -102,7 +106,7 @@ static void put_device(struct text *t, const struct vm_area_struct *vma)
 	const struct inode *inode = vma->vm_file ? vma->vm_file->f_inode : NULL;
 
 	if (is_vm_hugetlb_page(vma))
-		put_lit(t, " 00:0f 0 ");
+		text_printf(t, " 00:%02x %lu ", hugetlb_inode(vma)->sbi->minor, inode->i_ino);
 	else if (!inode)
 		put_lit(t, " 00:00 0 ");
 	else if (is_shmem(vma) || !inode->i_sb || !inode->i_sb->bdi)
@@ -481,7 +485,10 @@ static void put_numa_name(struct text *t, const struct task *task, const struct 
 	const struct mm_struct *mm = vma->vm_mm;
 
 	if (is_vm_hugetlb_page(vma)) {
-		put_lit(t, " file=/anon_hugepage\\040(deleted)");
+		const struct hugetlbfs_inode *inode = hugetlb_inode(vma);
+
+		text_printf(t, " file=%s%s", inode->name,
+			    inode->vfs_inode.i_nlink ? "" : "\\040(deleted)");
 	} else if (vma->vm_file) {
 		put_lit(t, " file=");
 		put_area_name(t, task, vma);

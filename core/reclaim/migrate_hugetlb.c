@@ -13,7 +13,7 @@
 #include "space/hugetlb.h"
 
 /* Both are locked, and nobody faults. */
-static int move_locked(struct quire *q, struct hugetlb_file *file, struct page *page,
+static int move_locked(struct quire *q, struct hugetlbfs_inode *file, struct page *page,
 		       struct page *new)
 {
 	bool was_mapped = compound_mapcount(page) != 0;
@@ -28,7 +28,7 @@ static int move_locked(struct quire *q, struct hugetlb_file *file, struct page *
 	return err;
 }
 
-static bool hold_off_faults(struct quire *q, struct hugetlb_file *file, enum migrate_mode mode)
+static bool hold_off_faults(struct quire *q, struct hugetlbfs_inode *file, enum migrate_mode mode)
 {
 	if (mode != MIGRATE_SYNC)
 		return mutex_trylock(q, &file->fault_mutex);
@@ -39,7 +39,7 @@ static bool hold_off_faults(struct quire *q, struct hugetlb_file *file, enum mig
 static int move_page(struct quire *q, struct page *page, struct page *new, bool force,
 		     enum migrate_mode mode)
 {
-	struct hugetlb_file *file;
+	struct hugetlbfs_inode *file;
 	int err = -EAGAIN;
 
 	if (!lock_for_migration(q, page, force && mode == MIGRATE_SYNC, mode))

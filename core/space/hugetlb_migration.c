@@ -9,40 +9,48 @@
  * /proc; and by faults after the mutex was had, which find the entries replaced.
  *
  * Invariant: page->mapping of a page in use leads to its file, with PAGE_MAPPING_ANON
- * for a private one; it is cleared, under the pools' lock, before the file goes.
+ * for a private one; it is cleared before the file goes, whose end
+ * waits for the pools' lock once.
  *
  * Locks: fault_mutex; the file's lock over its areas; page_table_lock over an entry.
  */
 #include "space/hugetlb.h"
 
-struct hugetlb_file *hugetlb_pin_file(struct quire *q, const struct page *page)
+struct hugetlbfs_inode *hugetlb_pin_file(struct quire *q, const struct page *page)
 {
-	struct hugetlb_file *file = NULL;
+	struct hugetlbfs_inode *file = NULL;
 	unsigned long mapping;
+	unsigned int count;
 
 	spin_lock(q, &q->page->hugetlb->lock);
 	mapping = (unsigned long)page->mapping;
 	/* The file of a private page is there as long as an area maps it. */
 	if (mapping && (!(mapping & PAGE_MAPPING_ANON) || compound_mapcount(page)))
-		file = (struct hugetlb_file *)(mapping & ~PAGE_MAPPING_ANON);
-	if (file && !file->refs)
-		file = NULL;
-	if (file)
-		file->refs++;
+		file = HUGETLBFS_I(
+			((const struct address_space *)(mapping & ~PAGE_MAPPING_ANON))->host);
+	do {
+		count = file ? HOT_LOAD(&file->vfs_inode.i_count) : 0;
+	} while (count && !HOT_CMPXCHG(&file->vfs_inode.i_count, count, count + 1));
 	spin_unlock(q, &q->page->hugetlb->lock);
-	return file;
+	return count ? file : NULL;
+}
+
+void hugetlb_unpin_file(struct quire *q, struct hugetlbfs_inode *file)
+{
+	iput(q, &file->vfs_inode);
 }
 
 /* fn sees the entry for a page's place in every area that may map it. */
-static void for_each_entry(struct quire *q, struct hugetlb_file *file, unsigned long idx,
+static void for_each_entry(struct quire *q, struct hugetlbfs_inode *file, unsigned long idx,
 			   void (*fn)(struct quire *q, struct vm_area_struct *vma, u64 addr,
 				      pte_t *ptep, struct page *old, struct page *new),
 			   struct page *old, struct page *new)
 {
+	struct address_space *mapping = &file->vfs_inode.i_data;
 	struct vm_area_struct *vma;
 
-	spin_lock(q, &file->lock);
-	list_for_each_entry (vma, &file->vmas, shared_node) {
+	spin_lock(q, &mapping->i_mmap_lock);
+	list_for_each_entry (vma, &mapping->i_mmap, shared_node) {
 		struct mm_struct *mm = vma->vm_mm;
 		pte_t *ptep;
 		u64 addr;
@@ -58,7 +66,7 @@ static void for_each_entry(struct quire *q, struct hugetlb_file *file, unsigned 
 			fn(q, vma, addr, ptep, old, new);
 		spin_unlock(q, &mm->page_table_lock);
 	}
-	spin_unlock(q, &file->lock);
+	spin_unlock(q, &mapping->i_mmap_lock);
 }
 
 static void replace_one(struct quire *q, struct vm_area_struct *vma, u64 addr, pte_t *ptep,
@@ -72,7 +80,7 @@ static void replace_one(struct quire *q, struct vm_area_struct *vma, u64 addr, p
 	put_page(q, old); /* never the last: the caller has one */
 }
 
-void hugetlb_try_to_migrate(struct quire *q, struct hugetlb_file *file, struct page *page)
+void hugetlb_try_to_migrate(struct quire *q, struct hugetlbfs_inode *file, struct page *page)
 {
 	for_each_entry(q, file, page->index, replace_one, page, NULL);
 }
@@ -87,18 +95,19 @@ static void restore_one(struct quire *q, struct vm_area_struct *vma, __unused u6
 	set_pte(q, ptep, migrated_pte(*ptep, vma, page_to_pfn(q, new), true) | _PAGE_PSE);
 }
 
-void hugetlb_remove_migration_ptes(struct quire *q, struct hugetlb_file *file, struct page *old,
+void hugetlb_remove_migration_ptes(struct quire *q, struct hugetlbfs_inode *file, struct page *old,
 				   struct page *new)
 {
 	for_each_entry(q, file, new->index, restore_one, old, new);
 }
 
-int hugetlb_move_page(struct quire *q, struct hugetlb_file *file, struct page *new,
+int hugetlb_move_page(struct quire *q, struct hugetlbfs_inode *file, struct page *new,
 		      struct page *old)
 {
 	unsigned long nr = pages_per_huge_page(file->h);
 	u64 to = page_to_pfn(q, new), from = page_to_pfn(q, old);
-	bool in_file = file->shared && file->pages[old->index] == old;
+	struct address_space *m = &file->vfs_inode.i_data;
+	bool in_file = xa_load(&m->i_pages, old->index) == old;
 
 	/* Ours, and the file's, which is the new page's from now on. */
 	if (!HOT_CMPXCHG(&old->_refcount, 1 + in_file, 1))
@@ -106,7 +115,10 @@ int hugetlb_move_page(struct quire *q, struct hugetlb_file *file, struct page *n
 	new->index = old->index;
 	if (in_file) {
 		get_page(new);
-		file->pages[old->index] = new;
+		/* Its place in the tree is there: this can't fail. */
+		spin_lock(q, &m->i_pages_lock);
+		BUG_ON(q, xa_store(&m->i_pages, old->index, new) != old);
+		spin_unlock(q, &m->i_pages_lock);
 	}
 	for (unsigned long i = 0; i < nr; i++)
 		hot_copy_page(q->hot, to + i, from + i);

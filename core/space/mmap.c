@@ -11,7 +11,7 @@
  * overcommit_memory: 0 refuses what is plainly too much, 1 nothing, 2 what
  * exceeds CommitLimit.
  */
-#include "space/hugetlb.h"
+#include "space/hugetlbfs.h"
 
 /* ---- promises -------------------------------------------------------------------- */
 
@@ -350,9 +350,9 @@ static struct file *shared_anon_file(struct quire *q, struct mm_struct *mm, u64 
 }
 
 /* Under mmap_lock: a new area of huge pages gets its promises, or goes again. */
-static int map_hugetlb(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, struct hstate *h)
+static int map_hugetlb(struct quire *q, struct mm_struct *mm, u64 addr, u64 len)
 {
-	int err = hugetlb_file_mmap(q, find_vma(mm, addr), h);
+	int err = hugetlb_file_mmap(q, find_vma(mm, addr));
 
 	if (err)
 		(void)munmap_locked(q, mm, addr, addr + len);
@@ -408,9 +408,9 @@ static int mmap_at(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, uns
 	int err;
 
 	if (!file)
-		pgoff = h ? 0 : addr >> PAGE_SHIFT;
+		pgoff = addr >> PAGE_SHIFT;
 	err = mmap_region(q, mm, addr, len, vm_flags, file, pgoff, NULL);
-	return !err && h ? map_hugetlb(q, mm, addr, len, h) : err;
+	return !err && h ? map_hugetlb(q, mm, addr, len) : err;
 }
 
 u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, int flags,
@@ -422,13 +422,15 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 	u64 align = PAGE_SIZE;
 	int err = 0;
 
-	if (!file && (flags & MAP_HUGETLB)) {
-		h = hstate_of_mmap(q, flags);
-		if (!h)
-			return (u64)-EINVAL;
+	if (file && is_file_hugepages(file))
+		h = HUGETLBFS_I(file->f_inode)->h;
+	else if (flags & MAP_HUGETLB)
+		h = file ? NULL : hstate_of_mmap(q, flags);
+	if ((flags & MAP_HUGETLB) && !h)
+		return (u64)-EINVAL;
+	if (h)
 		align = huge_page_size(h);
-	}
-	if (!len)
+	if (!len || !IS_ALIGNED(pgoff << PAGE_SHIFT, align))
 		return (u64)-EINVAL;
 	len = ALIGN(len, align);
 	if (!len)
@@ -441,8 +443,13 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 		vm_flags = (vm_flags | (long)VM_HUGETLB) & ~(long)VM_LOCKED;
 	else
 		vm_flags |= (long)mm->def_flags;
-	if (!file && !h && (vm_flags & VM_SHARED)) {
-		shared = file = shared_anon_file(q, mm, len, (unsigned long)vm_flags);
+	/* In any mode of overcommitting: pools answer for themselves. */
+	if (h && (flags & MAP_NORESERVE))
+		vm_flags |= (long)VM_NORESERVE;
+	if (!file && (h || (vm_flags & VM_SHARED))) {
+		/* The area promises what a file of huge pages need not. */
+		shared = file = h ? hugetlb_file_setup(q, "anon_hugepage", len, VM_NORESERVE, h)
+				  : shared_anon_file(q, mm, len, (unsigned long)vm_flags);
 		if (IS_ERR_OR_NULL(file))
 			return (u64)-ENOMEM;
 		file->writable = true;

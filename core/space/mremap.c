@@ -12,7 +12,7 @@
  * Locks: mmap_lock for writing; each table's entries move under both areas' reverse
  * map lock and page_table_lock, so a reverse walk never misses one.
  *
- * Differs from Linux: huge pages of pools do not move (-EINVAL).
+ * Pages of pools move entry by entry (hugetlb.c), and the area's promises with them.
  */
 #include "space/hugetlb.h"
 #include "space/mempolicy.h"
@@ -101,6 +101,8 @@ static u64 move_page_tables(struct quire *q, struct vm_area_struct *from, u64 ol
 	u64 moved;
 	pte_t *pmdp;
 
+	if (is_vm_hugetlb_page(from))
+		return move_hugetlb_page_tables(q, from, old, to, new, len);
 	for (;;) {
 		u64 at = m.old;
 
@@ -133,7 +135,8 @@ static struct vm_area_struct *copy_vma(struct quire *q, struct vm_area_struct *v
 	if (vma_tree_reserve(q, &mm->mm_mt, r->new_addr, 0))
 		return NULL;
 	new = vm_area_dup(q, vma);
-	if (!new || anon_vma_clone(q, new, vma)) {
+	if (!new || anon_vma_clone(q, new, vma) ||
+	    (is_vm_hugetlb_page(vma) && hugetlb_vm_open(q, new, vma, false))) {
 		if (new)
 			vm_area_free(q, new);
 		vma_tree_release(q, &mm->mm_mt);
@@ -159,6 +162,10 @@ static void drop_copy(struct quire *q, struct vm_area_struct *vma)
 
 	vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 	unlink_anon_vmas(q, vma);
+	if (is_vm_hugetlb_page(vma)) {
+		hugetlb_vm_moved(q, vma);
+		hugetlb_vm_close(q, vma);
+	}
 	vma_unlink(q, mm, vma);
 	vm_area_free(q, vma);
 }
@@ -201,6 +208,8 @@ static u64 move_vma(struct quire *q, struct vm_area_struct *vma, struct remap *r
 		goto fail_merge;
 	}
 	/* The old area gives back what it was promised, which the new one has now. */
+	if (is_vm_hugetlb_page(vma))
+		hugetlb_vm_moved(q, vma);
 	if ((vma->vm_flags & VM_ACCOUNT) && r->old_len && !stays)
 		(void)HOT_ADD(&q->space->vm_committed_as, (long)(r->old_len >> PAGE_SHIFT));
 	if (stays && (vma->vm_flags & VM_LOCKED)) {
@@ -232,8 +241,7 @@ static int check_resize(struct mm_struct *mm, const struct vm_area_struct *vma,
 		return -EFAULT;
 	if (!r->old_len && !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
-	if ((vma->vm_flags & VM_HUGETLB) ||
-	    ((r->flags & MREMAP_DONTUNMAP) && (vma->vm_flags & VM_PFNMAP)))
+	if ((r->flags & MREMAP_DONTUNMAP) && (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB)))
 		return -EINVAL;
 	if (r->old_len > vma->vm_end - r->addr)
 		return -EFAULT;
@@ -329,10 +337,14 @@ static u64 remap_locked(struct quire *q, struct mm_struct *mm, struct remap *r)
 
 	if (!vma || vma->vm_start > r->addr)
 		return (u64)-EFAULT;
-	if (is_vm_hugetlb_page(vma) &&
-	    (!IS_ALIGNED(r->addr | r->old_len | r->new_len, huge_page_size(hstate_vma(vma))) ||
-	     r->new_len > r->old_len))
-		return (u64)-EINVAL;
+	if (is_vm_hugetlb_page(vma)) {
+		u64 size = huge_page_size(hstate_vma(vma));
+
+		r->old_len = ALIGN(r->old_len, size);
+		r->new_len = ALIGN(r->new_len, size);
+		if (!IS_ALIGNED(r->addr | r->new_addr, size) || r->new_len > r->old_len)
+			return (u64)-EINVAL;
+	}
 	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(q, mm, r);
 	if (r->old_len < r->new_len || !r->old_len)

@@ -137,6 +137,8 @@ struct task {
 	void *port_private;		    /* the fiber or thread */
 };
 
+struct hugetlbfs_floor;
+
 struct space_floor {
 	struct list_head tasks;
 	struct spinlock tasklist_lock;
@@ -154,7 +156,8 @@ struct space_floor {
 		*anon_vma_chain_cachep, *maple_node_cachep, *signal_cachep, *sighand_cachep,
 		*files_cachep, *fs_cachep, *cred_cachep, *pid_cachep;
 	struct page *zero_page;
-	struct huge_floor *huge; /* transparent huge pages: huge_mm.h */
+	struct huge_floor *huge;	   /* transparent huge pages: huge_mm.h */
+	struct hugetlbfs_floor *hugetlbfs; /* NULL: nobody has used it yet */
 	struct numa_balancing numa;
 	/* MADV_PAGEOUT: reclaims isolated pages and puts the rest back on their
 	 * lists; empties the list.  NULL: nobody can. */
