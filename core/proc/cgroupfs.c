@@ -12,7 +12,7 @@
 #include "proc/internal.h"
 #include "reclaim/numa.h"
 
-static struct mem_cgroup *group_of(struct quire *q, const struct proc_entry *e)
+struct mem_cgroup *cgroup_of(struct quire *q, const struct proc_entry *e)
 {
 	struct mem_cgroup *memcg;
 
@@ -74,7 +74,7 @@ static long number_of(const struct mem_cgroup *memcg, enum group_number what)
 static int show_group_number(struct quire *q, const struct proc_entry *e,
 			     const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	long pages;
 
 	if (!memcg)
@@ -101,7 +101,7 @@ static int show_zswap_current(struct quire *q, const struct proc_entry *e,
 }
 
 /* "max", or bytes with one of K M G T P E; in pages.  -EINVAL. */
-static int parse_pages(const struct proc_input *in, long *pages)
+int cgroup_parse_pages(const struct proc_input *in, long *pages)
 {
 	static const char suffixes[] = "kmgtpe";
 	unsigned long bytes, shift = 0;
@@ -131,9 +131,9 @@ static int parse_pages(const struct proc_input *in, long *pages)
 static s64 store_group_number(struct quire *q, const struct proc_entry *e,
 			      const struct proc_def *def, const struct proc_input *in)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	long pages;
-	int err = parse_pages(in, &pages);
+	int err = cgroup_parse_pages(in, &pages);
 
 	if (err || !memcg)
 		return err ? err : -ENOENT;
@@ -168,11 +168,11 @@ static s64 store_group_number(struct quire *q, const struct proc_entry *e,
 static s64 store_reclaim(struct quire *q, const struct proc_entry *e,
 			 __unused const struct proc_def *def, const struct proc_input *in)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	unsigned long done = 0;
 	unsigned int retries = MAX_RECLAIM_RETRIES;
 	long pages;
-	int err = parse_pages(in, &pages);
+	int err = cgroup_parse_pages(in, &pages);
 
 	if (err || !memcg)
 		return err ? err : -ENOENT;
@@ -194,7 +194,7 @@ static s64 store_reclaim(struct quire *q, const struct proc_entry *e,
 static int show_memory_stat(struct quire *q, const struct proc_entry *e,
 			    __unused const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
@@ -221,7 +221,7 @@ static int show_numa_stat(struct quire *q, const struct proc_entry *e,
 {
 	static const char *const names[NR_LRU_LISTS] = {
 		"inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable"};
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
@@ -240,7 +240,7 @@ static int show_numa_stat(struct quire *q, const struct proc_entry *e,
 static int show_events(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
 		       struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	const unsigned long *events;
 
 	if (!memcg)
@@ -260,7 +260,7 @@ static int show_events(struct quire *q, const struct proc_entry *e, const struct
 static int show_group_pressure(struct quire *q, const struct proc_entry *e,
 			       const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
@@ -271,7 +271,7 @@ static int show_group_pressure(struct quire *q, const struct proc_entry *e,
 static int show_oom_group(struct quire *q, const struct proc_entry *e,
 			  __unused const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
@@ -282,7 +282,7 @@ static int show_oom_group(struct quire *q, const struct proc_entry *e,
 static s64 store_oom_group(struct quire *q, const struct proc_entry *e,
 			   __unused const struct proc_def *def, const struct proc_input *in)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	long v;
 	int err = proc_one_long(in, &v);
 
@@ -300,7 +300,7 @@ static s64 store_oom_group(struct quire *q, const struct proc_entry *e,
 static int show_procs(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
 		      struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	struct task *p;
 
 	if (!memcg)
@@ -325,7 +325,7 @@ static int show_procs(struct quire *q, const struct proc_entry *e, const struct 
 static s64 store_procs(struct quire *q, const struct proc_entry *e,
 		       __unused const struct proc_def *def, const struct proc_input *in)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	struct proc_entry process = {0};
 	struct task *task;
 	long pid;
@@ -360,7 +360,7 @@ static bool has_tasks(struct quire *q, struct mem_cgroup *memcg)
 static int show_cgroup_events(struct quire *q, const struct proc_entry *e,
 			      __unused const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
@@ -371,7 +371,7 @@ static int show_cgroup_events(struct quire *q, const struct proc_entry *e,
 static int show_cgroup_stat(struct quire *q, const struct proc_entry *e,
 			    __unused const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	unsigned int nr = 0, dying = 0;
 
 	if (!memcg)
@@ -385,24 +385,12 @@ static int show_cgroup_stat(struct quire *q, const struct proc_entry *e,
 	return 0;
 }
 
-static s64 store_subtree_control(__unused struct quire *q, __unused const struct proc_entry *e,
-				 __unused const struct proc_def *def, const struct proc_input *in)
-{
-	char word[64];
-
-	/* Memory is always handed down; to take it away is refused. */
-	if (proc_word(in, word, sizeof(word)) ||
-	    (!str_eq(word, "+memory") && !str_eq(word, "+cpuset")))
-		return -EINVAL;
-	return (s64)in->len;
-}
-
 /* ---- cpuset ------------------------------------------------------------------- */
 
 static int show_mems(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
 		     struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	nodemask_t mems;
 
 	if (!memcg)
@@ -448,7 +436,7 @@ static int parse_nodes(const struct quire *q, const char *p, nodemask_t *mems)
 static s64 store_mems(struct quire *q, const struct proc_entry *e,
 		      __unused const struct proc_def *def, const struct proc_input *in)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 	nodemask_t mems;
 	char word[256];
 	int err = proc_word(in, word, sizeof(word));
@@ -467,22 +455,35 @@ static s64 store_mems(struct quire *q, const struct proc_entry *e,
 #define G_RO(name, what) DEF_VAL(name, 0444, show_group_number, NULL, what)
 #define G_RW(name, what) DEF_VAL(name, 0644, show_group_number, store_group_number, what)
 
+#define G_HUGETLB(size, bit)                                                                     \
+	DEF_VAL("hugetlb." size ".current", 0444, show_cgroup_hugetlb, NULL,                     \
+		CG_HUGETLB_CURRENT | (bit)),                                                     \
+		DEF_VAL("hugetlb." size ".events", 0444, show_cgroup_hugetlb, NULL,              \
+			CG_HUGETLB_EVENTS | (bit)),                                              \
+		DEF_VAL("hugetlb." size ".events.local", 0444, show_cgroup_hugetlb, NULL,        \
+			CG_HUGETLB_EVENTS_LOCAL | (bit)),                                        \
+		DEF_VAL("hugetlb." size ".max", 0644, show_cgroup_hugetlb, store_cgroup_hugetlb, \
+			CG_HUGETLB_MAX | (bit)),                                                 \
+		DEF_VAL("hugetlb." size ".numa_stat", 0444, show_cgroup_hugetlb, NULL,           \
+			CG_HUGETLB_NUMA_STAT | (bit)),                                           \
+		DEF_VAL("hugetlb." size ".rsvd.current", 0444, show_cgroup_hugetlb, NULL,        \
+			CG_HUGETLB_RSVD_CURRENT | (bit)),                                        \
+		DEF_VAL("hugetlb." size ".rsvd.max", 0644, show_cgroup_hugetlb,                  \
+			store_cgroup_hugetlb, CG_HUGETLB_RSVD_MAX | (bit))
+
 static const struct proc_def cgroup_defs[] = {
-	DEF_TEXT("cgroup.controllers", 0444, "cpuset memory\n"),
+	DEF_VAL("cgroup.controllers", 0444, show_cgroup_controllers, NULL, 0),
 	DEF_FILE("cgroup.events", 0444, show_cgroup_events),
 	DEF_VAL("cgroup.procs", 0644, show_procs, store_procs, 0),
 	DEF_FILE("cgroup.stat", 0444, show_cgroup_stat),
-	{.name = "cgroup.subtree_control",
-	 .kind = PROC_FILE,
-	 .mode = 0644,
-	 .show = show_text,
-	 .store = store_subtree_control,
-	 .data = "cpuset memory\n"},
+	DEF_VAL("cgroup.subtree_control", 0644, show_cgroup_controllers, store_subtree_control, 1),
 	DEF_VAL("cgroup.threads", 0444, show_procs, NULL, 1),
 	DEF_TEXT("cgroup.type", 0444, "domain\n"),
 	DEF_VAL("cpu.pressure", 0444, show_group_pressure, NULL, PSI_CPU),
 	DEF_VAL("cpuset.mems", 0644, show_mems, store_mems, 0),
 	DEF_VAL("cpuset.mems.effective", 0444, show_mems, NULL, 1),
+	G_HUGETLB("1GB", HUGETLB_1G),
+	G_HUGETLB("2MB", HUGETLB_2M),
 	DEF_VAL("io.pressure", 0444, show_group_pressure, NULL, PSI_IO),
 	G_RO("memory.current", G_CURRENT),
 	DEF_VAL("memory.events", 0444, show_events, NULL, 0),
@@ -505,7 +506,8 @@ static const struct proc_def cgroup_defs[] = {
 	G_RW("memory.zswap.max", G_ZSWAP_MAX),
 };
 
-/* What the root has not: limits, events, a type. */
+/* What the root has not: limits, events, a type; and what a group has only if its
+ * parent hands the controller down. */
 static bool group_has(struct quire *q, const struct proc_entry *dir, const struct proc_def *def)
 {
 	static const char *const of_root[] = {
@@ -514,8 +516,10 @@ static bool group_has(struct quire *q, const struct proc_entry *dir, const struc
 		"cpuset.mems.effective",  "io.pressure",    "memory.numa_stat",
 		"memory.pressure",	  "memory.reclaim", "memory.stat",
 	};
-	struct mem_cgroup *memcg = group_of(q, dir);
+	struct mem_cgroup *memcg = cgroup_of(q, dir);
 
+	if (memcg && def->show == show_cgroup_hugetlb)
+		return memcg->hugetlb != NULL;
 	if (!memcg || !is_root(memcg))
 		return memcg != NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(of_root); i++)
@@ -527,7 +531,7 @@ static bool group_has(struct quire *q, const struct proc_entry *dir, const struc
 static struct proc_entry group_lookup(struct quire *q, const struct proc_entry *dir,
 				      const char *name)
 {
-	struct mem_cgroup *memcg = group_of(q, dir), *child;
+	struct mem_cgroup *memcg = cgroup_of(q, dir), *child;
 
 	if (!memcg)
 		return (struct proc_entry){0};
@@ -539,7 +543,7 @@ static struct proc_entry group_lookup(struct quire *q, const struct proc_entry *
 
 static void group_readdir(struct quire *q, const struct proc_entry *dir, struct proc_filler *f)
 {
-	struct mem_cgroup *memcg = group_of(q, dir), *child;
+	struct mem_cgroup *memcg = cgroup_of(q, dir), *child;
 
 	if (!memcg)
 		return;

@@ -8,6 +8,7 @@
  * what is known to lie on it: its file system's blocks and its swap areas.
  */
 #include "proc/internal.h"
+#include "space/hugetlbfs.h"
 
 #define SECTORS_PER_PAGE 8UL
 
@@ -95,15 +96,16 @@ int show_partitions(struct quire *q, __unused const struct proc_entry *e,
 
 struct mount {
 	const char *dev, *dir, *type, *options;
+	const char *super; /* more options, the file system's own; NULL: none */
 };
 
 static const struct mount virtual_mounts[] = {
-	{"proc", "/proc", "proc", "rw,relatime"},
-	{"sysfs", "/sys", "sysfs", "rw,relatime"},
-	{"cgroup2", "/sys/fs/cgroup", "cgroup2", "rw,relatime"},
-	{"debugfs", "/sys/kernel/debug", "debugfs", "rw,relatime"},
-	{"devtmpfs", "/dev", "devtmpfs", "rw,relatime"},
-	{"tmpfs", "/dev/shm", "tmpfs", "rw,relatime"},
+	{"proc", "/proc", "proc", "rw,relatime", NULL},
+	{"sysfs", "/sys", "sysfs", "rw,relatime", NULL},
+	{"cgroup2", "/sys/fs/cgroup", "cgroup2", "rw,relatime", NULL},
+	{"debugfs", "/sys/kernel/debug", "debugfs", "rw,relatime", NULL},
+	{"devtmpfs", "/dev", "devtmpfs", "rw,relatime", NULL},
+	{"tmpfs", "/dev/shm", "tmpfs", "rw,relatime", NULL},
 };
 
 /* File systems on devices, in the order in which they were mounted: the first
@@ -112,6 +114,7 @@ static void for_each_mount(struct quire *q, struct text *t,
 			   void (*fn)(struct text *t, unsigned int n, unsigned int minor,
 				      const struct mount *mount))
 {
+	struct hugetlbfs_sb_info *sbi;
 	struct super_block *sb;
 	unsigned int n = 0;
 
@@ -122,25 +125,39 @@ static void for_each_mount(struct quire *q, struct text *t,
 			continue;
 		(void)text_format(dev, sizeof(dev), "/dev/%s", sb->bdi->name);
 		(void)text_format(dir, sizeof(dir), n ? "/mnt/%s" : "/", sb->bdi->name);
-		fn(t, n++, sb->bdi->dev, &(struct mount){dev, dir, "ext4", "rw,relatime"});
+		fn(t, n++, sb->bdi->dev, &(struct mount){dev, dir, "ext4", "rw,relatime", NULL});
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(virtual_mounts); i++)
 		fn(t, n++, 0, &virtual_mounts[i]);
+	if (!q->space->hugetlbfs)
+		return;
+	list_for_each_entry (sbi, &q->space->hugetlbfs->mounts, list) {
+		char options[256];
+		struct text o;
+
+		if (!sbi->dir)
+			continue;
+		text_init(&o, options, sizeof(options));
+		hugetlbfs_show_options(sbi, &o);
+		fn(t, n++, sbi->minor,
+		   &(struct mount){"hugetlbfs", sbi->dir, "hugetlbfs", "rw,relatime", options});
+	}
 }
 
 static void put_mount(struct text *t, __unused unsigned int n, __unused unsigned int minor,
 		      const struct mount *m)
 {
-	text_printf(t, "%s %s %s %s 0 0\n", m->dev, m->dir, m->type, m->options);
+	text_printf(t, "%s %s %s %s%s 0 0\n", m->dev, m->dir, m->type, m->options,
+		    m->super ? m->super : "");
 }
 
 static void put_mountinfo(struct text *t, unsigned int n, unsigned int minor, const struct mount *m)
 {
 	bool device = m->dev[0] == '/';
 
-	text_printf(t, "%u %u %u:%u / %s %s - %s %s rw\n", 21 + n, n ? 21 : 1,
-		    device ? BLKEXT_MAJOR : 0, device ? minor : 20 + n, m->dir, m->options, m->type,
-		    m->dev);
+	text_printf(t, "%u %u %u:%u / %s %s - %s %s rw%s\n", 21 + n, n ? 21 : 1,
+		    device ? BLKEXT_MAJOR : 0, minor || device ? minor : 20 + n, m->dir, m->options,
+		    m->type, m->dev, m->super ? m->super : "");
 }
 
 int show_pid_mounts(struct quire *q, __unused const struct proc_entry *e,

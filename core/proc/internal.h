@@ -342,6 +342,25 @@ enum hugetlb_file_kind {
 PROC_SHOW(show_hugetlb);
 PROC_STORE(store_hugetlb);
 
+/* cgroupfs.c: the group that a directory is, or NULL; "max" or bytes, in pages. */
+struct mem_cgroup *cgroup_of(struct quire *q, const struct proc_entry *e);
+int cgroup_parse_pages(const struct proc_input *in, long *pages);
+
+/* cgroup_hugetlb.c; def->val: one of these, and the size (HUGETLB_1G, HUGETLB_2M). */
+enum cgroup_hugetlb_file {
+	CG_HUGETLB_CURRENT,
+	CG_HUGETLB_EVENTS,
+	CG_HUGETLB_EVENTS_LOCAL,
+	CG_HUGETLB_MAX,
+	CG_HUGETLB_NUMA_STAT,
+	CG_HUGETLB_RSVD_CURRENT,
+	CG_HUGETLB_RSVD_MAX,
+};
+PROC_SHOW(show_cgroup_hugetlb);
+PROC_STORE(store_cgroup_hugetlb);
+PROC_SHOW(show_cgroup_controllers); /* def->val: 1 those that it hands down */
+PROC_STORE(store_subtree_control);
+
 /* sys_kernel.c */
 enum proc_name { NAME_HOST, NAME_DOMAIN, NAME_RELEASE };
 PROC_SHOW(show_name); /* def->val: enum proc_name */

@@ -20,7 +20,8 @@
 #include "space/hugetlbfs.h"
 
 #define HUGETLBFS_INODE_BYTES 664
-#define FIRST_MINOR	      16 /* of 0:N in /proc/PID/maps: behind those of other mounts */
+#define FIRST_MINOR	      48 /* of 0:N in /proc/PID/maps: behind those of other mounts */
+#define INTERNAL_MINOR	      15
 #define MAX_NAME	      255
 
 _Static_assert(sizeof(struct hugetlbfs_inode) <= HUGETLBFS_INODE_BYTES,
@@ -197,7 +198,7 @@ static struct hugetlbfs_sb_info *mount_one(struct quire *q, struct hugetlbfs_flo
 	sbi->uid = o->uid;
 	sbi->gid = o->gid;
 	sbi->mode = o->mode;
-	sbi->minor = dir ? fl->next_minor + 1 : FIRST_MINOR - 1;
+	sbi->minor = dir ? fl->next_minor : INTERNAL_MINOR;
 	if (dir) {
 		sbi->dir = kmalloc(q, str_len(dir) + 1, GFP_KERNEL);
 		if (!sbi->dir)
@@ -407,7 +408,6 @@ void hugetlbfs_show_options(const struct hugetlbfs_sb_info *sbi, struct text *t)
 	const struct hugepage_subpool *spool = sbi->spool;
 	unsigned int shift = huge_page_shift(sbi->h);
 
-	text_puts(t, "rw,relatime");
 	if (sbi->uid)
 		text_printf(t, ",uid=%u", sbi->uid);
 	if (sbi->gid)

@@ -34,7 +34,7 @@ struct hugetlbfs_sb_info *hugetlbfs_mount(struct quire *q, const char *dir, cons
 /* -EBUSY: a file is open or mapped.  Its files are gone else.  May sleep. */
 int hugetlbfs_umount(struct quire *q, struct hugetlbfs_sb_info *sbi);
 struct hugetlbfs_sb_info *hugetlbfs_find(struct quire *q, const char *dir);
-/* The options as /proc/mounts shows them. */
+/* Its own options as /proc/mounts shows them, each behind a comma. */
 struct text;
 void hugetlbfs_show_options(const struct hugetlbfs_sb_info *sbi, struct text *t);
 void hugetlbfs_statfs(struct quire *q, const struct hugetlbfs_sb_info *sbi,

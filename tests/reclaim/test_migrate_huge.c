@@ -368,7 +368,7 @@ static void run_pool(struct testbox *t, __unused void *arg)
 
 static void run_pool_entries(struct testbox *t, __unused void *arg)
 {
-	struct hugetlb_file *file;
+	struct hugetlbfs_inode *file;
 	struct task *child;
 	struct page *page;
 	u64 a;
