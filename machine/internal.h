@@ -10,7 +10,7 @@
 
 /* A shared segment: made by the first process that names it. */
 struct segment {
-	char *name;
+	const char *name, *mount; /* "": no file of hugetlbfs */
 	struct file *file;
 	u64 size;
 };

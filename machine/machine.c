@@ -13,6 +13,7 @@
 
 #include "machine/internal.h"
 #include "swap/zram.h"
+#include "space/hugetlbfs.h"
 #include "machine/units.h"
 #include "port/model/keep.h"
 
@@ -242,6 +243,63 @@ static void set_cpuset_mems(struct machine *m, u32 i)
 	m->failed = true;
 }
 
+/* A limit of the hugetlb controller, which the group's ancestors hand down. */
+static void set_hugetlb_max(struct machine *m, u32 i, const char *file,
+			    const struct scn_value *limit)
+{
+	const struct scn_group *g = &m->scenario->cgroups[i];
+	const char *p = g->path;
+	char path[512], value[32];
+	int err;
+
+	if (!limit->text)
+		return;
+	do {
+		snprintf(path, sizeof(path), "fs/cgroup%.*s/cgroup.subtree_control",
+			 (int)(p - g->path), g->path);
+		err = machine_sysfs_write(m, path, "+hugetlb");
+		p = strchr(p + 1, '/');
+	} while (p && err >= 0);
+	snprintf(path, sizeof(path), "fs/cgroup%s/%s", g->path, file);
+	snprintf(value, sizeof(value), "%lu", (unsigned long)limit->v);
+	if (err >= 0)
+		err = machine_sysfs_write(m, path, value);
+	if (err >= 0)
+		return;
+	fprintf(m->err, "%s: cgroups[%u]: %s can't be set: no memory\n", m->scenario->path, i,
+		file);
+	m->failed = true;
+}
+
+static void set_hugetlb_limits(struct machine *m, u32 i)
+{
+	const struct scn_group *g = &m->scenario->cgroups[i];
+
+	set_hugetlb_max(m, i, "hugetlb.2MB.max", &g->hugetlb_2m_max);
+	set_hugetlb_max(m, i, "hugetlb.1GB.max", &g->hugetlb_1g_max);
+	set_hugetlb_max(m, i, "hugetlb.2MB.rsvd.max", &g->hugetlb_2m_rsvd_max);
+	set_hugetlb_max(m, i, "hugetlb.1GB.rsvd.max", &g->hugetlb_1g_rsvd_max);
+}
+
+/* Once the pools have what sysctl and sysfs say. */
+static void setup_hugetlbfs(struct machine *m)
+{
+	const struct scenario *s = m->scenario;
+
+	for (u32 i = 0; i < s->hugetlbfs_count; i++) {
+		const char *options = s->hugetlbfs[i].options;
+		void *sbi = hugetlbfs_mount(m->q, s->hugetlbfs[i].path, options);
+
+		if (!IS_ERR(sbi))
+			continue;
+		fprintf(m->err, "%s: hugetlbfs[%u]: %s can't be mounted with \"%s\": %s\n", s->path,
+			i, s->hugetlbfs[i].path, options ? options : "",
+			PTR_ERR(sbi) == -EINVAL ? "an option is wrong"
+						: "the pool has too few pages for min_size");
+		m->failed = true;
+	}
+}
+
 static void setup_groups(struct machine *m)
 {
 	const struct scenario *s = m->scenario;
@@ -280,6 +338,7 @@ static void setup_groups(struct machine *m)
 		memcg->memory.min = (long)(g->memory_min.v >> PAGE_SHIFT);
 		memcg->oom_group = g->oom_group;
 		set_cpuset_mems(m, i);
+		set_hugetlb_limits(m, i);
 	}
 }
 
@@ -306,6 +365,7 @@ static void setup(void *machine)
 			m->failed = true;
 		}
 	}
+	setup_hugetlbfs(m);
 }
 
 /* Runs until all processes of the start are up. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "machine/internal.h"
+#include "space/hugetlbfs.h"
 #include "machine/units.h"
 #include "port/model/content.h"
 #include "port/model/keep.h"
@@ -80,15 +81,39 @@ static struct region *add_region(struct process *p, const char *name, u64 addr, 
 	return r;
 }
 
+/* What a memory takes: whole pages of its kind. */
+static u64 memory_bytes(const struct process *p, const struct scn_memory *mem)
+{
+	struct hugetlbfs_sb_info *sbi = mem->mount ? hugetlbfs_find(p->m->q, mem->mount) : NULL;
+
+	if (sbi)
+		return ALIGN(mem->size.v, huge_page_size(sbi->h));
+	return ALIGN(mem->size.v, mem->kind == SCN_HUGETLB ? mem->pagesize.v : PAGE_SIZE);
+}
+
+/* A segment of huge pages, as shmget() makes it with SHM_HUGETLB, or a file on a mount. */
+static struct file *huge_segment(struct machine *m, const struct scn_memory *mem)
+{
+	struct hstate *h = size_to_hstate(m->q, mem->pagesize.v);
+
+	if (mem->mount)
+		return hugetlbfs_open(m->q, hugetlbfs_find(m->q, mem->mount), mem->share,
+				      HUGETLBFS_O_CREAT, 0644);
+	return hugetlb_file_setup(m->q, "SYSV00000000", ALIGN(mem->size.v, mem->pagesize.v),
+				  mem->noreserve ? VM_NORESERVE : 0, h);
+}
+
 static struct segment *segment_get(struct machine *m, const struct scn_memory *mem)
 {
 	struct segment *seg;
 	struct file *file;
 
 	for (u32 i = 0; i < m->nr_segments; i++)
-		if (!strcmp(m->segments[i].name, mem->share))
+		if (!strcmp(m->segments[i].name, mem->share) &&
+		    !strcmp(m->segments[i].mount, mem->mount ? mem->mount : ""))
 			return &m->segments[i];
-	file = shmem_file_setup(m->q, mem->share, mem->size.v);
+	file = mem->kind == SCN_HUGETLB ? huge_segment(m, mem)
+					: shmem_file_setup(m->q, mem->share, mem->size.v);
 	if (IS_ERR_OR_NULL(file))
 		return NULL;
 	seg = keep_realloc(m->segments, (m->nr_segments + 1) * sizeof(*seg));
@@ -96,7 +121,7 @@ static struct segment *segment_get(struct machine *m, const struct scn_memory *m
 		return NULL;
 	m->segments = seg;
 	seg = &m->segments[m->nr_segments++];
-	*seg = (struct segment){mem->share, file, mem->size.v};
+	*seg = (struct segment){mem->share, mem->mount ? mem->mount : "", file, mem->size.v};
 	return seg;
 }
 
@@ -125,10 +150,22 @@ static u64 map_memory(struct process *p, const struct scn_memory *mem)
 	case SCN_STACK:
 		flags |= MAP_GROWSDOWN;
 		break;
+	case SCN_HUGETLB:
+		flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
+			(mem->pagesize.v == 1UL << 30 ? 30 : 21) << 26;
+		seg = mem->share ? segment_get(p->m, mem) : NULL;
+		if (mem->share && !seg)
+			return (u64)-ENOMEM;
+		if (seg) {
+			file = seg->file;
+			flags = MAP_SHARED;
+		}
+		flags |= mem->noreserve ? MAP_NORESERVE : 0;
+		break;
 	case SCN_ANON:
 		break;
 	}
-	addr = do_mmap(q, p->task->mm, 0, PAGE_ALIGN(mem->size.v), prot, flags, file, 0);
+	addr = do_mmap(q, p->task->mm, 0, memory_bytes(p, mem), prot, flags, file, 0);
 	if (mem->kind == SCN_FILE)
 		fput(q, file);
 	return addr;
@@ -143,7 +180,7 @@ static bool process_memories(struct process *p)
 
 		if (IS_ERR_VALUE(addr))
 			return false;
-		r = add_region(p, mem->name, addr, PAGE_ALIGN(mem->size.v));
+		r = add_region(p, mem->name, addr, memory_bytes(p, mem));
 		if (!r)
 			return false;
 		r->content = content_kind(mem->content);

@@ -363,6 +363,25 @@ static void check_groups(struct lint *l, struct scenario *s)
 		value(l, &g->memory_min, SIZE, NULL, "cgroups[%u].memory_min", i);
 		value(l, &g->swap_max, SIZE, NULL, "cgroups[%u].swap_max", i);
 		value(l, &g->zswap_max, SIZE, NULL, "cgroups[%u].zswap_max", i);
+		value(l, &g->hugetlb_2m_max, SIZE, NULL, "cgroups[%u].hugetlb_2m_max", i);
+		value(l, &g->hugetlb_1g_max, SIZE, NULL, "cgroups[%u].hugetlb_1g_max", i);
+		value(l, &g->hugetlb_2m_rsvd_max, SIZE, NULL, "cgroups[%u].hugetlb_2m_rsvd_max", i);
+		value(l, &g->hugetlb_1g_rsvd_max, SIZE, NULL, "cgroups[%u].hugetlb_1g_rsvd_max", i);
+	}
+}
+
+static void check_mounts(struct lint *l, const struct scenario *s)
+{
+	for (uint32_t i = 0; i < s->hugetlbfs_count; i++) {
+		char place[64];
+
+		snprintf(place, sizeof(place), "hugetlbfs[%u].path", i);
+		must(l, s->hugetlbfs[i].path[0] == '/', place,
+		     "\"%s\" must be a path from the root, as /dev/hugepages",
+		     s->hugetlbfs[i].path);
+		for (uint32_t j = 0; j < i; j++)
+			must(l, strcmp(s->hugetlbfs[i].path, s->hugetlbfs[j].path), place,
+			     "two are mounted at \"%s\"", s->hugetlbfs[i].path);
 	}
 }
 
@@ -378,6 +397,30 @@ static bool has_region(const struct scenario *s, const struct scn_process *p, co
 		if (!strcmp(s->processes[i].name, p->parent))
 			return has_region(s, &s->processes[i], name);
 	return false;
+}
+
+static bool has_mount(const struct scenario *s, const char *path)
+{
+	for (uint32_t i = 0; i < s->hugetlbfs_count; i++)
+		if (!strcmp(s->hugetlbfs[i].path, path))
+			return true;
+	return false;
+}
+
+static void check_hugetlb(struct lint *l, const struct scenario *s, struct scn_memory *m,
+			  const char *place)
+{
+	bool huge = m->kind == SCN_HUGETLB;
+
+	value(l, &m->pagesize, SIZE, huge ? "2M" : NULL, "%s.pagesize", place);
+	must(l, huge || (!m->mount && !m->pagesize.text && !m->noreserve), place,
+	     "mount, pagesize and noreserve are of kind hugetlb");
+	must(l, !huge || m->pagesize.v == 2U << 20 || m->pagesize.v == 1U << 30, place,
+	     "pagesize must be 2M or 1G");
+	must(l, !m->mount || has_mount(s, m->mount), place,
+	     "mount \"%s\" is the path of none of the scenario's hugetlbfs",
+	     m->mount ? m->mount : "");
+	must(l, !m->mount || m->share, place, "mount needs share: the file's name");
 }
 
 static void check_memory(struct lint *l, struct scenario *s, struct scn_process *p,
@@ -403,6 +446,7 @@ static void check_memory(struct lint *l, struct scenario *s, struct scn_process 
 		     "kind file needs files: the name of one of the scenario's files");
 		must(l, m->kind != SCN_SHARED || m->share, place,
 		     "kind shared needs share: the name under which others find it");
+		check_hugetlb(l, s, m, place);
 	}
 }
 
@@ -536,6 +580,7 @@ static void check(struct lint *l, struct scenario *s)
 	check_nodes(l, s);
 	check_devices(l, s);
 	check_groups(l, s);
+	check_mounts(l, s);
 	for (uint32_t i = 0; i < s->processes_count; i++)
 		check_process(l, s, i);
 }

@@ -74,6 +74,8 @@ struct scn_sysctl {
 struct scn_group {
 	char *path;
 	struct scn_value memory_max, memory_high, memory_low, memory_min, swap_max, zswap_max;
+	/* Of pages of pools: what it may use, and be promised. */
+	struct scn_value hugetlb_2m_max, hugetlb_1g_max, hugetlb_2m_rsvd_max, hugetlb_1g_rsvd_max;
 	bool oom_group;
 	char *cpuset_mems; /* "0,2-3"; NULL: its parent's */
 };
@@ -86,16 +88,26 @@ struct scn_files {
 	struct scn_value size; /* of each */
 };
 
-enum scn_memory_kind { SCN_ANON, SCN_SHARED, SCN_FILE, SCN_STACK };
+/* A mount of hugetlbfs. */
+struct scn_hugetlbfs {
+	char *path;    /* "/dev/hugepages" */
+	char *options; /* as mount(8) takes them, "pagesize=1G,size=4G"; NULL: none */
+};
+
+enum scn_memory_kind { SCN_ANON, SCN_SHARED, SCN_FILE, SCN_STACK, SCN_HUGETLB };
 
 struct scn_memory {
 	char *name;
 	enum scn_memory_kind kind;
-	struct scn_value size;	  /* what the process believes it owns */
-	struct scn_value touched; /* what is touched before the night begins; default 0 */
-	char *share;		  /* SCN_SHARED: name of the segment, made by its first user */
-	char *files;		  /* SCN_FILE: the tree it maps (file number: the process's) */
-	char *content;		  /* "text", "heap", "code", "random", "zero" */
+	struct scn_value size;	   /* what the process believes it owns */
+	struct scn_value touched;  /* what is touched before the night begins; default 0 */
+	char *share;		   /* SCN_SHARED: name of the segment, made by its first user; may
+				   * be given for SCN_HUGETLB */
+	char *mount;		   /* SCN_HUGETLB: the mount on which share is a file */
+	struct scn_value pagesize; /* SCN_HUGETLB without a mount: default 2M */
+	bool noreserve;		   /* SCN_HUGETLB: without promises */
+	char *files;		   /* SCN_FILE: the tree it maps (file number: the process's) */
+	char *content;		   /* "text", "heap", "code", "random", "zero" */
 };
 
 enum scn_action {
@@ -193,6 +205,8 @@ struct scenario {
 	uint32_t sysfs_count;
 	struct scn_group *cgroups;
 	uint32_t cgroups_count;
+	struct scn_hugetlbfs *hugetlbfs;
+	uint32_t hugetlbfs_count;
 	struct scn_files *files;
 	uint32_t files_count;
 	struct scn_process *processes;

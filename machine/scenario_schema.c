@@ -102,12 +102,25 @@ static const cyaml_schema_field_t group_fields[] = {
 	VALUE("memory_min", struct scn_group, memory_min),
 	VALUE("swap_max", struct scn_group, swap_max),
 	VALUE("zswap_max", struct scn_group, zswap_max),
+	VALUE("hugetlb_2m_max", struct scn_group, hugetlb_2m_max),
+	VALUE("hugetlb_1g_max", struct scn_group, hugetlb_1g_max),
+	VALUE("hugetlb_2m_rsvd_max", struct scn_group, hugetlb_2m_rsvd_max),
+	VALUE("hugetlb_1g_rsvd_max", struct scn_group, hugetlb_1g_rsvd_max),
 	CYAML_FIELD_BOOL("oom_group", CYAML_FLAG_OPTIONAL, struct scn_group, oom_group),
 	STRING("cpuset_mems", OPT, struct scn_group, cpuset_mems),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t group_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct scn_group, group_fields),
+};
+
+static const cyaml_schema_field_t hugetlbfs_fields[] = {
+	STRING("path", CYAML_FLAG_POINTER, struct scn_hugetlbfs, path),
+	STRING("options", OPT, struct scn_hugetlbfs, options),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t hugetlbfs_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct scn_hugetlbfs, hugetlbfs_fields),
 };
 
 static const cyaml_schema_field_t files_fields[] = {
@@ -123,10 +136,8 @@ static const cyaml_schema_value_t files_schema = {
 };
 
 static const cyaml_strval_t memory_kinds[] = {
-	{"anon", SCN_ANON},
-	{"shared", SCN_SHARED},
-	{"file", SCN_FILE},
-	{"stack", SCN_STACK},
+	{"anon", SCN_ANON},   {"shared", SCN_SHARED},	{"file", SCN_FILE},
+	{"stack", SCN_STACK}, {"hugetlb", SCN_HUGETLB},
 };
 static const cyaml_schema_field_t memory_fields[] = {
 	STRING("name", CYAML_FLAG_POINTER, struct scn_memory, name),
@@ -135,6 +146,9 @@ static const cyaml_schema_field_t memory_fields[] = {
 	NEEDED_VALUE("size", struct scn_memory, size),
 	VALUE("touched", struct scn_memory, touched),
 	STRING("share", OPT, struct scn_memory, share),
+	STRING("mount", OPT, struct scn_memory, mount),
+	VALUE("pagesize", struct scn_memory, pagesize),
+	CYAML_FIELD_BOOL("noreserve", CYAML_FLAG_OPTIONAL, struct scn_memory, noreserve),
 	STRING("files", OPT, struct scn_memory, files),
 	STRING("content", OPT, struct scn_memory, content),
 	CYAML_FIELD_END,
@@ -236,6 +250,8 @@ static const cyaml_schema_field_t scenario_fields[] = {
 			     CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("cgroups", OPT, struct scenario, cgroups, &group_schema, 0,
 			     CYAML_UNLIMITED),
+	CYAML_FIELD_SEQUENCE("hugetlbfs", OPT, struct scenario, hugetlbfs, &hugetlbfs_schema, 0,
+			     16),
 	CYAML_FIELD_SEQUENCE("files", OPT, struct scenario, files, &files_schema, 0,
 			     CYAML_UNLIMITED),
 	CYAML_FIELD_SEQUENCE("processes", OPT, struct scenario, processes, &process_schema, 0,

@@ -182,6 +182,40 @@ static void test_levels(__unused void **state)
 	}
 }
 
+static void test_hugetlb(__unused void **state)
+{
+	struct booted b = boot(
+		HEAD
+		"nodes: [{memory: 512M, cpus: 1, hugepages_2m: 20}]\n"
+		"cgroups: [{path: /kube/db, hugetlb_2m_max: 16M, hugetlb_2m_rsvd_max: 20M}]\n"
+		"hugetlbfs:\n"
+		"  - {path: /dev/hugepages, options: \"size=10M,min_size=2M,mode=1770\"}\n"
+		"processes:\n"
+		"  - {name: one, cgroup: /kube/db, memory: [{name: heap2, kind: hugetlb,\n"
+		"      size: 3M, touched: 3M}, {name: f, kind: hugetlb, size: 4M,\n"
+		"      mount: /dev/hugepages, share: f, touched: 2M}]}\n"
+		"  - {name: two, memory: [{name: g, kind: hugetlb, size: 4M,\n"
+		"      mount: /dev/hugepages, share: f, touched: 4M}, {name: s, kind: hugetlb,\n"
+		"      size: 6M, share: segment}, {name: l, kind: hugetlb, size: 900M,\n"
+		"      noreserve: true}]}\n");
+
+	assert_true(has(&b, "/proc/mounts",
+			"hugetlbfs /dev/hugepages hugetlbfs rw,relatime,mode=1770,pagesize=2M,"
+			"size=10485760,min_size=2097152 0 0\n"));
+	assert_true(has(&b, "/sys/fs/cgroup/kube/db/hugetlb.2MB.max", "16777216\n"));
+	/* Its heap, and the first page of the file. */
+	assert_true(has(&b, "/sys/fs/cgroup/kube/db/hugetlb.2MB.current", "6291456\n"));
+	assert_true(has(&b, "/sys/fs/cgroup/kube/db/hugetlb.2MB.rsvd.current", "8388608\n"));
+	assert_true(has(&b, "/sys/fs/cgroup/kube/cgroup.controllers", "cpuset memory hugetlb\n"));
+	/* 20, of which 4 are in use; the segment's 3 are promised. */
+	assert_true(has(&b, "/proc/meminfo",
+			"HugePages_Total:      20\nHugePages_Free:       16\n"
+			"HugePages_Rsvd:        3\n"));
+	assert_true(some_task_has(&b, "maps", " /dev/hugepages/f\n"));
+	assert_true(some_task_has(&b, "maps", " /SYSV00000000 (deleted)\n"));
+	end(&b);
+}
+
 static void test_debug(__unused void **state)
 {
 	struct booted b = boot(HEAD "nodes: [{memory: 256M, cpus: 1}]\npage_owner: true\n"
@@ -222,14 +256,21 @@ static void test_refused(__unused void **state)
 	refused(HEAD
 		"nodes: [{memory: 256M, cpus: 1}]\ncgroups: [{path: /a, cpuset_mems: \"4\"}]\n",
 		"cgroups[0]: cpuset_mems \"4\" is no list of nodes with memory");
+	refused(HEAD "nodes: [{memory: 256M, cpus: 1}]\n"
+		     "hugetlbfs: [{path: /h, options: \"pagesize=3M\"}]\n",
+		"hugetlbfs[0]: /h can't be mounted with \"pagesize=3M\": an option is wrong");
+	refused(HEAD "nodes: [{memory: 256M, cpus: 1}]\n"
+		     "hugetlbfs: [{path: /h, options: \"min_size=4M\"}]\n",
+		"the pool has too few pages for min_size");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zones), cmocka_unit_test(test_areas),
-		cmocka_unit_test(test_nodes), cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_debug), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_zones),	cmocka_unit_test(test_areas),
+		cmocka_unit_test(test_nodes),	cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_hugetlb), cmocka_unit_test(test_debug),
+		cmocka_unit_test(test_refused),
 	};
 	int fd = mkstemp(path), failed;
 
