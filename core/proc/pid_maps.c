@@ -349,15 +349,15 @@ static void put_vm_flags(struct text *t, unsigned long flags)
 		unsigned long flag;
 		const char *name;
 	} names[] = {
-		{VM_READ, "rd "},	  {VM_WRITE, "wr "},	   {VM_EXEC, "ex "},
-		{VM_SHARED, "sh "},	  {VM_MAYREAD, "mr "},	   {VM_MAYWRITE, "mw "},
-		{VM_MAYEXEC, "me "},	  {VM_MAYSHARE, "ms "},	   {VM_GROWSDOWN, "gd "},
-		{VM_UFFD_MISSING, "um "}, {VM_PFNMAP, "pf "},	   {VM_UFFD_WP, "uw "},
-		{VM_LOCKED, "lo "},	  {VM_SEQ_READ, "sr "},	   {VM_RAND_READ, "rr "},
-		{VM_DONTCOPY, "dc "},	  {VM_LOCKONFAULT, "lf "}, {VM_ACCOUNT, "ac "},
-		{VM_NORESERVE, "nr "},	  {VM_HUGETLB, "ht "},	   {VM_WIPEONFORK, "wf "},
-		{VM_DONTDUMP, "dd "},	  {VM_SOFTDIRTY, "sd "},   {VM_HUGEPAGE, "hg "},
-		{VM_NOHUGEPAGE, "nh "},	  {VM_UFFD_MINOR, "ui "},
+		{VM_READ, "rd "},	  {VM_WRITE, "wr "},	  {VM_EXEC, "ex "},
+		{VM_SHARED, "sh "},	  {VM_MAYREAD, "mr "},	  {VM_MAYWRITE, "mw "},
+		{VM_MAYEXEC, "me "},	  {VM_MAYSHARE, "ms "},	  {VM_GROWSDOWN, "gd "},
+		{VM_UFFD_MISSING, "um "}, {VM_PFNMAP, "pf "},	  {VM_UFFD_WP, "uw "},
+		{VM_LOCKED, "lo "},	  {VM_SEQ_READ, "sr "},	  {VM_RAND_READ, "rr "},
+		{VM_DONTCOPY, "dc "},	  {VM_DONTEXPAND, "de "}, {VM_LOCKONFAULT, "lf "},
+		{VM_ACCOUNT, "ac "},	  {VM_NORESERVE, "nr "},  {VM_HUGETLB, "ht "},
+		{VM_WIPEONFORK, "wf "},	  {VM_DONTDUMP, "dd "},	  {VM_SOFTDIRTY, "sd "},
+		{VM_HUGEPAGE, "hg "},	  {VM_NOHUGEPAGE, "nh "}, {VM_UFFD_MINOR, "ui "},
 	};
 
 	put_lit(t, "VmFlags: ");

@@ -252,7 +252,8 @@ static void root_readdir(struct quire *q, const struct proc_entry *dir, struct p
 static const struct proc_def root_defs[] = {
 	DEF_FILE("buddyinfo", 0444, show_buddyinfo),
 	DEF_TEXT("cgroups", 0444,
-		 "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t1\t1\n"),
+		 "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\nmemory\t0\t1\t1\n"
+		 "hugetlb\t0\t1\t1\n"),
 	DEF_TEXT("cmdline", 0444, "BOOT_IMAGE=/boot/quire root=/dev/nvme0n1 ro quiet\n"),
 	DEF_TEXT("consoles", 0444, "ttyS0                -W- (EC p  )    4:64\n"),
 	DEF_FILE("cpuinfo", 0444, show_cpuinfo),
@@ -262,7 +263,7 @@ static const struct proc_def root_defs[] = {
 	DEF_FILE("diskstats", 0444, show_diskstats),
 	DEF_TEXT("filesystems", 0444,
 		 "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tdevtmpfs\n"
-		 "nodev\tdebugfs\nnodev\tsockfs\nnodev\tpipefs\n\text4\n"),
+		 "nodev\tdebugfs\nnodev\tsockfs\nnodev\tpipefs\nnodev\thugetlbfs\n\text4\n"),
 	DEF_FILE("iomem", 0400, show_iomem),
 	DEF_FILE("loadavg", 0444, show_loadavg),
 	DEF_FILE("meminfo", 0444, show_meminfo),

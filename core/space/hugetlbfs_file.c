@@ -139,6 +139,9 @@ static int punch_hole(struct quire *q, struct hugetlbfs_inode *inode, u64 offset
 	zero_part(q, inode, offset, min(end, (u64)ALIGN(offset, size)));
 	if (end >= ALIGN(offset, size))
 		zero_part(q, inode, ALIGN_DOWN(end, size), end);
+	/* Private copies too. */
+	if (from < to)
+		hugetlb_unmap_file(q, inode, from, to);
 	/* One by one: the promises of pages that are not there stay. */
 	for (unsigned long idx = from; idx < to && !err; idx++) {
 		struct page *page = hugetlb_find_page(q, inode, idx);
@@ -147,7 +150,6 @@ static int punch_hole(struct quire *q, struct hugetlbfs_inode *inode, u64 offset
 			continue;
 		err = resv_map_prealloc(q, inode->resv, 1);
 		if (!err) {
-			hugetlb_unmap_file(q, inode, idx, idx + 1);
 			remove_page(q, inode, page);
 			hugetlb_unreserve_pages(q, inode, idx, idx + 1, 1);
 		}

@@ -440,7 +440,7 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 	if (vm_flags < 0)
 		return (u64)vm_flags;
 	if (h)
-		vm_flags = (vm_flags | (long)VM_HUGETLB) & ~(long)VM_LOCKED;
+		vm_flags = (vm_flags | (long)(VM_HUGETLB | VM_DONTEXPAND)) & ~(long)VM_LOCKED;
 	else
 		vm_flags |= (long)mm->def_flags;
 	/* In any mode of overcommitting: pools answer for themselves. */
