@@ -199,12 +199,10 @@ int hugetlb_cgroup_charge(struct quire *q, const struct hstate *h, long frames, 
 	*res = cg;
 	if (!page_counter_try_charge(hugetlb_cgroup_counter(cg, idx, rsvd), frames))
 		return 0;
-	/* hugetlb.events counts what was refused in use, and so does Linux. */
-	if (!rsvd) {
-		(void)HOT_ADD(&cg->events_local[idx], 1);
-		for (struct hugetlb_cgroup *c = cg; c; c = c->parent)
-			(void)HOT_ADD(&c->events[idx], 1);
-	}
+	/* hugetlb.events counts refused promises too. */
+	(void)HOT_ADD(&cg->events_local[idx], 1);
+	for (struct hugetlb_cgroup *c = cg; c; c = c->parent)
+		(void)HOT_ADD(&c->events[idx], 1);
 	hugetlb_cgroup_put(q, cg);
 	*res = NULL;
 	return -ENOMEM;

@@ -160,6 +160,7 @@ static void promise_fn(struct testbox *t, __unused void *arg)
 	into(t, a);
 	assert_int_equal(map(t, t->task, 5, HUGEMAP), (u64)-ENOMEM);
 	assert_int_equal(map(t, t->task, 5, SHARED), (u64)-ENOMEM);
+	says(t, "a/hugetlb.2MB.events.local", "max 2\n");
 	counts(t, 10, 10, 0, 0);
 	file = hugetlb_file_setup(t->q, "f", 6 * HUGE, VM_NORESERVE, pool(t));
 	addr = do_mmap(t->q, t->task->mm, 0, 3 * HUGE, RW, MAP_SHARED, file, 0);

@@ -103,7 +103,7 @@ static const struct {
 	 "7: processes[0].oom_score_adj: \"low\" is not a whole number that fits; write one, as "
 	 "-500"},
 	{MEMORY("name: m, size: 1M, kind: odd"),
-	 "8: processes[0].memory[0].kind: \"odd\" is none of: anon, shared, file, stack"},
+	 "8: processes[0].memory[0].kind: \"odd\" is none of: anon, shared, file, stack, hugetlb"},
 	{WORK("do: sing"),
 	 "8: processes[0].work[0].do: \"sing\" is none of: touch, grow, read, write, walk, "
 	 "sockets, fork, free"},
@@ -210,6 +210,22 @@ static const struct {
 	 "8: processes[0].memory[0]: touched is more than size"},
 	{MEMORY("name: m, size: 1M, kind: shared"),
 	 "8: processes[0].memory[0]: kind shared needs share: the name under which others find it"},
+	{GOOD
+	 "processes:\n  - name: a\n    memory:\n      - {name: m, size: 4M, noreserve: true}\n",
+	 "8: processes[0].memory[0]: mount, pagesize and noreserve are of kind hugetlb"},
+	{GOOD "processes:\n  - name: a\n    memory:\n"
+	      "      - {name: m, size: 4M, kind: hugetlb, pagesize: 4M}\n",
+	 "8: processes[0].memory[0]: pagesize must be 2M or 1G"},
+	{GOOD "processes:\n  - name: a\n    memory:\n"
+	      "      - {name: m, size: 4M, kind: hugetlb, mount: /h, share: f}\n",
+	 "8: processes[0].memory[0]: mount \"/h\" is the path of none of the scenario's hugetlbfs"},
+	{GOOD "hugetlbfs:\n  - {path: /h}\n  - {path: /h}\n",
+	 "7: hugetlbfs[1].path: two are mounted at \"/h\""},
+	{GOOD "hugetlbfs:\n  - {path: h}\n",
+	 "6: hugetlbfs[0].path: \"h\" must be a path from the root, as /dev/hugepages"},
+	{GOOD "hugetlbfs:\n  - {path: /h}\nprocesses:\n  - name: a\n    memory:\n"
+	      "      - {name: m, size: 4M, kind: hugetlb, mount: /h}\n",
+	 "10: processes[0].memory[0]: mount needs share: the file's name"},
 	{MEMORY("name: m, size: 1M, kind: file"),
 	 "8: processes[0].memory[0]: kind file needs files: the name of one of the scenario's "
 	 "files"},
