@@ -92,7 +92,7 @@ static int show_group_number(struct quire *q, const struct proc_entry *e,
 static int show_zswap_current(struct quire *q, const struct proc_entry *e,
 			      __unused const struct proc_def *def, struct text *t)
 {
-	struct mem_cgroup *memcg = group_of(q, e);
+	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
