@@ -213,8 +213,13 @@ static struct page *new_on_node(struct quire *q, struct page *page, void *ctx)
 {
 	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NOWARN;
 	unsigned int nid = *(const unsigned int *)ctx;
+	nodemask_t mask = {{0}};
 	struct page *new;
 
+	if (PageHuge(page)) {
+		node_set(&mask, nid);
+		return hugetlb_alloc_nodemask(q, page_hstate(q, page), nid, &mask, false);
+	}
 	if (!PageHead(page))
 		return __alloc_pages(q, gfp, 0, nid, NULL);
 	new = __alloc_pages(q, GFP_TRANSHUGE | __GFP_THISNODE, compound_order(page), nid, NULL);
@@ -241,17 +246,24 @@ static struct page *new_for_hint(struct quire *q, struct page *page, void *ctx)
 	return new;
 }
 
-/* A page that is isolated for us, to a node; did it move? */
+/* Isolated pages, to a node; did they move? */
+static bool move_list(struct quire *q, struct list_head *pages, unsigned int nid,
+		      new_page_t *get_new, enum migrate_mode mode)
+{
+	unsigned int moved = 0;
+
+	(void)migrate_pages(q, pages, get_new, NULL, &nid, mode, &moved);
+	putback_movable_pages(q, pages);
+	return moved != 0;
+}
+
 static bool move_one(struct quire *q, struct page *page, unsigned int nid, new_page_t *get_new,
 		     enum migrate_mode mode)
 {
-	unsigned int moved = 0;
 	LIST_HEAD(pages);
 
 	list_add_tail(&page->lru, &pages);
-	(void)migrate_pages(q, &pages, get_new, NULL, &nid, mode, &moved);
-	putback_movable_pages(q, &pages);
-	return moved != 0;
+	return move_list(q, &pages, nid, get_new, mode);
 }
 
 /* Would a zone of the node hold so many more above its high mark?  Linux:
@@ -290,50 +302,78 @@ static struct page *page_of_address(struct quire *q, struct mm_struct *mm, u64 a
 	struct page *page = ERR_PTR(-ENOENT);
 	const pte_t *ptep;
 
-	if (!vma || vma->vm_start > addr || (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB)))
+	if (!vma || vma->vm_start > addr || (vma->vm_flags & VM_PFNMAP))
 		return ERR_PTR(-EFAULT);
 	spin_lock(q, &mm->page_table_lock);
-	ptep = pt_walk(q, mm->pgd_pfn, addr, 2);
-	if (ptep && pmd_table(*ptep))
+	if (vma->vm_flags & VM_HUGETLB)
+		ptep = hugetlb_pte(q, vma, addr);
+	else
+		ptep = pt_walk(q, mm->pgd_pfn, addr, 2);
+	if (ptep && !(vma->vm_flags & VM_HUGETLB) && pmd_table(*ptep))
 		ptep = pte_offset(q, *ptep, addr);
-	if (ptep && !pte_none(*ptep) && pte_present(*ptep) && !pte_special(*ptep)) {
-		page = compound_head(pfn_to_page(q, pte_pfn(*ptep)));
-		get_page(page);
+	if (ptep && !pte_none(*ptep) && pte_present(*ptep)) {
+		page = ERR_PTR(-EFAULT); /* the zero page is nobody's */
+		if (!pte_special(*ptep)) {
+			page = compound_head(pfn_to_page(q, pte_pfn(*ptep)));
+			get_page(page);
+		}
 	}
 	spin_unlock(q, &mm->page_table_lock);
 	return page;
 }
 
 /* Uses the caller's reference up: the node, or an error. */
-static int move_to(struct quire *q, struct page *page, int node, unsigned int flags)
+static int move_to(struct quire *q, struct page *page, unsigned int node, unsigned int flags)
 {
-	bool there = page_to_nid(page) == (unsigned int)node;
+	bool there = page_to_nid(page) == node, huge = PageHuge(page);
+	LIST_HEAD(pages);
 	int err = 0;
 
-	if (node < 0 || (unsigned int)node >= q->nr_nodes)
-		err = -ENODEV;
-	else if (!there && total_mapcount(page) > 1 && !(flags & MPOL_MF_MOVE_ALL))
+	if (!there && total_mapcount(page) > 1 && !(flags & MPOL_MF_MOVE_ALL)) {
 		err = -EACCES;
-	else if (!there)
+	} else if (!there && huge) {
+		err = hugetlb_isolate(q, page, &pages);
+	} else if (!there) {
 		err = isolate_lru_page(q, page);
+		if (!err)
+			list_add_tail(&page->lru, &pages);
+	}
 	put_page(q, page);
 	if (err || there)
-		return err ? err : node;
-	return move_one(q, page, (unsigned int)node, new_on_node, MIGRATE_SYNC) ? node : -EBUSY;
+		return err ? err : (int)node;
+	return move_list(q, &pages, node, new_on_node, MIGRATE_SYNC) ? (int)node : -EBUSY;
+}
+
+/* May pages of the space go to a node?  Nothing more is done where they may not. */
+static int check_target(struct quire *q, const struct mm_struct *mm, int node)
+{
+	nodemask_t allowed;
+
+	if (node < 0 || (unsigned int)node >= q->nr_nodes)
+		return -ENODEV;
+	cpuset_effective_mems(q, mm->owner ? mm->owner->memcg : NULL, &allowed);
+	return node_isset(&allowed, (unsigned int)node) ? 0 : -EACCES;
 }
 
 long do_move_pages(struct quire *q, struct mm_struct *mm, unsigned long nr, const u64 *addrs,
 		   const int *nodes, int *status, unsigned int flags)
 {
-	long left = 0;
+	const struct task *task = current_task(q);
+	long left = 0, err = 0;
 
 	if (flags & ~(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL))
 		return -EINVAL;
+	if ((flags & MPOL_MF_MOVE_ALL) && task && task->uid)
+		return -EPERM;
 	lru_add_drain_all(q);
 	down_read(q, &mm->mmap_lock);
 	for (unsigned long i = 0; i < nr; i++) {
-		struct page *page = page_of_address(q, mm, addrs[i] & PAGE_MASK);
+		struct page *page;
 
+		err = nodes ? check_target(q, mm, nodes[i]) : 0;
+		if (err)
+			break;
+		page = page_of_address(q, mm, addrs[i] & PAGE_MASK);
 		if (IS_ERR(page)) {
 			status[i] = (int)PTR_ERR(page);
 			continue;
@@ -343,11 +383,11 @@ long do_move_pages(struct quire *q, struct mm_struct *mm, unsigned long nr, cons
 			put_page(q, page);
 			continue;
 		}
-		status[i] = move_to(q, page, nodes[i], flags);
+		status[i] = move_to(q, page, (unsigned int)nodes[i], flags);
 		left += status[i] == -EBUSY;
 	}
 	up_read(q, &mm->mmap_lock);
-	return left;
+	return err ? err : left;
 }
 
 /* ---- cpusets ----------------------------------------------------------------- */

@@ -24,9 +24,11 @@ long do_migrate_pages(struct quire *q, struct mm_struct *mm, const nodemask_t *f
 		      const nodemask_t *to, unsigned int flags);
 /*
  * move_pages(): each of nr addresses of a space to the node given for it; status[i]
- * becomes the node it is on then, or -ENOENT (nothing is there), -EACCES (others map it
- * too, and flags are not MPOL_MF_MOVE_ALL), -ENODEV, -EBUSY, -ENOMEM.  nodes NULL: only asks.
- * How many did not move for lack of time or memory, -EINVAL.  May sleep.
+ * becomes the node it is on then, or -ENOENT (nothing is there), -EFAULT (no area, or the
+ * zero page), -EACCES (others map it too, and flags are not MPOL_MF_MOVE_ALL), -EBUSY.
+ * nodes NULL: only asks.  How many did not move for lack of time or memory; or -EINVAL,
+ * -EPERM (MOVE_ALL is user 0's), and, with those before it done, -ENODEV (no such node),
+ * -EACCES (one that the process's cpuset does not have).  May sleep.
  */
 long do_move_pages(struct quire *q, struct mm_struct *mm, unsigned long nr, const u64 *addrs,
 		   const int *nodes, int *status, unsigned int flags);

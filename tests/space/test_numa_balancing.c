@@ -4,6 +4,7 @@
  * several use stays, and the counters say so.  move_pages().
  */
 #include "thp_test.h"
+#include "page/hugetlb.h"
 #include "reclaim/numa.h"
 
 #define PAGES 4000UL
@@ -313,14 +314,22 @@ static void moving(struct testbox *t, __unused void *arg)
 	/* Only asked. */
 	assert_int_equal(do_move_pages(t->q, mm, 5, addrs, NULL, status, 0), 0);
 	assert_int_equal(status[3], 1);
-	nodes[0] = 7;
 	nodes[1] = 0;
 	addrs[2] = 0x1000;
+	touch(t, t->task, addrs[4], 1, 0);
 	child = fork_task(t, t->task);
-	assert_int_equal(do_move_pages(t->q, mm, 3, addrs, nodes, status, MPOL_MF_MOVE), 0);
-	assert_int_equal(status[0], -ENODEV);
+	assert_int_equal(do_move_pages(t->q, mm, 5, addrs, nodes, status, MPOL_MF_MOVE), 0);
+	assert_int_equal(status[0], 0);
 	assert_int_equal(status[1], -EACCES);
 	assert_int_equal(status[2], -EFAULT);
+	assert_int_equal(status[4], -EFAULT); /* the zero page */
+	/* A node that is not there ends it; what came before is done. */
+	nodes[1] = 7;
+	status[0] = status[1] = 99;
+	assert_int_equal(do_move_pages(t->q, mm, 2, addrs, nodes, status, MPOL_MF_MOVE), -ENODEV);
+	assert_int_equal(status[0], 0);
+	assert_int_equal(status[1], 99);
+	nodes[1] = 0;
 	assert_int_equal(do_move_pages(t->q, mm, 2, addrs, nodes, status, MPOL_MF_MOVE_ALL), 0);
 	assert_int_equal(status[1], 0);
 	assert_int_equal(page_to_nid(page_at(t, child, addrs[1])), 0);
@@ -328,8 +337,43 @@ static void moving(struct testbox *t, __unused void *arg)
 	end_child(t, child);
 }
 
+/* Pages of a pool move, too; and where the cpuset has no memory none does. */
+static void moving_huge(struct testbox *t, __unused void *arg)
+{
+	struct mem_cgroup *g = mem_cgroup_create(t->q, t->q->group->root, "half");
+	struct mm_struct *mm = t->task->mm;
+	nodemask_t first = {{1}};
+	u64 a;
+	int node, status;
+
+	assert_int_equal(set_max_huge_pages(t->q, default_hstate(t->q), 4, NUMA_NO_NODE, NULL), 0);
+	a = do_mmap(t->q, mm, 0, PMD_SIZE, RW, ANON | MAP_HUGETLB, NULL, 0);
+	touch(t, t->task, a, 1, 3);
+	assert_int_equal(do_move_pages(t->q, mm, 1, &a, NULL, &status, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		node = !status;
+		assert_int_equal(do_move_pages(t->q, mm, 1, &a, &node, &status, MPOL_MF_MOVE), 0);
+		assert_int_equal(status, node);
+		assert_int_equal(peek(t, t->task, a), CONTENT(CONTENT_SAME, 3));
+		testbox_verify(t);
+	}
+	assert_false(IS_ERR(g));
+	assert_int_equal(task_set_memcg(t->q, t->task, g), 0);
+	assert_int_equal(cpuset_change_mems(t->q, g, &first), 0);
+	node = 1;
+	assert_int_equal(do_move_pages(t->q, mm, 1, &a, &node, &status, MPOL_MF_MOVE), -EACCES);
+	t->task->uid = 1000;
+	node = 0;
+	assert_int_equal(do_move_pages(t->q, mm, 1, &a, &node, &status, MPOL_MF_MOVE_ALL), -EPERM);
+	t->task->uid = 0;
+	assert_int_equal(task_set_memcg(t->q, t->task, t->q->group->root), 0);
+	assert_int_equal(do_munmap(t->q, mm, a, PMD_SIZE), 0);
+	assert_int_equal(set_max_huge_pages(t->q, default_hstate(t->q), 0, NUMA_NO_NODE, NULL), 0);
+}
+
 static void test_move_pages(__unused void **state)
 {
+	testbox_once(&two_nodes, moving_huge);
 	testbox_once(&two_nodes, moving);
 }
 
