@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several virtual CPUs at one mapped file, their turns decided by a seed at every lock
- * and atomic (model_explore()): one process reads and writes it through a private and
- * a shared mapping and forks, while others cut it, let it grow, write it back and take
- * its pages away.
+ * (model_explore()): one process reads and writes it through a private and a shared
+ * mapping and forks, while others cut it, let it grow, write it back and take its pages
+ * away.
  *
  * Once a cut is done nothing beyond it is mapped, not even copies that were under way.
  * A page of the private mapping has what was written to it last, if the file was not cut
