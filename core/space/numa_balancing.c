@@ -295,9 +295,12 @@ static void seen_here(struct quire *q, const struct task *task)
 {
 	struct numa_balancing *nb = &q->space->numa;
 
-	if (unlikely(!nb->last_pid))
-		nb->last_pid =
-			kzalloc(q, q->nr_cpus * sizeof(*nb->last_pid), GFP_KERNEL | __GFP_NOWARN);
+	if (unlikely(!HOT_LOAD(&nb->last_pid))) {
+		int *pids = kzalloc(q, q->nr_cpus * sizeof(*pids), GFP_KERNEL | __GFP_NOWARN);
+
+		if (!HOT_CMPXCHG(&nb->last_pid, (int *)NULL, pids))
+			kfree(q, pids); /* another was quicker, as we slept */
+	}
 	if (nb->last_pid)
 		nb->last_pid[smp_processor_id(q)] = task->pid;
 }
