@@ -60,8 +60,7 @@ static const struct plain attributes[] = {
 	{"oom_score_adj", SET_PROCESS, GATE_KILL, NULL}, {"numa", SET_PROCESS, GATE_BOOT, NULL},
 	{"node", SET_PROCESS, GATE_BOOT, NULL},		 {"cgroup", SET_PROCESS, GATE_BOOT, NULL},
 	{"load", SET_PROCESS, GATE_BOOT, NULL},		 {"count", SET_PROCESS, GATE_BOOT, NULL},
-	{"rss", SET_PROCESS, GATE_BOOT, NULL},
-	{"grow", SET_GROW, GATE_BOOT, NULL},
+	{"rss", SET_PROCESS, GATE_BOOT, NULL},		 {"grow", SET_GROW, GATE_BOOT, NULL},
 };
 
 /* Read by reclaim, or by the killer, and by nothing else. */
