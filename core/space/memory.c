@@ -188,6 +188,11 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 	return hit;
 }
 
+static bool is_past_end(const struct address_space *mapping, unsigned long index)
+{
+	return index >= DIV_ROUND_UP(mapping->host->i_size, PAGE_SIZE);
+}
+
 /* The cache's page, locked and with a reference. */
 static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep)
 {
@@ -196,7 +201,7 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 	bool major = false, reading = false;
 	struct page *page;
 
-	if (index >= DIV_ROUND_UP(mapping->host->i_size, PAGE_SIZE))
+	if (is_past_end(mapping, index))
 		return VM_FAULT_SIGBUS;
 	if (mapping->swap_backed)
 		page = shmem_get_page(q, mapping->host, index, GFP_HIGHUSER_MOVABLE, &major);
@@ -215,7 +220,8 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 		charge_ns(q, q->cost.fault);
 	}
 	lock_page(q, page);
-	if (unlikely(page->mapping != mapping)) { /* truncated meanwhile: again */
+	if (unlikely(page->mapping != mapping || is_past_end(mapping, index))) {
+		/* Truncated meanwhile, or read again just after that: once more. */
 		unlock_page(q, page);
 		put_page(q, page);
 		page = NULL;
