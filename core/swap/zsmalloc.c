@@ -670,6 +670,28 @@ static bool create_classes(struct quire *q, struct zs_pool *pool)
 	return true;
 }
 
+/* The caches that all pools take from; the last one's end is theirs. */
+static bool get_caches(struct quire *q, struct zs_floor *zs)
+{
+	zs->nr_users++;
+	if (!zs->handle_cachep)
+		zs->handle_cachep = kmem_cache_create(q, "zs_handle", ZS_HANDLE_SIZE, 0, 0, NULL);
+	if (!zs->zspage_cachep)
+		zs->zspage_cachep = kmem_cache_create(q, "zspage", SLAB_SIZE_zspage, 0, 0, NULL);
+	return zs->handle_cachep && zs->zspage_cachep;
+}
+
+static void put_caches(struct quire *q, struct zs_floor *zs)
+{
+	if (--zs->nr_users)
+		return;
+	if (zs->handle_cachep)
+		(void)kmem_cache_destroy(q, zs->handle_cachep);
+	if (zs->zspage_cachep)
+		(void)kmem_cache_destroy(q, zs->zspage_cachep);
+	zs->handle_cachep = zs->zspage_cachep = NULL;
+}
+
 void zs_destroy_pool(struct quire *q, struct zs_pool *pool)
 {
 	struct zs_floor *zs = &q->swap->zs;
@@ -680,10 +702,7 @@ void zs_destroy_pool(struct quire *q, struct zs_pool *pool)
 	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
 		if (pool->size_class[i] && pool->size_class[i]->index == i)
 			kfree(q, pool->size_class[i]);
-	if (pool->handle_cachep)
-		(void)kmem_cache_destroy(q, pool->handle_cachep);
-	if (pool->zspage_cachep)
-		(void)kmem_cache_destroy(q, pool->zspage_cachep);
+	put_caches(q, zs);
 	kfree(q, pool);
 }
 
@@ -698,12 +717,12 @@ struct zs_pool *zs_create_pool(struct quire *q, const char *name)
 	INIT_LIST_HEAD(&pool->list);
 	pool->bytes_kept = zcomp_kept(q, PAGE_SIZE);
 	spin_lock_init(&pool->lock, LOCK_ZSPOOL);
-	pool->handle_cachep = kmem_cache_create(q, "zs_handle", ZS_HANDLE_SIZE, 0, 0, NULL);
-	pool->zspage_cachep = kmem_cache_create(q, "zspage", SLAB_SIZE_zspage, 0, 0, NULL);
-	if (!pool->handle_cachep || !pool->zspage_cachep || !create_classes(q, pool)) {
+	if (!get_caches(q, zs) || !create_classes(q, pool)) {
 		zs_destroy_pool(q, pool);
 		return NULL;
 	}
+	pool->handle_cachep = zs->handle_cachep;
+	pool->zspage_cachep = zs->zspage_cachep;
 	spin_lock(q, &zs->lock);
 	list_add_tail(&pool->list, &zs->pools);
 	spin_unlock(q, &zs->lock);

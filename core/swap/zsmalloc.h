@@ -69,6 +69,9 @@ struct zs_floor {
 	struct spinlock lock; /* LOCK_ZSPOOLS: the list */
 	struct shrinker shrinker;
 	bool registered;
+	/* Of all pools, while there is one: a cache's name is its own. */
+	struct kmem_cache *handle_cachep, *zspage_cachep;
+	unsigned int nr_users;
 };
 void zs_init(struct zs_floor *zs);
 

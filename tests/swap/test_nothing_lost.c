@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nothing is lost: processes write and read at random, twice as much memory as the machine
- * has, through zswap and two swap devices, while transfers fail, compression
- * fails, swap is full, and an area is switched off and on.
+ * has, through zswap and two swap devices, of which one may be a zram, while transfers
+ * fail, compression fails, swap is full, zram's memory is, zsmalloc compacts, and an
+ * area is switched off and on.
  *
  * Each process remembers what it wrote last to each of its pages.  What it reads is that,
  * or it dies of SIGBUS and a read of a device had failed.  Whoever dies, of that or by the
  * OOM killer, is started anew.  The invariants are looked at all the while.
  *
- * QUIRE_LONG=1: a hundred times as many operations.
+ * With real bytes the model's MMU compares all of a page at each access, and stops the
+ * machine if one is not what was written last.  Without, each page is its descriptor.
+ *
+ * QUIRE_LONG=1: a hundred times as many operations (make check-long).
  */
 #include "tests/lib/testlib.h"
-#include "swap/internal.h"
+#include "swap/zram.h"
 
 #include <stdlib.h>
 
@@ -31,6 +35,8 @@ struct lossbox {
 	/* Of 1,000 transfers and compressions. */
 	unsigned int fail_read, fail_write, fail_compress;
 	struct backing_dev *extra;
+	struct zram *zram; /* is the extra area; or NULL */
+	unsigned long zram_failed, compacted;
 	struct prng rng;
 	unsigned int running;
 	bool extra_on, stop;
@@ -177,8 +183,10 @@ static void switch_extra(struct testbox *t, void *arg)
 	int err;
 
 	if (!box->extra_on) {
-		assert_int_equal(swapon(t->q, box->extra, 0, pages, 5, "/dev/sdx", false), 0);
-		box->extra_on = true;
+		int on = swapon(t->q, box->extra, 0, pages, 5, "/dev/sdx", false);
+
+		assert_true(!on || on == -ENOMEM);
+		box->extra_on = !on;
 		return;
 	}
 	err = swapoff(t->q, "/dev/sdx");
@@ -193,6 +201,15 @@ static void mischief(struct testbox *t, void *arg)
 	struct lossbox *box = arg;
 	struct zswap_params *z = zswap_params(t->q);
 
+	if (box->zram) {
+		/* A limit of the pool comes and goes; chains are emptied. */
+		box->zram->limit_pages = prng_below(&box->rng, 3) ? 0 : 256;
+		if (box->zram->initialized)
+			box->compacted += zs_compact(t->q, box->zram->pool);
+	}
+	if (t->q->swap->zswap->pool)
+		box->compacted += zs_compact(t->q, t->q->swap->zswap->pool);
+	z->shrinker_enabled = prng_below(&box->rng, 2);
 	switch (prng_below(&box->rng, 8)) {
 	case 0:
 		box->fail_read = prng_below(&box->rng, 3) ? 100 : 0;
@@ -230,7 +247,14 @@ static void setup_fn(struct testbox *t, void *arg)
 					 .bandwidth = 500 << 20,
 					 .queue_depth = 16};
 
-	box->extra = bdi_register(t->q, model_add_disk(t->m, &disk), "sdx");
+	if (box->zram) {
+		box->zram = zram_add(t->q);
+		assert_false(IS_ERR(box->zram));
+		assert_int_equal(zram_set_disksize(t->q, box->zram, (u64)EXTRA_MB << 20), 0);
+		box->extra = box->zram->bdi;
+	} else {
+		box->extra = bdi_register(t->q, model_add_disk(t->m, &disk), "sdx");
+	}
 	assert_non_null(box->extra);
 	zswap_params(t->q)->enabled = true;
 	switch_extra(t, box);
@@ -260,14 +284,32 @@ static void run_on(struct lossbox *box)
 			testbox_pass(t, 100 * NSEC_PER_MSEC);
 }
 
-static void nothing_lost(const char *zpool, unsigned long ops)
+static void real_bytes(struct quire_config *cfg)
 {
+	cfg->real_bytes = true;
+}
+
+struct variant {
+	const char *zpool;
+	unsigned long ops;
+	bool zram, bytes;
+};
+
+static void nothing_lost(const struct variant *v)
+{
+	const char *zpool = v->zpool;
+	unsigned long ops = v->ops;
 	struct lossbox *box = calloc(1, sizeof(*box));
-	struct testbox *t = testbox_new(&(struct testbox_config){
-		.node_mb = {NODE_MB}, .swap_mb = SWAP_MB, .swap_slots = true});
+	struct testbox *t =
+		testbox_new(&(struct testbox_config){.node_mb = {NODE_MB},
+						     .swap_mb = SWAP_MB,
+						     .swap_slots = true,
+						     .tune = v->bytes ? real_bytes : NULL});
 
 	assert_non_null(box);
 	box->t = t;
+	/* setup_fn() makes one. */
+	box->zram = v->zram ? (void *)box : NULL;
 	/* It begins with a little of everything. */
 	box->fail_read = 50;
 	box->fail_write = 50;
@@ -288,14 +330,21 @@ static void nothing_lost(const char *zpool, unsigned long ops)
 	print_message(
 		"# %s: %lu operations (%lu read, %lu written), out %ld pages, zswap %ld: SIGBUS "
 		"%lu, "
-		"%lu deaths; failed: reads %lu, writes %lu, compressions %lu, swapoff %lu of %lu\n",
+		"%lu deaths; failed: reads %lu, writes %lu, compressions %lu, swapoff %lu of %lu; "
+		"%lu frames compacted\n",
 		zpool, box->ops, box->reads, box->writes, (long)global_vm_event(t->q, PSWPOUT),
 		(long)global_vm_event(t->q, ZSWPOUT), box->sigbus, box->killed, box->read_errors,
-		box->write_errors, box->bad_compress, box->off_failed, box->offs);
+		box->write_errors, box->bad_compress, box->off_failed, box->offs, box->compacted);
 	/* It was as bad as it was meant to be. */
 	assert_true(global_vm_event(t->q, PSWPOUT) && global_vm_event(t->q, ZSWPOUT));
 	assert_true(box->read_errors && box->write_errors + box->bad_compress);
-	assert_true(box->sigbus && box->offs > box->off_failed && box->reads > box->ops / 4);
+	assert_true(box->offs > box->off_failed && box->reads > box->ops / 4);
+	if (!v->bytes)
+		assert_true(box->sigbus);
+	if (v->zram)
+		assert_true(box->zram->stats.notify_free && box->zram->stats.failed_writes);
+	if (!t->q->swap->zswap->zbud)
+		assert_true(box->compacted);
 	/* Freed slots that CPUs still have at hand keep their content. */
 	assert_in_range(zswap_stats(t->q)->stored_pages, 0, 64 * t->q->nr_cpus);
 	for (size_t i = 0; i < NR_PROCS; i++)
@@ -307,13 +356,27 @@ static void nothing_lost(const char *zpool, unsigned long ops)
 static void test_zbud(void **state)
 {
 	(void)state;
-	nothing_lost("zbud", 400000);
+	nothing_lost(&(struct variant){"zbud", 300000, false, false});
 }
 
 static void test_zsmalloc(void **state)
 {
 	(void)state;
-	nothing_lost("zsmalloc", 400000);
+	nothing_lost(&(struct variant){"zsmalloc", 300000, false, false});
+}
+
+/* A zram takes what zswap does not, before the disk. */
+static void test_zram(void **state)
+{
+	(void)state;
+	nothing_lost(&(struct variant){"zsmalloc", 200000, true, false});
+}
+
+static void test_bytes(void **state)
+{
+	(void)state;
+	nothing_lost(&(struct variant){"zsmalloc", 40000, true, true});
+	nothing_lost(&(struct variant){"zbud", 40000, false, true});
 }
 
 int main(void)
@@ -321,6 +384,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zbud),
 		cmocka_unit_test(test_zsmalloc),
+		cmocka_unit_test(test_zram),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
