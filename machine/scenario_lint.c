@@ -32,8 +32,7 @@ static void fault_at(struct lint *l, unsigned int line, const char *place, const
 
 static void node_fault(struct lint *l, const yaml_node_t *n, const char *place, const char *fmt,
 		       ...) __attribute__((format(printf, 4, 5)));
-static void node_fault(struct lint *l, const yaml_node_t *n, const char *place, const char *fmt,
-		       ...)
+static void node_fault(struct lint *l, const yaml_node_t *n, const char *place, const char *fmt, ...)
 {
 	va_list args;
 
@@ -136,8 +135,7 @@ static void check_value(struct lint *l, yaml_node_t *n, const cyaml_schema_value
 static void check_mapping(struct lint *l, yaml_node_t *n, const cyaml_schema_field_t *fields,
 			  const char *place)
 {
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
-	     p++) {
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
 		yaml_node_t *key = node_at(l, p->key);
 		const cyaml_schema_field_t *f = fields;
 		char below[PLACE_MAX];
@@ -194,22 +192,18 @@ static void check_number(struct lint *l, yaml_node_t *n, const cyaml_schema_valu
 	errno = 0;
 	if (is_signed) {
 		long long v = strtoll(text_of(n), &end, 0);
-		long long limit = schema->data_size >= 8 ? INT64_MAX
-							 : (1LL << (schema->data_size * 8 - 1)) - 1;
+		long long limit = schema->data_size >= 8 ? INT64_MAX : (1LL << (schema->data_size * 8 - 1)) - 1;
 
 		if (end == text_of(n) || *end || errno || v > limit || v < -limit - 1)
-			node_fault(l, n, place,
-				   "\"%s\" is not a whole number that fits; write one, as -500",
+			node_fault(l, n, place, "\"%s\" is not a whole number that fits; write one, as -500",
 				   text_of(n));
 		return;
 	}
 	unsigned long long v = strtoull(text_of(n), &end, 0);
-	unsigned long long limit =
-		schema->data_size >= 8 ? UINT64_MAX : (1ULL << (schema->data_size * 8)) - 1;
+	unsigned long long limit = schema->data_size >= 8 ? UINT64_MAX : (1ULL << (schema->data_size * 8)) - 1;
 
 	if (end == text_of(n) || *end || errno || *text_of(n) == '-' || v > limit)
-		node_fault(l, n, place,
-			   "\"%s\" is not a whole number from 0 on that fits; write one, as 16",
+		node_fault(l, n, place, "\"%s\" is not a whole number from 0 on that fits; write one, as 16",
 			   text_of(n));
 }
 
@@ -332,8 +326,7 @@ bool lint_open(struct lint *l, const char *path, FILE *err)
 		return false;
 	}
 	if (has_alias(f, &line)) {
-		fprintf(err, "%s:%u: aliases (*name) are not allowed; write the value out\n", path,
-			line);
+		fprintf(err, "%s:%u: aliases (*name) are not allowed; write the value out\n", path, line);
 		fclose(f);
 		return false;
 	}
@@ -345,8 +338,8 @@ bool lint_open(struct lint *l, const char *path, FILE *err)
 	ok = yaml_parser_load(&parser, &l->doc);
 	if (!ok)
 		fprintf(err, "%s:%zu: not YAML: %s%s%s\n", path, parser.problem_mark.line + 1,
-			parser.problem ? parser.problem : "unreadable", parser.context ? ", " : "",
-			parser.context ? parser.context : "");
+			parser.problem ? parser.problem : "unreadable",
+			parser.context ? ", " : "", parser.context ? parser.context : "");
 	yaml_parser_delete(&parser);
 	fclose(f);
 	return ok;

@@ -70,7 +70,7 @@ static void bar(const struct paint *p, const struct sample *s, unsigned long tot
 		unsigned int to;
 
 		sum += parts[i].pages;
-		to = (unsigned int)min_t(unsigned long, BAR_WIDTH, sum *BAR_WIDTH / total);
+		to = (unsigned int)min_t(unsigned long, BAR_WIDTH, sum * BAR_WIDTH / total);
 		bar_part(p, parts[i].colour, parts[i].c, to - drawn);
 		drawn = to;
 	}
@@ -83,9 +83,7 @@ static void picture(const struct paint *p, struct machine *m)
 	size_t step = log->nr_samples / BAR_ROWS + 1;
 	unsigned long total = m->q->node->totalram_pages, kills = 0;
 
-	fprintf(p->f,
-		"%sMemory through the night%s (%.0f GB; S shared, A anonymous, k kernel and zswap, "
-		"c page cache, . free)\n\n",
+	fprintf(p->f, "%sMemory through the night%s (%.0f GB; S shared, A anonymous, k kernel and zswap, c page cache, . free)\n\n",
 		BOLD, PLAIN, gb(total));
 	fprintf(p->f, "  %-8s  %-*s %8s %8s %8s\n", "", BAR_WIDTH, "", "free", "swap", "stalls");
 	for (size_t i = 0; i < log->nr_samples; i += step) {
@@ -131,37 +129,28 @@ static void why(const struct paint *p, const struct kill_note *k)
 	unsigned long rss = k->anon + k->file + k->shmem;
 	long step = oom_rules_step(p->rules, k->totalpages);
 	/* Where points are thousandths, a step is a thousandth of memory as well. */
-	long adj_points =
-		(long)k->adj * (p->rules->thousandths ? (long)(k->totalpages / 1000) : step);
+	long adj_points = (long)k->adj * (p->rules->thousandths ? (long)(k->totalpages / 1000) : step);
 
 	fprintf(p->f,
-		"  %s asked for memory when %lu MB were free%s and %s, and reclaim had found "
-		"nothing more to take.\n",
+		"  %s asked for memory when %lu MB were free%s and %s, and reclaim had found nothing more to take.\n",
 		*k->invoker ? k->invoker : "the kernel", mb(k->free_pages),
 		k->memcg ? " (but its control group was at its limit)" : "",
 		k->swap_free < 1024 ? "swap was full" : "swap could take no more");
 	if (p->rules->heuristic)
-		fprintf(p->f, "  The killer takes the largest score: pages of address space, less "
-			      "for what has run long and for root's, more for niced ones, doubled "
-			      "or halved by oom_adj.\n");
+		fprintf(p->f, "  The killer takes the largest score: pages of address space, less for what has run long and for root's, more for niced ones, doubled or halved by oom_adj.\n");
 	else
-		fprintf(p->f,
-			"  The killer takes the largest score: resident pages + swapped "
-			"pages%s%s.\n",
+		fprintf(p->f, "  The killer takes the largest score: resident pages + swapped pages%s%s.\n",
 			p->rules->pgtables ? " + page tables" : "",
 			p->rules->thousandths ? " in thousandths of all memory + oom_score_adj"
 					      : " + oom_score_adj x total/1000");
-	fprintf(p->f,
-		"  %s had %lu MB resident (%lu anonymous, %lu shared, %lu file) and %lu MB swapped",
+	fprintf(p->f, "  %s had %lu MB resident (%lu anonymous, %lu shared, %lu file) and %lu MB swapped",
 		k->comm, mb(rss), mb(k->anon), mb(k->shmem), mb(k->file), mb(k->swap));
 	if (adj_points)
 		fprintf(p->f, "; its oom_score_adj of %d counts as %s%ld MB", k->adj,
 			adj_points > 0 ? "+" : "", adj_points / 256);
 	fprintf(p->f, ".\n");
 	if (k->shmem > k->anon)
-		fprintf(p->f,
-			"  Most of that is shared: it counts in full for each process that maps "
-			"it, and killing one gives back %lu MB.\n",
+		fprintf(p->f, "  Most of that is shared: it counts in full for each process that maps it, and killing one gives back %lu MB.\n",
 			mb(k->anon + k->swap));
 }
 
@@ -174,11 +163,8 @@ static void table_row(const struct paint *p, const struct runner_up *r, bool kil
 
 static void kill_table(const struct paint *p, const struct kill_note *k)
 {
-	struct runner_up victim = {.pid = k->pid,
-				   .adj = k->adj,
-				   .points = k->points,
-				   .rss = k->anon + k->file + k->shmem,
-				   .swap = k->swap};
+	struct runner_up victim = {.pid = k->pid, .adj = k->adj, .points = k->points,
+				   .rss = k->anon + k->file + k->shmem, .swap = k->swap};
 	bool shown = !strcmp(k->rival.comm, "");
 
 	memcpy(victim.comm, k->comm, sizeof(victim.comm));
@@ -206,20 +192,13 @@ static void verdict(const struct paint *p, const struct kill_note *k)
 
 		if (p->rules->thousandths)
 			margin *= (long)(k->totalpages / 1000);
-		fprintf(p->f,
-			"\n  The margin over %s is %ld MB: with an oom_score_adj of %ld or less, "
-			"%s would have lived and %s died.\n",
-			k->rival.comm, margin / 256,
-			oom_rules_outlived_adj(k->adj, k->points - k->rival.points, step), k->comm,
-			k->rival.comm);
+		fprintf(p->f, "\n  The margin over %s is %ld MB: with an oom_score_adj of %ld or less, %s would have lived and %s died.\n",
+			k->rival.comm, margin / 256, oom_rules_outlived_adj(k->adj, k->points - k->rival.points, step), k->comm, k->rival.comm);
 	}
 	if (k->largest.pid == k->pid)
-		fprintf(p->f,
-			"  It was also the one that held most: the killer took the right one.\n");
+		fprintf(p->f, "  It was also the one that held most: the killer took the right one.\n");
 	else if (k->largest.rss + k->largest.swap > 2 * (k->anon + k->file + k->shmem + k->swap))
-		fprintf(p->f,
-			"  What held the memory was %s%s (pid %d)%s: %lu MB resident, %lu MB "
-			"swapped. It lives on, and so does the shortage.\n",
+		fprintf(p->f, "  What held the memory was %s%s (pid %d)%s: %lu MB resident, %lu MB swapped. It lives on, and so does the shortage.\n",
 			BOLD, k->largest.comm, k->largest.pid, PLAIN, mb(k->largest.rss),
 			mb(k->largest.swap));
 	fputc('\n', p->f);
@@ -238,8 +217,7 @@ static void kills(const struct paint *p, struct machine *m)
 
 		machine_clock_text(m, k->ns, clock);
 		if (!strcmp(k->comm, last)) {
-			fprintf(p->f,
-				"  %s  %s (pid %d) too, for the same reason; %lu MB came free%s\n",
+			fprintf(p->f, "  %s  %s (pid %d) too, for the same reason; %lu MB came free%s\n",
 				clock, k->comm, k->pid, mb(k->anon + k->swap),
 				i + 1 == log->nr_kills ? "\n" : "");
 			continue;
@@ -255,8 +233,7 @@ static void kills(const struct paint *p, struct machine *m)
 
 /* ---- the tools -------------------------------------------------------------- */
 
-static void proc_excerpt(const struct paint *p, struct machine *m, const char *name,
-			 unsigned int lines)
+static void proc_excerpt(const struct paint *p, struct machine *m, const char *name, unsigned int lines)
 {
 	struct proc_entry e = proc_lookup(m->q, proc_root(), name);
 	char buf[16384];
@@ -282,13 +259,11 @@ static void kernel_log(const struct paint *p, struct machine *m)
 	unsigned int shown = 0;
 
 	fprintf(p->f, "  $ dmesg | grep \"Out of memory\"\n");
-	for (u64 seq = 0; printk_read(m->q, seq, &rec, line, sizeof(line)) && shown < 5;
-	     seq = rec.seq + 1) {
+	for (u64 seq = 0; printk_read(m->q, seq, &rec, line, sizeof(line)) && shown < 5; seq = rec.seq + 1) {
 		if (!strstr(line, "Out of memory"))
 			continue;
 		shown++;
-		fprintf(p->f, "  %s[%5llu.%06llu] %s%s\n", DIM,
-			(unsigned long long)(rec.time_ns / NS_SEC),
+		fprintf(p->f, "  %s[%5llu.%06llu] %s%s\n", DIM, (unsigned long long)(rec.time_ns / NS_SEC),
 			(unsigned long long)(rec.time_ns % NS_SEC / 1000), line, PLAIN);
 	}
 }
@@ -300,22 +275,17 @@ static void tools(const struct paint *p, struct machine *m)
 	u64 at = log->nr_kills ? log->kills[0].ns : m->scenario->length.v / 2;
 	char clock[16];
 
-	fprintf(p->f, "%sWhat it looked like in the tools%s (at the end of the night)\n\n", BOLD,
-		PLAIN);
+	fprintf(p->f, "%sWhat it looked like in the tools%s (at the end of the night)\n\n", BOLD, PLAIN);
 	kernel_log(p, m);
 	proc_excerpt(p, m, "meminfo", 5);
 	proc_excerpt(p, m, "buddyinfo", 6);
 	machine_clock_text(m, at > 60 * NS_SEC ? at - 60 * NS_SEC : 0, clock);
-	fprintf(p->f,
-		"\n  See for yourself; the ordinary programs run inside the machine, a minute "
-		"before%s:\n",
+	fprintf(p->f, "\n  See for yourself; the ordinary programs run inside the machine, a minute before%s:\n",
 		log->nr_kills ? " the first kill" : "");
 	fprintf(p->f, "    build/quire boot %s --at %.5s -- free -h\n", s->path, clock);
 	fprintf(p->f, "    build/quire boot %s --at %.5s -- slabtop -o\n", s->path, clock);
 	fprintf(p->f, "    build/quire boot %s --end -- dmesg\n", s->path);
-	fprintf(p->f,
-		"    build/quire boot %s --live=60          # a shell; the night goes on, 60 times "
-		"as fast\n",
+	fprintf(p->f, "    build/quire boot %s --live=60          # a shell; the night goes on, 60 times as fast\n",
 		s->path);
 }
 
@@ -330,13 +300,11 @@ static void summary(const struct paint *p, struct machine *m)
 	fprintf(p->f, "\n%s%s%s", BOLD, m->scenario->name, PLAIN);
 	if (m->scenario->description)
 		fprintf(p->f, ": %s", m->scenario->description);
-	fprintf(p->f, "\n%.5s to %.5s on %u nodes, %u CPUs, %.0f GB of memory, %.0f GB of swap.\n",
-		from, to, m->q->nr_nodes, m->q->nr_cpus, gb(m->q->node->totalram_pages),
+	fprintf(p->f, "\n%.5s to %.5s on %u nodes, %u CPUs, %.0f GB of memory, %.0f GB of swap.\n", from, to,
+		m->q->nr_nodes, m->q->nr_cpus, gb(m->q->node->totalram_pages),
 		gb(m->q->swap->total_swap_pages));
 	if (log->nr_kills)
-		fprintf(p->f,
-			"%sThe OOM killer took %zu process%s%s, after tasks had waited %.1f s in "
-			"all for memory.\n\n",
+		fprintf(p->f, "%sThe OOM killer took %zu process%s%s, after tasks had waited %.1f s in all for memory.\n\n",
 			RED, log->nr_kills, log->nr_kills == 1 ? "" : "es", PLAIN,
 			(double)end->stall_ns / 1e9);
 	else

@@ -81,14 +81,9 @@ static uint64_t time_unit(const char **p)
 		const char *name;
 		uint64_t ns;
 	} units[] = {
-		{"ns", 1},
-		{"us", 1000},
-		{"ms", 1000000},
-		{"s", NS_SEC},
-		{"min", 60 * NS_SEC},
-		{"m", 60 * NS_SEC},
-		{"h", 3600 * NS_SEC},
-		{"d", 86400 * NS_SEC},
+		{"ns", 1},	   {"us", 1000},	  {"ms", 1000000},
+		{"s", NS_SEC},	   {"min", 60 * NS_SEC}, {"m", 60 * NS_SEC},
+		{"h", 3600 * NS_SEC}, {"d", 86400 * NS_SEC},
 	};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -172,8 +167,7 @@ bool parse_date(const char *text, int64_t *seconds)
 	year += century * 100;
 	bool leap = (year % 4 == 0 && year % 100) || year % 400 == 0;
 
-	if (year < 1970 || !month || !day ||
-	    day > days[month - 1] + (unsigned int)(leap && month == 2))
+	if (year < 1970 || !month || !day || day > days[month - 1] + (unsigned int)(leap && month == 2))
 		return false;
 	for (unsigned int y = 1970; y < year; y++)
 		n += 365 + ((y % 4 == 0 && y % 100) || y % 400 == 0);
