@@ -54,7 +54,7 @@ static void zram_files(struct testbox *t, __unused void *arg)
 	assert_int_equal(put(t->q, Z "mem_used_max", "1"), -EINVAL);
 	assert_int_equal(put(t->q, Z "mem_used_max", "0"), 1);
 	assert_text(t->q, Z "backing_dev", "none\n");
-	assert_int_equal(put(t->q, Z "backing_dev", "/dev/sdz"), -ENOENT);
+	assert_int_equal(put(t->q, Z "backing_dev", "/dev/sdz"), -EBUSY);
 	assert_int_equal(put(t->q, Z "writeback", "idle"), -ENODEV);
 	assert_int_equal(put(t->q, Z "writeback", "soon"), -EINVAL);
 	assert_int_equal(put(t->q, Z "writeback_limit", "7"), 1);

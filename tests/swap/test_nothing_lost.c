@@ -356,13 +356,13 @@ static void nothing_lost(const struct variant *v)
 static void test_zbud(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zbud", 300000, false, false});
+	nothing_lost(&(struct variant){"zbud", 200000, false, false});
 }
 
 static void test_zsmalloc(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zsmalloc", 300000, false, false});
+	nothing_lost(&(struct variant){"zsmalloc", 200000, false, false});
 }
 
 /* A zram takes what zswap does not, before the disk. */
@@ -375,8 +375,7 @@ static void test_zram(void **state)
 static void test_bytes(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zsmalloc", 40000, true, true});
-	nothing_lost(&(struct variant){"zbud", 40000, false, true});
+	nothing_lost(&(struct variant){"zsmalloc", 200000, true, true});
 }
 
 int main(void)
