@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces, in work of the model per second of the host: touches at random
- * over 32 GB beside a chase through an array as large as their page tables, a fork
- * of those 32 GB, and mmap+munmap among a hundred thousand areas.
+ * Address spaces, in work of the model per second of the host: anonymous faults,
+ * touches of mapped pages in order and at random over 32 GB, the latter beside a chase
+ * through an array as large as their page tables, giving the pages back, a fork of those
+ * 32 GB, and mmap+munmap among a hundred thousand areas.
+ *
+ * The first faults of a machine are measured apart, beside the host's own: they touch
+ * memory of the host for the first time (80 bytes a page), and what that costs is
+ * the host's affair, or its hypervisor's.
  *
  * The chase: each slot of the array names the next, in one random cycle, so that a
  * step waits for memory as the walk to a page-table entry does.  Both sides draw
@@ -18,6 +23,7 @@
 #define PAGES	     (AREA_BYTES >> PAGE_SHIFT)
 #define TOUCHES	     (1UL << 22)
 #define AREAS	     100000UL
+#define HOST_BYTES   (256UL << 20)
 #define PAIRS	     200000UL
 #define ROUNDS	     5
 #define RW	     (PROT_READ | PROT_WRITE)
@@ -25,7 +31,8 @@
 
 struct run {
 	struct model *m;
-	double fault, touch, random, chase, fork, exit_child, pair, pair_random, find;
+	double first, fault, unmap, touch, touch_write, random, chase, fork, exit_child, pair,
+		pair_random, find;
 };
 
 static void die(const char *why)
@@ -89,18 +96,64 @@ static double touch_all(struct run *r, struct task *task, struct touch *t)
 	return (bench_now_ns() - start) / (double)t->nr_pages;
 }
 
+/* The host's own fault, huge pages off: ns a page. */
+static double host_fault_ns(void)
+{
+	char *p = mmap(NULL, HOST_BYTES, RW, PRIVATE_ANON, -1, 0);
+	double start;
+
+	if (p == MAP_FAILED)
+		die("no memory");
+	(void)madvise(p, HOST_BYTES, MADV_NOHUGEPAGE);
+	start = bench_now_ns();
+	for (unsigned long i = 0; i < HOST_BYTES; i += PAGE_SIZE)
+		((volatile char *)p)[i] = 1;
+	start = bench_now_ns() - start;
+	munmap(p, HOST_BYTES);
+	return start / (double)(HOST_BYTES >> PAGE_SHIFT);
+}
+
+static void map_area(struct quire *q, struct task *task, struct touch *t)
+{
+	t->addr = do_mmap(q, task->mm, 0, AREA_BYTES, RW, PRIVATE_ANON, NULL, 0);
+	if (IS_ERR_VALUE(t->addr))
+		die("no address space");
+}
+
+/* Faults on memory that nobody has used, then on what was given back. */
+static void bench_faults(struct run *r, struct quire *q, struct task *task, struct touch *t)
+{
+	double again[ROUNDS], unmap[ROUNDS];
+
+	map_area(q, task, t);
+	r->first = touch_all(r, task, t);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		double start = bench_now_ns();
+
+		if (do_munmap(q, task->mm, t->addr, AREA_BYTES))
+			die("munmap failed");
+		unmap[i] = (bench_now_ns() - start) / (double)PAGES;
+		map_area(q, task, t);
+		again[i] = touch_all(r, task, t);
+	}
+	r->unmap = median(unmap, ROUNDS);
+	r->fault = median(again, ROUNDS);
+}
+
 static void bench_touches(struct run *r, struct task *task, struct touch *t)
 {
-	double seq[ROUNDS], random[ROUNDS], chase[ROUNDS];
+	double seq[ROUNDS], write[ROUNDS], random[ROUNDS], chase[ROUNDS];
 	struct prng rng;
 	u64 *array;
 
 	prng_seed(&rng, 5);
 	array = chase_array(&rng);
-	t->write = false;
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		double start;
 
+		t->write = true;
+		write[i] = touch_all(r, task, t);
+		t->write = false;
 		seq[i] = touch_all(r, task, t);
 		chase[i] = chase_ns(array);
 		start = bench_now_ns();
@@ -110,6 +163,7 @@ static void bench_touches(struct run *r, struct task *task, struct touch *t)
 	}
 	munmap(array, PAGES * sizeof(u64));
 	r->touch = median(seq, ROUNDS);
+	r->touch_write = median(write, ROUNDS);
 	r->random = median(random, ROUNDS);
 	r->chase = median(chase, ROUNDS);
 }
@@ -192,10 +246,7 @@ static void process_main(void *arg)
 	struct touch t = {.nr_pages = PAGES, .stride = 1, .write = true, .kind = 3, .seed = 9};
 
 	bench_areas(r, q, task);
-	t.addr = do_mmap(q, task->mm, 0, AREA_BYTES, RW, PRIVATE_ANON, NULL, 0);
-	if (IS_ERR_VALUE(t.addr))
-		die("no address space");
-	r->fault = touch_all(r, task, &t);
+	bench_faults(r, q, task, &t);
 	bench_touches(r, task, &t);
 	bench_fork(r, q, task);
 	do_exit(q, task, 0);
@@ -207,6 +258,7 @@ int main(void)
 	struct run r = {0};
 	struct bench_process process;
 	char err[256];
+	double host;
 
 	if (!cfg)
 		return 1;
@@ -220,9 +272,13 @@ int main(void)
 		die(err);
 	process.q = model_quire(r.m);
 	model_call(r.m, NULL, bench_make_process, &process);
+	host = host_fault_ns();
 	model_call(r.m, process.task, process_main, &r);
 	bench_report("anon_faults_32g", 1e3 / r.fault, "M/s", NULL, 0, 10, 1);
+	bench_report("anon_faults_32g_first", r.first, "ns", "host page fault", host, 200, 0);
+	bench_report("munmap_page", r.unmap, "ns", NULL, 0, 100, 0);
 	bench_report("touch_sequential", 1e3 / r.touch, "M/s", NULL, 0, 100, 1);
+	bench_report("touch_sequential_write", 1e3 / r.touch_write, "M/s", NULL, 0, 0, 1);
 	bench_report("touch_random_32g", r.random, "ns", "chase through 64 MB", r.chase,
 		     2 * r.chase, 0);
 	bench_report("mmap_munmap_100k_areas", r.pair, "ns", NULL, 0, 1000, 0);

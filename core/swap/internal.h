@@ -127,6 +127,7 @@ _Static_assert(sizeof(struct zswap_entry) <= SLAB_SIZE_zswap_entry, "as large as
 struct zswap_tree {
 	struct xarray entries; /* by slot */
 	struct spinlock lock;  /* LOCK_ZSWAP_TREE */
+	unsigned long next;    /* the slot behind the one loaded last */
 };
 
 struct zswap_floor {

@@ -445,6 +445,40 @@ const void *zs_obj_map(struct quire *q, struct zs_pool *pool, unsigned long hand
 	return bytes;
 }
 
+void zs_obj_prefetch(struct quire *q, struct zs_pool *pool, unsigned long handle,
+		     enum zs_prefetch what, size_t size_bytes, size_t len)
+{
+	const struct size_class *class =
+		pool->size_class[size_class_index(size_bytes + ZS_HANDLE_SIZE)];
+	const struct page *page;
+	unsigned int obj, at;
+	u64 pfn;
+
+	if (what == ZS_PREFETCH_HANDLE) {
+		__builtin_prefetch((const void *)handle);
+		return;
+	}
+	/* It may be moved. */
+	spin_lock(q, &pool->lock);
+	zs_handle_location(handle, &pfn, &obj);
+	page = pfn_to_page(q, pfn);
+	__builtin_prefetch(&page->zspage);
+	if (what == ZS_PREFETCH_FRAME)
+		len = 0;
+	else
+		__builtin_prefetch(page->zspage);
+	at = (unsigned int)((unsigned long)class->size * obj & (PAGE_SIZE - 1)) + ZS_HANDLE_SIZE;
+	for (; page && len; page = next_frame(q, page), at = 0) {
+		size_t n = min_t(size_t, len, PAGE_SIZE - at);
+		const u8 *bytes = (const u8 *)page_address(q, page) + at;
+
+		for (size_t i = 0; i < n; i += 64)
+			__builtin_prefetch(bytes + i);
+		len -= n;
+	}
+	spin_unlock(q, &pool->lock);
+}
+
 u64 zs_obj_pfn(struct quire *q, struct zs_pool *pool, unsigned long handle)
 {
 	struct zspage *pin;

@@ -113,6 +113,13 @@ unsigned long zs_compactable(const struct zs_pool *pool);
 /* The same of one class. */
 unsigned long zs_can_compact(const struct size_class *class);
 
+/* Whoever will map objects soon: from handle to bytes it is a chain of misses, which are
+ * waited for together if each is begun some objects ahead of the next.  size_bytes is
+ * what was asked for, len what will be looked at. */
+enum zs_prefetch { ZS_PREFETCH_HANDLE, ZS_PREFETCH_FRAME, ZS_PREFETCH_BYTES };
+void zs_obj_prefetch(struct quire *q, struct zs_pool *pool, unsigned long handle,
+		     enum zs_prefetch what, size_t size_bytes, size_t len);
+
 static inline unsigned long zs_get_total_pages(const struct zs_pool *pool)
 {
 	return HOT_LOAD(&pool->pages_allocated);

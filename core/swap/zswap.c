@@ -375,6 +375,36 @@ bool zswap_store(struct quire *q, struct page *page)
 	return true;
 }
 
+/*
+ * Readahead loads one slot after the other.  A load waits for the entry, its handle, the
+ * frame's descriptor, the chain and the bytes, each of which names the next: so what the
+ * next four loads will need is begun now, of each the step whose address is known by
+ * now.  Under the tree's lock.
+ */
+static void zswap_prefetch_next(struct quire *q, struct zswap_tree *tree, unsigned long offset)
+{
+	const struct xa_node *leaf = xa_leaf(&tree->entries, offset);
+	struct zswap_floor *z = q->swap->zswap;
+	bool in_order = tree->next == offset;
+
+	tree->next = offset + 1;
+	if (!in_order || !leaf || z->zbud)
+		return;
+	for (unsigned int ahead = 1; ahead <= 4; ahead++) {
+		unsigned int slot = (unsigned int)(offset & XA_CHUNK_MASK) + ahead;
+		const struct zswap_entry *entry = slot <= XA_CHUNK_MASK ? leaf->slots[slot] : NULL;
+
+		if (!entry)
+			break;
+		if (ahead == 4)
+			__builtin_prefetch(entry);
+		else if (entry->length)
+			zs_obj_prefetch(q, z->pool, entry->handle,
+					(enum zs_prefetch)(ZS_PREFETCH_BYTES - (ahead - 1)),
+					entry->length, zcomp_kept(q, entry->length));
+	}
+}
+
 int zswap_load(struct quire *q, struct page *page)
 {
 	swp_entry_t swpentry = {page->private};
@@ -387,8 +417,10 @@ int zswap_load(struct quire *q, struct page *page)
 		return -ENOENT;
 	spin_lock(q, &tree->lock);
 	entry = zswap_search(tree, swpentry);
-	if (entry)
+	if (entry) {
 		entry->refcount++;
+		zswap_prefetch_next(q, tree, swp_offset(swpentry));
+	}
 	spin_unlock(q, &tree->lock);
 	if (!entry)
 		return -ENOENT;

@@ -214,6 +214,7 @@ struct model {
 	void (*on_oom)(void *ctx, const struct oom_control *oc);
 	void *on_oom_ctx;
 	struct prefault *prefault; /* prefault.c; NULL: none */
+	unsigned long nr_zspages;  /* frames of zswap's pool when frames_dense was said last */
 };
 
 /* Real time of work, and the work that takes such a time. */

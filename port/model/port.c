@@ -47,7 +47,7 @@ static void port_submit(void *ctx, struct quire_bio *bio)
 }
 
 /*
- * Page tables, slabs and zswap's pool lie in pageblocks of their own, which
+ * Page tables and slabs lie in pageblocks of their own, which
  * are used densely: large pages of the host there spare it nearly a
  * million faults of a night, and every walk of tables and trees most of its TLB misses
  * (a nested page walk each, on a virtual host).  Movable blocks stay small:
@@ -55,8 +55,17 @@ static void port_submit(void *ctx, struct quire_bio *bio)
  */
 static void port_frames_dense(void *ctx, uint64_t pfn, uint64_t nr)
 {
+	unsigned long pool, before;
 	struct model *m = ctx;
 
+	/* zswap's pool is growing: of each of its frames no more is touched than some words,
+	 * and the host need not clear 2 MB at a time for them, which on a virtual host that
+	 * gave its free memory back costs four times as much as single pages. */
+	pool = global_zone_page_state(m->q, NR_ZSPAGES);
+	before = m->nr_zspages;
+	m->nr_zspages = pool;
+	if (m->q->port->compressed_bytes_kept && pool > before + nr / 2)
+		return;
 	(void)madvise((char *)m->physmap + (pfn << PAGE_SHIFT), nr << PAGE_SHIFT, MADV_HUGEPAGE);
 }
 
