@@ -20,6 +20,7 @@ struct quire;
 enum lock_rank {
 	LOCK_NONE,
 	LOCK_TASKLIST,	  /* the list of tasks */
+	LOCK_LRU_GEN_MM,  /* address spaces of a group */
 	LOCK_GROUP_TREE,  /* hierarchy of control groups */
 	LOCK_SB_INODES,	  /* inodes and dentries of a super block, their LRU */
 	LOCK_I_MMAP,	  /* VMAs that map a file */

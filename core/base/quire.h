@@ -50,6 +50,8 @@ struct quire_context {
 	unsigned long reclaimed_slab; /* pages that slab gave back during reclaim */
 	/* While it compacts for an allocation: what it hopes to free (page/pageblock.h). */
 	struct capture_control *capture_control;
+	struct lru_gen_mm_walk *mm_walk; /* it ages pages, or is kswapd (node/lru_gen.h) */
+	bool in_lru_fault;		 /* pages that it brings in are in use */
 	bool in_page_owner; /* it allocates for the debugging of pages (page/page_owner.c) */
 	/* Locks held, innermost last; kept by debug builds (base/lock.h). */
 	unsigned int nr_held;

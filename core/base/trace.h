@@ -54,6 +54,8 @@ enum trace_event {
 #define KEY_GUARD_PAGE	 (1UL << 42) /* small leftovers of a split are fenced off */
 #define KEY_CPUSETS	 (1UL << 43) /* some group may not use all nodes */
 #define KEY_FAIL_ALLOC	 (1UL << 44) /* page allocations may be made to fail */
+#define KEY_LRU_GEN	 (1UL << 45) /* pages in use are sorted by generation */
+#define KEY_LRU_GEN_MMS	 (1UL << 46) /* ... or were once: lists of address spaces are kept */
 #define KEYS_PAGE_DEBUG	 (KEY_PAGE_OWNER | KEY_PAGE_POISON)
 /* What an allocation, a free may have to do more. */
 #define KEYS_PAGE_ALLOC (TRACE_KEY(TRACE_MM_PAGE_ALLOC) | KEYS_PAGE_DEBUG | KEY_FAIL_ALLOC)

@@ -27,25 +27,6 @@ static inline long page_nr(const struct page *page)
 	return 1L << compound_order(page);
 }
 
-static inline void lru_account_zone(struct lruvec *lruvec, unsigned int zone, enum lru_list lru,
-				    long nr)
-{
-	lruvec->nr[lru] += (unsigned long)nr;
-	lruvec->nr_zone[lru][zone] += (unsigned long)nr;
-	mod_node_page_state(lruvec->pgdat, (enum node_stat_item)(NR_INACTIVE_ANON + lru), nr);
-	mod_zone_page_state(&lruvec->pgdat->node_zones[zone],
-			    (enum zone_stat_item)(NR_ZONE_INACTIVE_ANON + lru), nr);
-	if (lruvec->memcg)
-		(void)HOT_ADD(&lruvec->memcg->vmstats[NR_INACTIVE_ANON + lru], nr);
-}
-
-static inline void lru_account(struct quire *q, struct lruvec *lruvec, const struct page *page,
-			       enum lru_list lru, long nr)
-{
-	lru_account_zone(lruvec, page_zonenum(page), lru, nr);
-	(void)q;
-}
-
 /* What was put on one list, of one zone, in a row: counted once. */
 struct lru_run {
 	struct lruvec *lruvec;
@@ -57,15 +38,19 @@ struct lru_run {
 static inline void lru_run_end(struct lru_run *run)
 {
 	if (run->nr)
-		lru_account_zone(run->lruvec, run->zone, run->lru, run->nr);
+		update_lru_size(run->lruvec, (int)run->lru, run->zone, run->nr);
 	run->nr = 0;
 }
 
 static inline void lru_run_add(struct lru_run *run, struct lruvec *lruvec, struct page *page)
 {
-	enum lru_list lru = page_lru(page);
-	unsigned int zone = page_zonenum(page);
+	enum lru_list lru;
+	unsigned int zone;
 
+	if (unlikely(lruvec->lrugen != NULL) && lru_gen_add_page(lruvec, page, false))
+		return;
+	lru = page_lru(page);
+	zone = page_zonenum(page);
 	list_add(&page->lru, &lruvec->lists[lru]);
 	if (unlikely(run->lruvec != lruvec || run->lru != lru || run->zone != zone)) {
 		lru_run_end(run);
@@ -76,24 +61,37 @@ static inline void lru_run_add(struct lru_run *run, struct lruvec *lruvec, struc
 
 void add_page_to_lru_list(struct quire *q, struct lruvec *lruvec, struct page *page)
 {
-	enum lru_list lru = page_lru(page);
+	enum lru_list lru;
 
+	(void)q;
+	if (unlikely(lruvec->lrugen != NULL) && lru_gen_add_page(lruvec, page, false))
+		return;
+	lru = page_lru(page);
 	list_add(&page->lru, &lruvec->lists[lru]);
-	lru_account(q, lruvec, page, lru, page_nr(page));
+	update_lru_size(lruvec, (int)lru, page_zonenum(page), page_nr(page));
 }
 
 void add_page_to_lru_list_tail(struct quire *q, struct lruvec *lruvec, struct page *page)
 {
-	enum lru_list lru = page_lru(page);
+	enum lru_list lru;
 
+	(void)q;
+	if (unlikely(lruvec->lrugen != NULL) && lru_gen_add_page(lruvec, page, true))
+		return;
+	lru = page_lru(page);
 	list_add_tail(&page->lru, &lruvec->lists[lru]);
-	lru_account(q, lruvec, page, lru, page_nr(page));
+	update_lru_size(lruvec, (int)lru, page_zonenum(page), page_nr(page));
 }
 
 void del_page_from_lru_list(struct quire *q, struct lruvec *lruvec, struct page *page)
 {
+	(void)q;
+	if (unlikely(page->flags & LRU_GEN_MASK)) {
+		lru_gen_del_page(lruvec, page, false);
+		return;
+	}
 	__list_del_entry(&page->lru);
-	lru_account(q, lruvec, page, page_lru(page), -page_nr(page));
+	update_lru_size(lruvec, (int)page_lru(page), page_zonenum(page), -page_nr(page));
 }
 
 /* ---- what a batch does to each page, under lru_lock ------------------------ */
@@ -134,11 +132,17 @@ static void lru_activate_fn(struct quire *q, struct lruvec *lruvec, struct page 
 	count_memcg_events(q, lruvec->memcg, PGACTIVATE, nr);
 }
 
+/* A page's generation does not show in PG_active. */
+static bool may_deactivate(const struct quire *q, const struct page *page)
+{
+	return PageLRU(page) && (PageActive(page) || lru_gen_enabled(q)) && !PageUnevictable(page);
+}
+
 static void lru_deactivate_fn(struct quire *q, struct lruvec *lruvec, struct page *page)
 {
 	unsigned long nr = (unsigned long)page_nr(page);
 
-	if (!PageLRU(page) || !PageActive(page) || PageUnevictable(page))
+	if (!may_deactivate(q, page))
 		return;
 	del_page_from_lru_list(q, lruvec, page);
 	ClearPageActive(page);
@@ -270,8 +274,19 @@ void lru_add_drain_all(struct quire *q)
 		lru_add_drain_cpu(q, cpu);
 }
 
+/* Mapped right away: the processor has used it, which nobody tells us before the next walk. */
+static void lru_cache_add_young(struct quire *q, struct page *page)
+{
+	const struct quire_context *context = current_context(q);
+
+	if (!PageUnevictable(page) && context->in_lru_fault && !(context->flags & PF_MEMALLOC))
+		SetPageActive(page);
+}
+
 void lru_cache_add(struct quire *q, struct page *page)
 {
+	if (lru_gen_enabled(q))
+		lru_cache_add_young(q, page);
 	lru_batch_add(q, BATCH_ADD, page);
 }
 
@@ -285,7 +300,7 @@ void activate_page(struct quire *q, struct page *page)
 
 void deactivate_page(struct quire *q, struct page *page)
 {
-	if (PageLRU(page) && PageActive(page) && !PageUnevictable(page))
+	if (may_deactivate(q, page))
 		lru_batch_add(q, BATCH_DEACTIVATE, page);
 }
 
@@ -319,6 +334,10 @@ static void lru_batch_activate(struct quire *q, struct page *page)
 void mark_page_accessed(struct quire *q, struct page *page)
 {
 	page = compound_head(page);
+	if (lru_gen_enabled(q)) {
+		page_inc_refs(page);
+		return;
+	}
 	if (!PageReferenced(page)) {
 		SetPageReferenced(page);
 	} else if (!PageUnevictable(page) && !PageActive(page)) {
@@ -383,10 +402,11 @@ void munlock_page(struct quire *q, struct page *page)
 /* ---- the last reference ---------------------------------------------------- */
 
 /* Flags of use that must not outlive the page. */
-#define PAGE_USE_FLAGS                                                                 \
-	(BIT(PG_referenced) | BIT(PG_uptodate) | BIT(PG_dirty) | BIT(PG_active) |      \
-	 BIT(PG_workingset) | BIT(PG_waiters) | BIT(PG_error) | BIT(PG_mappedtodisk) | \
-	 BIT(PG_reclaim) | BIT(PG_swapbacked) | BIT(PG_unevictable) | BIT(PG_readahead))
+#define PAGE_USE_FLAGS                                                                    \
+	(BIT(PG_referenced) | BIT(PG_uptodate) | BIT(PG_dirty) | BIT(PG_active) |         \
+	 BIT(PG_workingset) | BIT(PG_waiters) | BIT(PG_error) | BIT(PG_mappedtodisk) |    \
+	 BIT(PG_reclaim) | BIT(PG_swapbacked) | BIT(PG_unevictable) | BIT(PG_readahead) | \
+	 LRU_REFS_MASK)
 
 /* A page with no reference left, on no list any more: its other ties. */
 static void page_untie(struct quire *q, struct page *page)

@@ -12,6 +12,7 @@
 #define QUIRE_CACHE_LRU_H
 
 #include "group/memcontrol.h"
+#include "node/lru_gen.h"
 #include "page/pgtable.h"
 
 #define PAGEVEC_SIZE	 15
@@ -35,6 +36,30 @@ static inline enum lru_list page_lru(const struct page *page)
 void add_page_to_lru_list(struct quire *q, struct lruvec *lruvec, struct page *page);
 void add_page_to_lru_list_tail(struct quire *q, struct lruvec *lruvec, struct page *page);
 void del_page_from_lru_list(struct quire *q, struct lruvec *lruvec, struct page *page);
+
+/* Pages come on a list, or go: what is counted of it.  lru_lock is held. */
+static inline void update_lru_size(struct lruvec *lruvec, int lru, unsigned int zone, long nr)
+{
+	lruvec->nr[lru] += (unsigned long)nr;
+	lruvec->nr_zone[lru][zone] += (unsigned long)nr;
+	mod_node_page_state(lruvec->pgdat, (enum node_stat_item)(NR_INACTIVE_ANON + lru), nr);
+	mod_zone_page_state(&lruvec->pgdat->node_zones[zone],
+			    (enum zone_stat_item)(NR_ZONE_INACTIVE_ANON + lru), nr);
+	if (lruvec->memcg)
+		(void)HOT_ADD(&lruvec->memcg->vmstats[NR_INACTIVE_ANON + lru], nr);
+}
+
+/*
+ * Generations (cache/lru_gen.c), under lru_lock.  The page's comes from its flags: false
+ * if it is for the classic lists.  tail: to be evicted next.
+ */
+bool lru_gen_add_page(struct lruvec *lruvec, struct page *page, bool tail);
+/* Off its generation; reclaiming: what was young does not get PG_active. */
+void lru_gen_del_page(struct lruvec *lruvec, struct page *page, bool reclaiming);
+/* The counts of a page that goes from one generation to another; -1: none. */
+void lru_gen_update_size(struct lruvec *lruvec, const struct page *page, int old_gen, int new_gen);
+/* One use more through a file descriptor. */
+void page_inc_refs(struct page *page);
 
 /* A new page in use: through the CPU's batch (takes a reference until then). */
 void lru_cache_add(struct quire *q, struct page *page);

@@ -17,6 +17,7 @@
 #include "base/string.h"
 #include "base/text.h"
 #include "group/hugetlb_cgroup.h"
+#include "group/lru_gen.h"
 #include "group/objcg.h"
 
 static void page_counter_init(struct page_counter *c, struct page_counter *parent)
@@ -97,7 +98,8 @@ static void free_id(struct group_floor *g, struct mem_cgroup *memcg)
 
 static void init_lruvec(struct lruvec *lruvec, struct pglist_data *pgdat, struct mem_cgroup *memcg)
 {
-	*lruvec = (struct lruvec){.pgdat = pgdat, .memcg = memcg};
+	/* A former life's generations are as good. */
+	*lruvec = (struct lruvec){.pgdat = pgdat, .memcg = memcg, .lrugen = lruvec->lrugen};
 	for_each_lru (lru)
 		INIT_LIST_HEAD(&lruvec->lists[lru]);
 }
@@ -105,8 +107,11 @@ static void init_lruvec(struct lruvec *lruvec, struct pglist_data *pgdat, struct
 /* One that was never in the tree. */
 static void free_memcg(struct quire *q, struct mem_cgroup *memcg)
 {
-	for_each_node (q, nid)
+	for_each_node (q, nid) {
+		if (memcg->lruvec[nid])
+			kfree(q, memcg->lruvec[nid]->lrugen);
 		kfree(q, memcg->lruvec[nid]);
+	}
 	kfree(q, memcg);
 }
 
@@ -137,6 +142,7 @@ static struct mem_cgroup *alloc_memcg(struct quire *q)
 			free_memcg(q, memcg);
 			return NULL;
 		}
+		memcg->lruvec[nid]->lrugen = NULL;
 	}
 	return memcg;
 }
@@ -263,6 +269,10 @@ struct mem_cgroup *mem_cgroup_create(struct quire *q, struct mem_cgroup *parent,
 		err = hugetlb_cgroup_online(q, memcg);
 	if (err)
 		goto fail;
+	/* Last, so that nobody switches them on before the tree has the group.  Without
+	 * memory for them its pages stay on the classic lists. */
+	if (unlikely(q->keys & KEY_LRU_GEN_MMS))
+		(void)lru_gen_init_memcg(q, memcg);
 	spin_lock(q, &g->lock);
 	if (parent->offline || find_child(parent, name, len)) {
 		free_id(g, memcg);

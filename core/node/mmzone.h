@@ -136,6 +136,8 @@ struct zone {
 	long vm_stat[NR_VM_ZONE_STAT_ITEMS];
 } __cacheline_aligned;
 
+struct lru_gen_struct;
+
 struct lruvec {
 	struct list_head lists[NR_LRU_LISTS];
 	unsigned long nr[NR_LRU_LISTS]; /* pages on each list */
@@ -145,14 +147,15 @@ struct lruvec {
 	unsigned long refaults[2];	    /* anon, file: at the last reclaim */
 	unsigned long flags;		    /* LRUVEC_CONGESTED */
 	struct pglist_data *pgdat;
-	struct mem_cgroup *memcg; /* NULL: the root */
+	struct mem_cgroup *memcg;      /* NULL: the root */
+	struct lru_gen_struct *lrugen; /* node/lru_gen.h; NULL: never switched on */
 };
 
 /* Bits of lruvec.flags and pglist_data.flags, set and read by reclaim. */
-#define LRUVEC_CONGESTED 0x1UL /* all its dirty pages wait for the device */
-#define PGDAT_DIRTY	 0x1UL /* the tail of the LRU is full of unqueued dirty pages */
+#define LRUVEC_CONGESTED     0x1UL /* all its dirty pages wait for the device */
+#define PGDAT_DIRTY	     0x1UL /* the tail of the LRU is full of unqueued dirty pages */
 #define PGDAT_RECLAIM_LOCKED 0x4UL /* somebody does node_reclaim() */
-#define PGDAT_WRITEBACK	 0x2UL /* ... of pages under writeback */
+#define PGDAT_WRITEBACK	     0x2UL /* ... of pages under writeback */
 
 /* What a reclaimer waits for when it can't go on. */
 enum vmscan_throttle_state {

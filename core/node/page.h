@@ -70,6 +70,16 @@ enum pageflags {
 	PG_double_map = PG_workingset, /* of a first tail */
 };
 
+/* Above who faulted last (space/numa_balancing.h): the multi-generational LRU's. */
+#define LRU_REFS_PGOFF 46
+#define LRU_REFS_WIDTH 2
+#define LRU_GEN_PGOFF  (LRU_REFS_PGOFF + LRU_REFS_WIDTH)
+#define LRU_GEN_WIDTH  3
+#define LRU_REFS_MASK  ((BIT(LRU_REFS_WIDTH) - 1) << LRU_REFS_PGOFF)
+#define LRU_GEN_MASK   ((BIT(LRU_GEN_WIDTH) - 1) << LRU_GEN_PGOFF)
+/* The first two uses. */
+#define LRU_REFS_FLAGS (BIT(PG_referenced) | BIT(PG_workingset))
+
 #define PAGE_ZONE_SHIFT 51
 #define PAGE_ZONE_MASK	7UL
 #define PAGE_NODE_SHIFT 54
@@ -93,6 +103,8 @@ enum compound_dtor_id {
 	TRANSHUGE_PAGE_DTOR,
 	NR_COMPOUND_DTORS,
 };
+
+_Static_assert(LRU_GEN_PGOFF + LRU_GEN_WIDTH <= PAGE_ZONE_SHIFT, "apart from the zone");
 
 struct page {
 	unsigned long flags;

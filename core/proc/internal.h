@@ -314,6 +314,8 @@ PROC_SHOW(show_zoneinfo);
 PROC_SHOW(show_buddyinfo);
 PROC_SHOW(show_pagetypeinfo);
 PROC_SHOW(show_extfrag); /* def->val: 0 the fragmentation index, 1 unusable */
+PROC_SHOW(show_lru_gen); /* def->val: 1 with tiers and walks */
+PROC_STORE(store_lru_gen);
 PROC_SHOW(show_slabinfo);
 PROC_STORE(store_slabinfo);
 PROC_SHOW(show_vmallocinfo);

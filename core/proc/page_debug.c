@@ -270,6 +270,8 @@ static const struct proc_def debug_defs[] = {
 	DEF_VAL("debug_guardpage_minorder", 0644, show_switch, store_switch, SWITCH_GUARD),
 	DEF_DIR("extfrag", DIR_EXTFRAG),
 	DEF_DIR("kfence", DIR_DEBUG_KFENCE),
+	DEF_RW("lru_gen", 0644, show_lru_gen, store_lru_gen),
+	DEF_VAL("lru_gen_full", 0444, show_lru_gen, NULL, 1),
 	DEF_VAL("page_owner", 0600, show_page_owner, store_switch, SWITCH_OWNER),
 	DEF_VAL("page_poison", 0644, show_switch, store_switch, SWITCH_POISON),
 	DEF_VAL("panic_on_bad_page", 0644, show_switch, store_switch, SWITCH_PANIC),

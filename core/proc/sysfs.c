@@ -219,12 +219,6 @@ static const struct proc_def ksm_defs[] = {
 };
 PROC_DIR_TABLE(sysfs_ksm_dir, ksm_defs);
 
-static const struct proc_def lru_gen_defs[] = {
-	DEF_FIXED("enabled", "0x0000\n"),
-	DEF_FIXED("min_ttl_ms", "0\n"),
-};
-PROC_DIR_TABLE(sysfs_lru_gen_dir, lru_gen_defs);
-
 /* Readahead of swap goes by slot, not by address. */
 static const struct proc_def mm_swap_defs[] = {DEF_FIXED("vma_ra_enabled", "true\n")};
 PROC_DIR_TABLE(sysfs_mm_swap_dir, mm_swap_defs);

@@ -8,6 +8,7 @@
  *	    lru_scan.c		one list: isolate, put back, age
  *	      shrink_page_list.c	the isolated pages, one by one
  *	    shrink_slab.c	caches of objects
+ *	lru_gen*.c		the multi-generational LRU, in place of vmscan.c's and lru_scan.c's lists
  *	workingset.c		what comes back too soon
  *
  * Lock: pgdat->lru_lock, held only while pages go on and off the lists.
@@ -74,6 +75,10 @@ bool inactive_is_low(struct quire *q, struct lruvec *lruvec, int inactive_lru);
 unsigned long shrink_inactive_list(struct quire *q, unsigned long nr_to_scan, struct lruvec *lruvec,
 				   struct scan_control *sc, int lru);
 unsigned long reclaim_pages(struct quire *q, struct list_head *pages);
+unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgdat, struct list_head *list);
+void free_pages_list(struct quire *q, struct list_head *list);
+void count_reclaim(struct quire *q, const struct lruvec *lruvec, const struct scan_control *sc,
+		   enum vm_event_item by, enum vm_event_item kind, unsigned long nr);
 void shrink_active_list(struct quire *q, unsigned long nr_to_scan, struct lruvec *lruvec,
 			struct scan_control *sc, int lru);
 

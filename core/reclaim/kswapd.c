@@ -22,7 +22,7 @@
  */
 #include "base/text.h"
 #include "reclaim/compaction.h"
-#include "reclaim/internal.h"
+#include "reclaim/lru_gen.h"
 
 static bool managed_zone(const struct zone *zone)
 {
@@ -112,6 +112,10 @@ static void kswapd_age_node(struct quire *q, struct pglist_data *pgdat, struct s
 {
 	struct mem_cgroup *root = q->group->root, *memcg;
 
+	if (lru_gen_enabled(q)) {
+		lru_gen_age_node(q, pgdat, sc);
+		return;
+	}
 	if (!can_age_anon_pages(q, pgdat->node_id) ||
 	    !inactive_is_low(q, &pgdat->__lruvec, LRU_INACTIVE_ANON))
 		return;

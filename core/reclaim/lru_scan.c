@@ -141,7 +141,7 @@ static unsigned long isolate_lru_pages(struct quire *q, unsigned long nr_to_scan
  * PG_lru comes before our reference goes: whoever drops the last one after us
  * then finds the flag, and waits for the lock to take the page off its list.
  */
-static unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgdat,
+unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgdat,
 				       struct list_head *list)
 {
 	unsigned long nr_moved = 0;
@@ -175,7 +175,7 @@ static unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgda
 }
 
 /* Pages without a reference left. */
-static void free_pages_list(struct quire *q, struct list_head *list)
+void free_pages_list(struct quire *q, struct list_head *list)
 {
 	while (!list_empty(list)) {
 		struct page *page = lru_to_page(list);
@@ -210,7 +210,7 @@ static bool too_many_isolated(struct quire *q, struct pglist_data *pgdat, bool f
 }
 
 /* A scan or a steal, in all the counters that tell of it. */
-static void count_reclaim(struct quire *q, const struct lruvec *lruvec,
+void count_reclaim(struct quire *q, const struct lruvec *lruvec,
 			  const struct scan_control *sc, enum vm_event_item by,
 			  enum vm_event_item kind, unsigned long nr)
 {

@@ -282,6 +282,9 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 	if (!sc->may_unmap && page_mapped(page))
 		return PAGE_PUT_BACK;
 	count_dirty(page, stat);
+	/* A walk of page tables wanted it young, and found it isolated. */
+	if (lru_gen_enabled(q) && page_mapped(page) && PageReferenced(page))
+		return PAGE_PUT_BACK;
 	if (handle_writeback(q, page, stat))
 		return PAGE_TO_ACTIVE;
 	references = page_check_references(q, page, sc);
@@ -339,7 +342,7 @@ static void release_frozen(struct quire *q, struct page *page)
 	if (page->memcg)
 		mem_cgroup_uncharge(q, page);
 	page->mapping = NULL;
-	page->flags &= ~(BIT(NR_PAGEFLAGS) - 1);
+	page->flags &= ~((BIT(NR_PAGEFLAGS) - 1) | LRU_REFS_MASK);
 }
 
 unsigned long shrink_page_list(struct quire *q, struct list_head *page_list,

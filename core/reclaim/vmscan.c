@@ -22,7 +22,7 @@
  */
 #include "base/math.h"
 #include "reclaim/compaction.h"
-#include "reclaim/internal.h"
+#include "reclaim/lru_gen.h"
 #include "reclaim/numa.h"
 
 enum scan_balance { SCAN_EQUAL, SCAN_FRACT, SCAN_ANON, SCAN_FILE };
@@ -211,6 +211,10 @@ static void shrink_lruvec(struct quire *q, struct lruvec *lruvec, struct scan_co
 	bool proportional =
 		!cgroup_reclaim(sc) && !current_is_kswapd(q) && sc->priority == DEF_PRIORITY;
 
+	if (lru_gen_enabled(q) && lruvec->lrugen) {
+		lru_gen_shrink_lruvec(q, lruvec, sc);
+		return;
+	}
 	get_scan_count(q, lruvec, sc, nr);
 	memcpy(targets, nr, sizeof(nr));
 	while (nr[LRU_INACTIVE_ANON] || nr[LRU_ACTIVE_FILE] || nr[LRU_INACTIVE_FILE]) {
@@ -245,6 +249,8 @@ static void prepare_scan_count(struct quire *q, struct pglist_data *pgdat, struc
 	struct lruvec *target = target_lruvec(q, sc, pgdat);
 	unsigned long file, free = 0, high = 0;
 
+	if (lru_gen_enabled(q))
+		return;
 	spin_lock(q, &pgdat->lru_lock);
 	sc->anon_cost = target->anon_cost;
 	sc->file_cost = target->file_cost;
@@ -410,6 +416,7 @@ int reclaim_init(struct quire *q)
 	q->page->ops.zone_reclaimable_pages = reclaimable_pages;
 	q->group->ops.try_to_free_mem_cgroup_pages = try_to_free_mem_cgroup_pages;
 	q->space->reclaim_pages = reclaim_pages;
+	q->space->lru_gen_look_around = lru_gen_look_around;
 	q->space->numa.migrate_misplaced_page = migrate_misplaced_page;
 	q->cache->ops.workingset_refault = workingset_refault;
 	q->cache->ops.workingset_activation = workingset_activation;

@@ -23,9 +23,11 @@ struct scan_control {
 	bool may_writepage, may_unmap, may_swap;
 	bool no_demotion; /* pages are to be freed, not moved to a slower node */
 	bool memcg_low_reclaim, memcg_low_skipped; /* memory.low is ignored; it held us back */
-	bool cache_trim_mode;  /* plenty of cold cache: leave anonymous pages alone */
-	bool file_is_tiny;     /* next to no cache: leave it alone */
-	bool compaction_ready; /* enough is free for a large block: others may put it together */
+	bool cache_trim_mode;	/* plenty of cold cache: leave anonymous pages alone */
+	bool file_is_tiny;	/* next to no cache: leave it alone */
+	bool compaction_ready;	/* enough is free for a large block: others may put it together */
+	bool memcgs_need_aging; /* kswapd, with generations: eviction could do with some */
+	unsigned long last_reclaimed; /* ... nr_reclaimed when this run began */
 	int order, priority, reclaim_idx;
 	gfp_t gfp_mask;
 	unsigned long nr_scanned, nr_reclaimed;
@@ -42,7 +44,8 @@ struct reclaim_floor {
 	bool demotion_enabled; /* cold pages go to nodes without processors: demote.c */
 	u64 stall_ns;	       /* time tasks spent in direct reclaim */
 	unsigned long nr_direct_stalls;
-	unsigned long *offline_blocks; /* memory_hotplug.c: a bit each; NULL: none */
+	struct lru_gen_control *lru_gen; /* reclaim/lru_gen.h; NULL: nobody set anything of it */
+	unsigned long *offline_blocks;	 /* memory_hotplug.c: a bit each; NULL: none */
 };
 
 int reclaim_init(struct quire *q); /* registers with page, group and cache; starts kswapds */

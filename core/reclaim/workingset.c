@@ -18,12 +18,15 @@
  *
  * Invariants: clocks never go back.  A group's clock also ticks its parents'.
  *
+ * With the multi-generational LRU a shadow holds its token instead of the clock's reading
+ * (lru_gen_tier.c); one that the other policy left is misread, and counts once at most.
+ *
  * Locks: clocks and counters are atomic; costs under lru_lock.
  *
  * Differs from Linux's: nothing shrinks tree nodes that hold only shadows;
  * they go with their inode (docs/differences.md).
  */
-#include "reclaim/internal.h"
+#include "reclaim/lru_gen.h"
 
 #define WORKINGSET_BITS 1
 #define NODE_BITS	6
@@ -74,9 +77,18 @@ void workingset_age_nonresident(struct quire *q, struct lruvec *lruvec, unsigned
 void *workingset_eviction(struct quire *q, struct page *page, struct mem_cgroup *target)
 {
 	struct mem_cgroup *memcg = memcg_or_root(q, target);
-	struct lruvec *lruvec = mem_cgroup_lruvec(q, memcg, page_pgdat(q, page));
-	u64 eviction = HOT_LOAD(&lruvec->nonresident_age);
+	struct lruvec *lruvec;
+	u64 eviction;
 
+	if (lru_gen_enabled(q))
+		return pack_shadow((struct shadow){
+			.eviction = lru_gen_eviction(q, page),
+			.memcg_id = page->memcg ? page->memcg->id : 0,
+			.nid = page_to_nid(page),
+			.workingset = page_lru_refs(page) != 0,
+		});
+	lruvec = mem_cgroup_lruvec(q, memcg, page_pgdat(q, page));
+	eviction = HOT_LOAD(&lruvec->nonresident_age);
 	workingset_age_nonresident(q, lruvec, 1);
 	return pack_shadow((struct shadow){
 		.eviction = eviction,
@@ -111,6 +123,12 @@ void workingset_refault(struct quire *q, struct page *page, void *shadow)
 	struct mem_cgroup *memcg = NULL;
 	u64 distance;
 
+	if (lru_gen_enabled(q)) {
+		/* Generations are the group's and the node's own. */
+		if (s.nid == page_to_nid(page) && s.memcg_id == (page->memcg ? page->memcg->id : 0))
+			(void)lru_gen_refault(q, page, s.eviction, EVICTION_MASK, s.workingset);
+		return;
+	}
 	/* The group that evicted it may be gone, and with it the clock. */
 	if (s.memcg_id) {
 		memcg = mem_cgroup_from_id(q, s.memcg_id);

@@ -120,6 +120,8 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 	sync_mm_rss(task);
 	task_numa_free(q, task); /* another program, other memory */
 	task->mm = mm;
+	if (unlikely(q->keys & KEY_LRU_GEN_MMS))
+		lru_gen_add_mm(q, &mm->lru_gen, mm->memcg);
 	task->in_vfork = false;
 	if (old)
 		mmput(q, old);

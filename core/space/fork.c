@@ -79,6 +79,7 @@ void mmput(struct quire *q, struct mm_struct *mm)
 	if (HOT_SUB(&mm->mm_users, 1))
 		return;
 	khugepaged_exit(q, mm);
+	lru_gen_del_mm(q, &mm->lru_gen);
 	exit_mmap(q, mm);
 	mm_put_huge_zero_page(q, mm);
 	mmdrop(q, mm);
@@ -255,6 +256,8 @@ struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old)
 		mmput(q, mm);
 		return NULL;
 	}
+	if (unlikely(q->keys & KEY_LRU_GEN_MMS))
+		lru_gen_add_mm(q, &mm->lru_gen, mm->memcg);
 	return mm;
 }
 

@@ -23,10 +23,11 @@
 #include "space/internal.h"
 
 /* What a tail takes over of its head's flags. */
-#define SPLIT_FLAGS                                                                      \
-	(BIT(PG_referenced) | BIT(PG_swapbacked) | BIT(PG_swapcache) | BIT(PG_mlocked) | \
-	 BIT(PG_uptodate) | BIT(PG_active) | BIT(PG_workingset) | BIT(PG_locked) |       \
-	 BIT(PG_unevictable) | BIT(PG_dirty) | BIT(PG_lru) | BIT(PG_isolated))
+#define SPLIT_FLAGS                                                                            \
+	(BIT(PG_referenced) | BIT(PG_swapbacked) | BIT(PG_swapcache) | BIT(PG_mlocked) |       \
+	 BIT(PG_uptodate) | BIT(PG_active) | BIT(PG_workingset) | BIT(PG_locked) |             \
+	 BIT(PG_unevictable) | BIT(PG_dirty) | BIT(PG_lru) | BIT(PG_isolated) | LRU_GEN_MASK | \
+	 LRU_REFS_MASK)
 
 static struct deferred_split *deferred_split_queue(const struct quire *q, const struct page *head)
 {
@@ -166,7 +167,8 @@ static void split_tail(struct page *head, unsigned int i, bool cached, struct li
 {
 	struct page *tail = head + i;
 
-	tail->flags = (tail->flags & ~(BIT(NR_PAGEFLAGS) - 1)) | (head->flags & SPLIT_FLAGS);
+	tail->flags = (tail->flags & ~((BIT(NR_PAGEFLAGS) - 1) | LRU_REFS_MASK)) |
+		      (head->flags & SPLIT_FLAGS);
 	tail->mapping = head->mapping;
 	tail->index = head->index + i;
 	tail->memcg = head->memcg;

@@ -600,9 +600,9 @@ static void check_sync_rss_stat(struct task *task)
 }
 
 /* One page of an area that allows the access.  mmap_lock is held. */
-static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct vm_area_struct *vma,
-				    u64 addr, bool write, struct file **dirtied,
-				    struct userfault *uf)
+static unsigned int __handle_mm_fault(struct quire *q, struct task *task,
+				      struct vm_area_struct *vma, u64 addr, bool write,
+				      struct file **dirtied, struct userfault *uf)
 {
 	struct vm_fault vmf = {.mm = vma->vm_mm,
 			       .vma = vma,
@@ -637,6 +637,21 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 	vmf.orig = HOT_LOAD(vmf.ptep);
 	ret = handle_pte_fault(q, &vmf);
 	*dirtied = vmf.dirtied;
+	return ret;
+}
+
+static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct vm_area_struct *vma,
+				    u64 addr, bool write, struct file **dirtied,
+				    struct userfault *uf)
+{
+	unsigned int ret;
+
+	if (likely(!lru_gen_enabled(q)))
+		return __handle_mm_fault(q, task, vma, addr, write, dirtied, uf);
+	/* What is brought in is used, but for streams and lotteries. */
+	current_context(q)->in_lru_fault = !(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ));
+	ret = __handle_mm_fault(q, task, vma, addr, write, dirtied, uf);
+	current_context(q)->in_lru_fault = false;
 	return ret;
 }
 

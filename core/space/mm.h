@@ -11,6 +11,7 @@
 #define QUIRE_SPACE_MM_H
 
 #include "space/vma_tree.h"
+#include "group/lru_gen.h"
 #include "swap/swap.h"
 
 struct task;
@@ -173,6 +174,7 @@ struct mm_struct {
 	unsigned long flags;	 /* MMF_* */
 	unsigned long def_flags; /* VM_LOCKED, VM_LOCKONFAULT: of areas to come (mlockall()) */
 	struct mem_cgroup *memcg;
+	struct lru_gen_mm lru_gen; /* node/lru_gen.h */
 	u64 context_id; /* for TLBs; never reused */
 	struct task *owner;
 	struct khugepaged_mm_slot *khugepaged_slot; /* while khugepaged knows it */

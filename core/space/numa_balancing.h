@@ -62,8 +62,8 @@ struct task_numa {
 
 _Static_assert(NR_PAGEFLAGS <= LAST_CPUPID_SHIFT, "apart from the flags");
 _Static_assert(LAST_CPUPID_SHIFT + 1 + LAST_CPUPID_PID_BITS + LAST_CPUPID_CPU_BITS <=
-		       PAGE_ZONE_SHIFT,
-	       "apart from the zone");
+		       LRU_REFS_PGOFF,
+	       "apart from the generation");
 
 static inline unsigned int page_cpupid_last(const struct page *page)
 {

@@ -248,15 +248,20 @@ static void rmap_walk(struct quire *q, struct page *page, struct rmap_walk *walk
 static bool referenced_one(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr,
 			   pte_t *ptep, struct rmap_walk *walk)
 {
-	(void)q;
-	(void)page;
-	(void)addr;
 	if (vma->vm_flags & VM_LOCKED) {
 		walk->vm_flags |= VM_LOCKED;
 		return false;
 	}
 	if (!pte_young(*ptep))
 		return true;
+	if (lru_gen_enabled(q) && !pmd_leaf(*ptep)) {
+		/* Takes this bit, too. */
+		q->space->lru_gen_look_around(q, page, vma, addr, ptep);
+		walk->referenced++;
+		walk->vm_flags |= vma->vm_flags & ~VM_LOCKED;
+		if (!pte_young(*ptep))
+			return true;
+	}
 	/* No flush: as on x86, a stale translation only costs an accessed bit. */
 	(void)HOT_AND(ptep, ~_PAGE_ACCESSED);
 	if (!(vma->vm_flags & VM_SEQ_READ)) {

@@ -162,6 +162,10 @@ struct space_floor {
 	/* MADV_PAGEOUT: reclaims isolated pages and puts the rest back on their
 	 * lists; empties the list.  NULL: nobody can. */
 	unsigned long (*reclaim_pages)(struct quire *q, struct list_head *pages);
+	/* With generations: an entry with its accessed bit set was met from its page; what is
+	 * around it?  Under page_table_lock. */
+	void (*lru_gen_look_around)(struct quire *q, struct page *page, struct vm_area_struct *vma,
+				    u64 addr, pte_t *ptep);
 	/* /proc/sys/vm */
 	int overcommit_memory, overcommit_ratio;
 	unsigned long overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;

@@ -122,6 +122,7 @@ int task_set_memcg(struct quire *q, struct task *task, struct mem_cgroup *memcg)
 
 		mem_cgroup_get(memcg);
 		mm->memcg = memcg;
+		lru_gen_migrate_mm(q, &mm->lru_gen, memcg);
 		mem_cgroup_put(q, old);
 	}
 	return 0;

@@ -50,6 +50,11 @@ void verify_cache(struct verify *v);	  /* trees, dirty counts, inodes, dentries 
 void verify_swap(struct verify *v);	  /* swap map = entries + cache */
 void verify_compressed(struct verify *v); /* zswap, zram; zsmalloc and zbud below them */
 void verify_space(struct verify *v);	  /* VMAs, tables, map counts, rmaps, rss */
+/* verify_lru()'s part for a lruvec's generations, whose pages it adds to nr[list][zone];
+ * and for lists of address spaces. */
+bool is_page_link(const struct quire *q, const struct list_head *p);
+void verify_lru_gen(struct verify *v, struct lruvec *lruvec, unsigned long nr[][MAX_NR_ZONES]);
+void verify_lru_gen_mms(struct verify *v);
 void verify_tasks(struct verify *v);
 void verify_hugetlb(struct verify *v);
 

@@ -9,7 +9,8 @@
 #include "cache/internal.h"
 #include "verify/verify.h"
 
-#define LRU_FLAGS (BIT(PG_lru) | BIT(PG_unevictable) | (PAGE_NODE_MASK << PAGE_NODE_SHIFT))
+#define LRU_FLAGS \
+	(BIT(PG_lru) | LRU_GEN_MASK | BIT(PG_unevictable) | (PAGE_NODE_MASK << PAGE_NODE_SHIFT))
 
 struct lru_sums {
 	unsigned long zone[NR_LRU_LISTS][MAX_NR_ZONES];
@@ -35,18 +36,20 @@ static unsigned long expected_flags(const struct pglist_data *pgdat, int lru, un
 	return flags;
 }
 
-static bool is_page_link(const struct quire *q, const struct list_head *p)
+bool is_page_link(const struct quire *q, const struct list_head *p)
 {
 	u64 offset = (u64)((const char *)p - (const char *)q->mem_map) - offsetof(struct page, lru);
 
 	return offset < q->max_pfn * sizeof(struct page) && offset % sizeof(struct page) == 0;
 }
 
-static void verify_list(struct verify *v, struct lruvec *lruvec, int lru, struct lru_sums *sums)
+/* nr[]: what the generations have that counts for the list. */
+static void verify_list(struct verify *v, struct lruvec *lruvec, int lru, unsigned long *nr,
+			struct lru_sums *sums)
 {
 	const struct quire *q = v->q;
 	const struct list_head *head = &lruvec->lists[lru], *p;
-	unsigned long nr[MAX_NR_ZONES] = {0}, total = 0, mask;
+	unsigned long total = 0, mask;
 	unsigned long expected = expected_flags(lruvec->pgdat, lru, &mask);
 
 	for (p = head->next; p != head; p = p->next) {
@@ -81,6 +84,16 @@ static void verify_list(struct verify *v, struct lruvec *lruvec, int lru, struct
 	if (total != lruvec->nr[lru])
 		broken(v, "lru: %s of node %u counts %lu, has %lu", lru_names[lru],
 		       lruvec->pgdat->node_id, lruvec->nr[lru], total);
+}
+
+static void verify_lruvec(struct verify *v, struct lruvec *lruvec, struct lru_sums *sums)
+{
+	unsigned long nr[NR_LRU_LISTS][MAX_NR_ZONES] = {{0}};
+
+	if (lruvec->lrugen)
+		verify_lru_gen(v, lruvec, nr);
+	for_each_lru (lru)
+		verify_list(v, lruvec, lru, nr[lru], sums);
 }
 
 static void verify_node_sums(struct verify *v, struct pglist_data *pgdat,
@@ -146,16 +159,16 @@ void verify_lru(struct verify *v)
 		struct mem_cgroup *memcg = NULL;
 		struct lru_sums sums = {{{0}}};
 
-		for_each_lru (lru)
-			verify_list(v, &pgdat->__lruvec, lru, &sums);
+		verify_lruvec(v, &pgdat->__lruvec, &sums);
 		while ((memcg = mem_cgroup_iter(q, NULL, memcg)))
 			if (memcg != q->group->root)
-				for_each_lru (lru)
-					verify_list(v, memcg->lruvec[nid], lru, &sums);
+				verify_lruvec(v, memcg->lruvec[nid], &sums);
 		verify_node_sums(v, pgdat, &sums);
 	}
 	for (struct mem_cgroup *memcg = NULL; (memcg = mem_cgroup_iter(q, NULL, memcg));)
 		if (memcg != q->group->root)
 			verify_memcg_sums(v, memcg);
 	verify_batches(v);
+	if (q->keys & KEY_LRU_GEN_MMS)
+		verify_lru_gen_mms(v);
 }

@@ -249,6 +249,17 @@ static void cursor_reload(struct cursor *c)
 			     c->mmu->cpu[cpu].since[c->asid]);
 	c->tlb = c->mmu->cpu[cpu].entry;
 	c->node = c->m->cpu[cpu].node;
+	if (lru_gen_enabled(c->q))
+		lru_gen_use_mm(&c->mm->lru_gen);
+}
+
+/* The processor sets accessed bits of tables, too; only those of level 2 are read. */
+static __attribute__((noinline)) void touch_table(const struct cursor *c, u64 addr)
+{
+	pte_t *pmdp = pt_walk(c->q, c->mm->pgd_pfn, addr, 2);
+
+	if (pmdp && pmd_table(*pmdp) && !pte_young(*pmdp))
+		*pmdp |= _PAGE_ACCESSED;
 }
 
 static void charge_access(struct cursor *c, u64 pfn, u64 extra)
@@ -402,6 +413,8 @@ static inline bool access_by_walk(struct cursor *c, u64 addr, const struct touch
 		c->leaf_tag = addr >> PMD_SHIFT;
 		if (!c->leaf && !c->huge.entry)
 			return false;
+		if (lru_gen_enabled(c->q) && c->leaf)
+			touch_table(c, addr);
 	}
 	ptep = c->leaf ? c->leaf + pt_index(addr, 1) : c->huge.entry;
 	pte = *ptep;
