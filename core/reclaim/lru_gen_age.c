@@ -241,8 +241,10 @@ unsigned long lru_gen_nr_to_scan(struct quire *q, struct lruvec *lruvec,
 	unsigned long max_seq = HOT_LOAD(&lrugen->max_seq), nr_to_scan;
 	unsigned long oldest = HOT_LOAD(&lrugen->min_seq[!can_swap]);
 
-	if (mem_cgroup_below_min(lruvec->memcg) ||
-	    (mem_cgroup_below_low(lruvec->memcg) && !sc->memcg_low_reclaim))
+	/* Who reclaims for itself has no protection from itself. */
+	if (lruvec->memcg != sc->target_mem_cgroup &&
+	    (mem_cgroup_below_min(lruvec->memcg) ||
+	     (mem_cgroup_below_low(lruvec->memcg) && !sc->memcg_low_reclaim)))
 		return 0;
 	*need_aging = should_run_aging(lruvec, sc, can_swap, &nr_to_scan);
 	if (!*need_aging)

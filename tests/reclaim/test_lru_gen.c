@@ -138,7 +138,7 @@ static void debug_files(struct testbox *t, void *arg)
 	addr = map_anon_mb(t, 4);
 	assert_int_equal(touch_mb(t, addr, 4, true), 4 * MB_PAGES);
 	lru_add_drain_all(t->q);
-	testbox_pass(t, NSEC_PER_SEC);
+	sleep_ns(t->q, NSEC_PER_SEC);
 	text = slurp(t->q, GENS);
 	snprintf(want, sizeof(want), "memcg %5u /web\n node     0\n", memcg->id);
 	section = strstr(text, want);
@@ -362,18 +362,22 @@ static void looking_around(struct testbox *t, void *arg)
 	assert_int_equal(touch_mb(t, addr, 32, true), 32 * MB_PAGES);
 	for (int i = 0; i < 3; i++)
 		age(t);
-	/* The first read clears what the write left; then half of them are used. */
+	/* What the writes left is found, all is young again; then half of it is used. */
 	assert_int_equal(lru_gen_command(t->q, '-', MEMCG_ROOT_ID, 0, max_seq(t) - 3, 200, 64), 0);
+	assert_true(gen_pages(root_lruvec(t), max_seq(t), LRU_GEN_ANON) >= 31 * MB_PAGES);
 	assert_int_equal(touch_mb(t, addr, 16, false), 16 * MB_PAGES);
+	for (int i = 0; i < 3; i++)
+		age(t);
 	faults = event(t, PGMAJFAULT);
 	out = event(t, PSWPOUT);
-	assert_int_equal(lru_gen_command(t->q, '-', MEMCG_ROOT_ID, 0, max_seq(t) - 2, 200, ~0UL),
+	assert_int_equal(lru_gen_command(t->q, '-', MEMCG_ROOT_ID, 0, max_seq(t) - 3, 200, ~0UL),
 			 0);
 	testbox_verify(t);
 	out = event(t, PSWPOUT) - out;
 	assert_int_equal(touch_mb(t, addr, 16, false), 16 * MB_PAGES);
 	print_message("# out: %lu pages, of those used %lu came back\n", out,
 		      event(t, PGMAJFAULT) - faults);
+	assert_true(out >= 14 * MB_PAGES);
 	assert_true(event(t, PGMAJFAULT) - faults < MB_PAGES);
 }
 
@@ -381,6 +385,21 @@ static void test_looking_around(void **unused)
 {
 	(void)unused;
 	testbox_once(&with_swap, looking_around);
+}
+
+/* cold grows old, hot is used in each generation. */
+static void age_beside(struct testbox *t, u64 hot)
+{
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(touch_mb(t, hot, 32, true), 32 * MB_PAGES);
+		age(t);
+	}
+}
+
+static void evict_oldest(struct testbox *t, unsigned long nr)
+{
+	assert_int_equal(lru_gen_command(t->q, '-', MEMCG_ROOT_ID, 0, max_seq(t) - 3, 200, nr), 0);
+	testbox_verify(t);
 }
 
 /* The oldest generation goes, and nothing else. */
@@ -395,25 +414,24 @@ static void evicting(struct testbox *t, void *arg)
 	cold = ALIGN(map_anon_mb(t, 36), PMD_SIZE);
 	hot = ALIGN(map_anon_mb(t, 36), PMD_SIZE);
 	assert_int_equal(touch_mb(t, cold, 32, true), pages);
-	assert_int_equal(touch_mb(t, hot, 32, true), pages);
-	age(t);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(touch_mb(t, hot, 32, true), pages);
-		age(t);
-	}
+	age_beside(t, hot);
 	assert_true(gen_pages(root_lruvec(t), max_seq(t) - 3, LRU_GEN_ANON) >= pages);
-	assert_int_equal(lru_gen_command(t->q, '-', MEMCG_ROOT_ID, 0, max_seq(t) - 3, 200, ~0UL),
-			 0);
-	testbox_verify(t);
-	assert_true(event(t, PSWPOUT) >= pages);
+	/* A part of it; what comes back while the rest is the oldest still is a refault. */
+	evict_oldest(t, 2048);
+	assert_in_range(event(t, PSWPOUT), 2048, 4096); /* some are being written */
+	assert_int_equal(touch_mb(t, cold, 32, false), pages);
+	assert_in_range(state(t, WORKINGSET_REFAULT_ANON), 1900, 4096);
+	/* Mapped pages have no tiers: that it was in use is told by workingset_restore. */
+	assert_int_equal(state(t, WORKINGSET_RESTORE_ANON), state(t, WORKINGSET_REFAULT_ANON));
+	/* All of it. */
+	age_beside(t, hot);
+	evict_oldest(t, ~0UL);
 	assert_in_range(mm_counter_exact(t->q, t->task->mm, MM_SWAPENTS), pages - 64, pages + 512);
 	faults = event(t, PGMAJFAULT);
 	assert_int_equal(touch_mb(t, hot, 32, true), pages);
 	assert_int_equal(event(t, PGMAJFAULT), faults);
 	assert_int_equal(touch_mb(t, cold, 32, false), pages);
 	assert_true(event(t, PGMAJFAULT) > faults);
-	/* What came back while it was counted is a refault. */
-	assert_true(state(t, WORKINGSET_REFAULT_ANON) > 0);
 }
 
 static void test_evicting(void **unused)
@@ -474,10 +492,11 @@ static void test_tiers(void **unused)
 /* The controller, fed by hand. */
 static void test_controller(void **unused)
 {
-	struct lru_gen_struct g = {.max_seq = 5, .min_seq = {2, 2}};
+	static struct lru_gen_struct g;
 	int tier = -1;
 
 	(void)unused;
+	g.max_seq = 5;
 	/* Nothing known: every tier may go, and file pages first. */
 	assert_int_equal(lru_gen_tier_idx(&g, LRU_GEN_FILE), 3);
 	assert_int_equal(lru_gen_type_to_scan(&g, 60, &tier), LRU_GEN_FILE);
@@ -635,7 +654,7 @@ static void test_hot_beside_stream(void **unused)
 		run_outcome(&gen, &cfg, hot_beside_stream);
 		print_message("# hot file %s, read again: classic %lu pages, generations %lu\n",
 			      mapped ? "mapped" : "read", classic.read, gen.read);
-		assert_true(gen.read <= classic.read + 2 * MB_PAGES);
+		assert_true(gen.read <= classic.read + 8 * MB_PAGES);
 	}
 }
 
@@ -649,8 +668,8 @@ static void hot_anon(struct testbox *t, void *arg)
 		switch_to(t, o->caps);
 	addr = map_anon_mb(t, 300);
 	for (int round = 0; round < 3; round++) {
-		for (unsigned long mb = 60; mb < 300; mb += 20) {
-			assert_int_equal(touch_mb(t, addr + mb * MB, 20, true), 20 * MB_PAGES);
+		for (unsigned long mb = 60; mb < 300; mb += 5) {
+			assert_int_equal(touch_mb(t, addr + mb * MB, 5, true), 5 * MB_PAGES);
 			assert_int_equal(touch_mb(t, addr, 60, true), 60 * MB_PAGES);
 		}
 	}
@@ -753,7 +772,9 @@ static void breaking(struct testbox *t, void *arg)
 	BREAK(t, page->flags, page->flags & ~LRU_GEN_MASK, "says it is of -1");
 	BREAK(t, g->nr_pages[gen][LRU_GEN_FILE][zone], 1, "file pages, has");
 	BREAK(t, g->enabled, false, "is off, the policy is not");
-	BREAK(t, t->q->keys, t->q->keys & ~KEY_LRU_GEN, "has pages on lists of the other policy");
+	BREAK_BY(t, (t->q->keys &= ~KEY_LRU_GEN, g->enabled = false),
+		 (t->q->keys |= KEY_LRU_GEN, g->enabled = true),
+		 "has pages on lists of the other policy");
 	BREAK(t, t->task->mm->lru_gen.memcg, (struct mem_cgroup *)t,
 	      "is not on its group's list of address spaces");
 	fput(t->q, file);
