@@ -36,6 +36,7 @@ static const char help[] =
 	"Settings: any sysctl (vm.swappiness=10); swap=16G swap.device= swap.priority=;\n"
 	"swap.type=zram swap.algorithm= swap.mem_limit=;\n"
 	"zswap=on|off zswap.compressor= zswap.zpool= zswap.max_pool_percent=; thp=always;\n"
+	"lru_gen=on;\n"
 	"nodes=3 node.memory=16G load=+20% hot=5% content=random seed=4;\n"
 	"/GROUP/memory.max=4G (high, low, min, swap.max, oom.group) /GROUP/oom_score_adj=500;\n"
 	"PROCESS/oom_score_adj=500 PROCESS/numa=interleave PROCESS/load=+20% PROCESS/count=20\n"

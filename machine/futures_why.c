@@ -283,6 +283,9 @@ static void why(const struct pair *p, const struct setting *set)
 	case SET_THP:
 		why_thp(p);
 		break;
+	case SET_LRU_GEN:
+		why_balance(p);
+		break;
 	case SET_SYSCTL:
 		if (!strcmp(set->name, "vm.min_free_kbytes") ||
 		    !strcmp(set->name, "vm.watermark_scale_factor"))

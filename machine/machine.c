@@ -14,6 +14,7 @@
 #include "machine/internal.h"
 #include "swap/zram.h"
 #include "space/hugetlbfs.h"
+#include "machine/setting.h"
 #include "machine/units.h"
 #include "port/model/keep.h"
 
@@ -213,6 +214,11 @@ static void setup_sysfs(struct machine *m)
 	    (s->debug_guardpage_minorder &&
 	     machine_sysfs_write(m, "kernel/debug/debug_guardpage_minorder", order) < 0)) {
 		fprintf(m->err, "%s: no memory for the debugging of pages\n", s->path);
+		m->failed = true;
+	}
+	if (s->lru_gen &&
+	    machine_sysfs_write(m, "kernel/mm/lru_gen/enabled", setting_lru_gen(s->lru_gen)) < 0) {
+		fprintf(m->err, "%s: lru_gen: no memory for it\n", s->path);
 		m->failed = true;
 	}
 	for (u32 i = 0; i < s->sysfs_count; i++) {

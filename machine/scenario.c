@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "machine/scenario_schema.h"
+#include "machine/setting.h"
 #include "machine/units.h"
 #include "oom/rules.h"
 #include "port/model/keep.h"
@@ -315,6 +316,9 @@ static void check_devices(struct lint *l, struct scenario *s)
 	     "\"%s\" is no such mode; write always, madvise or never", thp ? thp : "");
 	must(l, one_of(s->slab, "slub", "slab") || !strcmp(s->slab, "slob"), "slab",
 	     "\"%s\" is not available; write slub, slab or slob", s->slab ? s->slab : "");
+	must(l, !s->lru_gen || setting_lru_gen(s->lru_gen), "lru_gen",
+	     "\"%s\" is no such setting; write on, off or a mask up to 0x0007",
+	     s->lru_gen ? s->lru_gen : "");
 	value(l, &s->kfence, DURATION, "0s", "kfence");
 	for (uint32_t i = 0; i < s->disks_count; i++)
 		check_disk(l, s, i);

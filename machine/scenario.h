@@ -183,6 +183,7 @@ struct scenario {
 	char *slub_debug;	    /* "FZPU,kmalloc-*": as the kernel's parameter; NULL: nothing */
 	struct scn_value kfence;    /* sample interval of the guard; not given: off */
 	bool real_bytes;	    /* pages have bytes, not descriptors alone */
+	char *lru_gen;		    /* on, off, a mask; NULL: off */
 	char *transparent_hugepage; /* always, madvise, never; NULL: never */
 	struct scn_value pci_hole;  /* where memory below 4G ends; not given: no hole */
 	/* What may hold the kernel's memory, what only movable: "4G", "30%". */

@@ -239,6 +239,7 @@ static const cyaml_schema_field_t scenario_fields[] = {
 	STRING("slab", OPT, struct scenario, slab),
 	STRING("slub_debug", OPT, struct scenario, slub_debug),
 	VALUE("kfence", struct scenario, kfence),
+	STRING("lru_gen", OPT, struct scenario, lru_gen),
 	STRING("transparent_hugepage", OPT, struct scenario, transparent_hugepage),
 	CYAML_FIELD_BOOL("real_bytes", CYAML_FLAG_OPTIONAL, struct scenario, real_bytes),
 	CYAML_FIELD_SEQUENCE("disks", OPT, struct scenario, disks, &disk_schema, 0, 16),

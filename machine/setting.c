@@ -31,6 +31,7 @@ static const struct plain {
 	{"zswap.shrinker_enabled", SET_ZSWAP, GATE_RECLAIM, "shrinker_enabled"},
 	{"thp", SET_THP, GATE_BOOT, NULL},
 	{"transparent_hugepage", SET_THP, GATE_BOOT, NULL},
+	{"lru_gen", SET_LRU_GEN, GATE_BOOT, NULL},
 	{"nodes", SET_NODES, GATE_BOOT, NULL},
 	{"node.memory", SET_NODE_MEMORY, GATE_BOOT, NULL},
 	{"load", SET_LOAD, GATE_BOOT, NULL},

@@ -6,7 +6,7 @@
  *	swap=16G  swap.device=nvme1n1  swap.priority=5
  *	swap.type=zram  swap.algorithm=zstd  swap.mem_limit=4G
  *	zswap=off  zswap.compressor=lzo  zswap.max_pool_percent=20 ...
- *	thp=always
+ *	thp=always  lru_gen=on
  *	nodes=3  node.memory=16G  load=+20%  seed=4
  *	hot=5%  hot_share=99%  content=random	of all work and memory
  *	/kubepods/batch/memory.max=4G		files of a control group
@@ -34,6 +34,7 @@ enum setting_kind {
 	SET_SWAP_MEM_LIMIT,
 	SET_ZSWAP, /* name: the parameter */
 	SET_THP,
+	SET_LRU_GEN,
 	SET_NODES,
 	SET_NODE_MEMORY,
 	SET_LOAD,
@@ -87,6 +88,9 @@ bool setting_apply(const struct setting *set, struct scenario *s, FILE *err);
 bool setting_apply_live(const struct setting *set, struct machine *m, FILE *err);
 /* Can it be? */
 bool setting_is_live(const struct setting *set);
+
+/* What /sys/kernel/mm/lru_gen/enabled takes for on, off, a mask; NULL: it is none of these. */
+const char *setting_lru_gen(const char *value);
 
 /* "+20%", "120%", "1.2": as a factor, x 10,000. */
 bool setting_factor(const char *text, u64 *factor);

@@ -20,6 +20,7 @@ bool setting_is_live(const struct setting *set)
 	case SET_GROW:
 	case SET_ZSWAP:
 	case SET_THP:
+	case SET_LRU_GEN:
 	case SET_GROUP:
 	case SET_GROUP_ADJ:
 	case SET_LOAD:
@@ -185,6 +186,13 @@ bool setting_apply_live(const struct setting *set, struct machine *m, FILE *err)
 		return written(set,
 			       machine_sysfs_write(m, "kernel/mm/transparent_hugepage/enabled",
 						   set->value),
+			       err);
+	case SET_LRU_GEN:
+		return written(set,
+			       setting_lru_gen(set->value)
+				       ? machine_sysfs_write(m, "kernel/mm/lru_gen/enabled",
+							     setting_lru_gen(set->value))
+				       : -EINVAL,
 			       err);
 	case SET_GROUP:
 		if (parse_size(set->value, &bytes))

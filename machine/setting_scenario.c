@@ -259,6 +259,26 @@ static bool apply_thp(const struct setting *set, struct scenario *s, FILE *err)
 	return put_text(&s->transparent_hugepage, set->value);
 }
 
+const char *setting_lru_gen(const char *value)
+{
+	unsigned long mask;
+	char *end;
+
+	if (is_on(value) || !strcmp(value, "y"))
+		return "y";
+	if (is_off(value) || !strcmp(value, "n"))
+		return "n";
+	mask = strtoul(value, &end, 0);
+	return *value >= '0' && *value <= '9' && !*end && mask <= 7 ? value : NULL;
+}
+
+static bool apply_lru_gen(const struct setting *set, struct scenario *s, FILE *err)
+{
+	if (!setting_lru_gen(set->value))
+		return bad(set, err, "on, off or a mask up to 0x0007");
+	return put_text(&s->lru_gen, set->value);
+}
+
 /* ---- the load ---------------------------------------------------------------------------- */
 
 /* More load is the same work done more often. */
@@ -449,6 +469,8 @@ bool setting_apply(const struct setting *set, struct scenario *s, FILE *err)
 		return apply_zswap(set, s, err);
 	case SET_THP:
 		return apply_thp(set, s, err);
+	case SET_LRU_GEN:
+		return apply_lru_gen(set, s, err);
 	case SET_NODES:
 		return apply_nodes(set, s, err);
 	case SET_NODE_MEMORY:

@@ -167,6 +167,8 @@ static const struct {
 	 "least; write them as \"10 21\""},
 	{GOOD "sysfs:\n  - {name: a}\n", "6: sysfs[0]: \"value\" is missing; it must be given"},
 	{GOOD "slab: slib\n", "5: slab: \"slib\" is not available; write slub, slab or slob"},
+	{GOOD "lru_gen: maybe\n",
+	 "5: lru_gen: \"maybe\" is no such setting; write on, off or a mask up to 0x0007"},
 	{GOOD "transparent_hugepage: sometimes\n",
 	 "5: transparent_hugepage: \"sometimes\" is no such mode; write always, madvise or never"},
 	/* names */

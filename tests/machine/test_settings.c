@@ -71,7 +71,8 @@ static void test_times(void **unused)
 
 static void test_nearest(void **unused)
 {
-	static const char *const known[] = {"vm.swappiness", "vm.min_free_kbytes", "swap", "thp"};
+	static const char *const known[] = {"vm.swappiness", "vm.min_free_kbytes", "swap", "thp",
+					    "lru_gen"};
 	struct nearest n;
 
 	(void)unused;
