@@ -45,9 +45,11 @@ void lru_gen_update_size(struct lruvec *lruvec, const struct page *page, int old
 
 /*
  * Where a page begins: used for sure, the youngest; not to be had at once (anonymous and
- * without a slot, or dirty and already met by reclaim), the second oldest; else the oldest.
+ * without a slot, or dirty and already met by reclaim), the second youngest; to be evicted
+ * next, the oldest; else the second oldest if that is not one of the young ones.
  */
-static unsigned long first_seq(const struct lru_gen_struct *lrugen, const struct page *page)
+static unsigned long first_seq(const struct lru_gen_struct *lrugen, const struct page *page,
+			       bool tail)
 {
 	int type = page_type(page);
 
@@ -55,8 +57,10 @@ static unsigned long first_seq(const struct lru_gen_struct *lrugen, const struct
 		return lrugen->max_seq;
 	if ((type == LRU_GEN_ANON && !PageSwapCache(page)) ||
 	    (PageReclaim(page) && (PageDirty(page) || PageWriteback(page))))
-		return lrugen->min_seq[type] + 1;
-	return lrugen->min_seq[type];
+		return lrugen->max_seq - 1;
+	if (tail || lrugen->min_seq[type] + MIN_NR_GENS >= lrugen->max_seq)
+		return lrugen->min_seq[type];
+	return lrugen->min_seq[type] + 1;
 }
 
 /* New bits in place of some: what the flags were. */
@@ -78,7 +82,7 @@ bool lru_gen_add_page(struct lruvec *lruvec, struct page *page, bool tail)
 
 	if (!lrugen->enabled || PageUnevictable(page))
 		return false;
-	gen = lru_gen_from_seq(first_seq(lrugen, page));
+	gen = lru_gen_from_seq(first_seq(lrugen, page, tail));
 	(void)set_mask_bits(page, LRU_GEN_MASK | BIT(PG_active), (gen + 1UL) << LRU_GEN_PGOFF);
 	lru_gen_update_size(lruvec, page, -1, (int)gen);
 	list = &lrugen->lists[gen][page_type(page)][page_zonenum(page)];

@@ -32,7 +32,8 @@ static bool sort_page(struct quire *q, struct lruvec *lruvec, struct page *page,
 	struct lru_gen_struct *lrugen = lruvec->lrugen;
 	int type = page_is_file_lru(page) ? LRU_GEN_FILE : LRU_GEN_ANON;
 	unsigned int gen = (unsigned int)page_lru_gen(page), zone = page_zonenum(page);
-	int tier = (int)lru_tier_from_refs(page_lru_refs(page));
+	unsigned int refs = page_lru_refs(page);
+	int tier = (int)lru_tier_from_refs(refs);
 	unsigned long nr = compound_nr(page);
 
 	if (!page_evictable(page)) {
@@ -53,7 +54,8 @@ static bool sort_page(struct quire *q, struct lruvec *lruvec, struct page *page,
 		list_move(&page->lru, &lrugen->lists[gen][type][zone]);
 		return true;
 	}
-	if (tier > tier_idx) {
+	/* Beyond what is counted there is no telling: kept once in any case. */
+	if (tier > tier_idx || refs == BIT(LRU_REFS_WIDTH)) {
 		unsigned int hist = lru_hist_from_seq(lrugen->min_seq[type]);
 
 		gen = page_inc_gen(lruvec, page, false);

@@ -142,9 +142,9 @@ bool lru_gen_refault(struct quire *q, struct page *page, u64 token, u64 token_ma
 		&lrugen->refaulted[lru_hist_from_seq(min_seq)][type][lru_tier_from_refs(refs)],
 		(unsigned long)nr);
 	mod_lruvec_page_state(q, page, WORKINGSET_REFAULT_ANON + (enum node_stat_item)type, nr);
-	/* Its number of uses may not have fitted, and uses through page tables have no tier. */
-	if (current_context(q)->in_lru_fault || refs == BIT(LRU_REFS_WIDTH)) {
-		SetPageWorkingset(page);
+	/* Uses through page tables have no tier; and one use more and it would have been kept. */
+	if (current_context(q)->in_lru_fault || refs >= BIT(LRU_REFS_WIDTH) - 1) {
+		(void)HOT_OR(&page->flags, LRU_REFS_MASK | BIT(PG_workingset));
 		mod_lruvec_page_state(q, page, WORKINGSET_RESTORE_ANON + (enum node_stat_item)type,
 				      nr);
 	}
