@@ -7,7 +7,7 @@
 #
 # Without names: every scenario and every shape of shapes.txt.  Without -k: 6.1
 # and 6.12, but scenarios *-classic, which switch the multi-generational LRU
-# off, have no meaning on 6.1.  A run that fails leaves its old result.
+# off, have no meaning on 6.1, and *-gen, which switch it on, none on 6.12.  A run that fails leaves its old result.
 set -eu
 cd "$(dirname "$0")"
 jobs=$(nproc) kernels=
@@ -29,7 +29,7 @@ fi
 list=$(
 	for k in $kernels; do
 		for s in "$@"; do
-			case $k$s in 6.1*-classic) continue ;; esac
+			case $k$s in 6.1[!2]*-classic | 6.12*-gen) continue ;; esac
 			echo "$s $k"
 		done
 	done | nl -w1 -s' '
