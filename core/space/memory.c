@@ -644,14 +644,15 @@ static unsigned int handle_mm_fault(struct quire *q, struct task *task, struct v
 				    u64 addr, bool write, struct file **dirtied,
 				    struct userfault *uf)
 {
+	bool gens = lru_gen_enabled(q);
 	unsigned int ret;
 
-	if (likely(!lru_gen_enabled(q)))
-		return __handle_mm_fault(q, task, vma, addr, write, dirtied, uf);
 	/* What is brought in is used, but for streams and lotteries. */
-	current_context(q)->in_lru_fault = !(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ));
+	if (unlikely(gens))
+		current_context(q)->in_lru_fault = !(vma->vm_flags & (VM_SEQ_READ | VM_RAND_READ));
 	ret = __handle_mm_fault(q, task, vma, addr, write, dirtied, uf);
-	current_context(q)->in_lru_fault = false;
+	if (unlikely(gens))
+		current_context(q)->in_lru_fault = false;
 	return ret;
 }
 

@@ -22,6 +22,7 @@ wrong 'does not take the value "lots"' whatif "$night" --set vm.swappiness=lots
 wrong 'is not a size' whatif "$night" --set swap=lots
 wrong 'write how many are left' whatif "$night" --set nodes=7
 wrong 'is not a load' whatif "$night" --set load=much
+wrong 'on, off or a mask' whatif "$night" --set lru_gen=maybe
 wrong 'is not NAME=VALUE' whatif "$night" --set swap
 wrong 'leave --at away' whatif "$night" --at 02:58 --set nodes=1
 wrong 'needs a --set' whatif "$night"
@@ -44,6 +45,24 @@ done
 cmp -s "$dir/events" "$dir/at/0001.events" && fail "a setting at an instant did nothing"
 grep -q 'who is killed, when' "$dir/table" || fail "no table"
 grep -q '^vm.swappiness=10$' "$dir/table" || fail "no sentence"
+
+# The other policy of reclaim: from the start or at an instant; off is what the night had.
+gen=kernel/mm/lru_gen/enabled
+for set in on off; do
+	sed "1i lru_gen: $set" "$spec" >"$dir/gen.yaml"
+	"$quire" run --quiet --verify --tree "$dir/gen-$set" --events "$dir/gen-$set.events" "$dir/gen.yaml" ||
+		fail "lru_gen: $set"
+done
+"$quire" run --quiet --events "$dir/classic.events" "$spec"
+cmp "$dir/classic.events" "$dir/gen-off.events" || fail "lru_gen: off is another night"
+cmp -s "$dir/classic.events" "$dir/gen-on.events" && fail "lru_gen: on is the same night"
+same "the mask of a night with generations" 0x0007 "$(cat "$dir/gen-on/sys/$gen")"
+same "... and without" 0x0000 "$(cat "$dir/gen-off/sys/$gen")"
+grep -q '^memcg     1 /$' "$dir/gen-on/sys/kernel/debug/lru_gen" || fail "no generations"
+"$quire" whatif --quiet --no-range -o "$dir/g" "$spec" --set lru_gen=on >/dev/null || fail "whatif lru_gen=on"
+cmp "$dir/gen-on.events" "$dir/g/0001.events" || fail "lru_gen=on is another night than lru_gen: on"
+"$quire" whatif --quiet --no-range -o "$dir/h" --at 01:02 "$spec" --set lru_gen=0x5 >/dev/null ||
+	fail "whatif --at lru_gen"
 
 # To the moment before the kill: it is not there yet, and comes when it was told to.
 "$quire" boot --before-kill=5s "$spec" -- sh -c 'cat /proc/uptime; dmesg | grep -c "Out of memory"' >"$dir/before" 2>"$dir/err"
