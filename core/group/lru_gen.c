@@ -131,8 +131,9 @@ void lru_gen_del_mm(struct quire *q, struct lru_gen_mm *mm)
 
 void lru_gen_migrate_mm(struct quire *q, struct lru_gen_mm *mm, struct mem_cgroup *memcg)
 {
-	if (likely(!mm->list.next))
+	if (likely(!(q->keys & KEY_LRU_GEN_MMS)))
 		return;
+	/* It is on none if its old group has no generations. */
 	lru_gen_del_mm(q, mm);
 	lru_gen_add_mm(q, mm, memcg);
 }
