@@ -217,12 +217,16 @@ static void switching(struct testbox *t, void *arg)
 		assert_true(list_empty(&root_lruvec(t)->lists[lru]));
 		assert_true(list_empty(&memcg->lruvec[0]->lists[lru]));
 	}
-	/* What was active is young, the rest is not; locked pages stay. */
-	for_each_lru (lru)
+	/* File pages that were active are young, the rest is not; of anonymous ones all are young
+	 * enough to stay; locked pages stay where they are. */
+	for (int lru = LRU_INACTIVE_FILE; lru < NR_LRU_LISTS; lru++)
 		assert_int_equal(state(t, NR_INACTIVE_ANON + (enum node_stat_item)lru),
 				 before[lru]);
+	assert_int_equal(state(t, NR_INACTIVE_ANON), 0);
+	assert_int_equal(state(t, NR_ACTIVE_ANON),
+			 before[LRU_INACTIVE_ANON] + before[LRU_ACTIVE_ANON]);
 	assert_int_equal(gen_pages(root_lruvec(t), 3, LRU_GEN_FILE), before[LRU_ACTIVE_FILE]);
-	assert_int_equal(gen_pages(root_lruvec(t), 0, LRU_GEN_FILE), before[LRU_INACTIVE_FILE]);
+	assert_int_equal(gen_pages(root_lruvec(t), 1, LRU_GEN_FILE), before[LRU_INACTIVE_FILE]);
 	for (unsigned long seq = 0; seq <= 3; seq++)
 		all += gen_pages(memcg->lruvec[0], seq, LRU_GEN_ANON);
 	assert_true(all >= 10 * MB_PAGES - 16);
@@ -234,7 +238,7 @@ static void switching(struct testbox *t, void *arg)
 	testbox_verify(t);
 	switch_to(t, 0);
 	testbox_verify(t);
-	for_each_lru (lru)
+	for (int lru = LRU_INACTIVE_FILE; lru < NR_LRU_LISTS; lru++)
 		assert_int_equal(state(t, NR_INACTIVE_ANON + (enum node_stat_item)lru),
 				 before[lru]);
 	/* Again: the same generations. */
@@ -456,7 +460,7 @@ static void tiers(struct testbox *t, void *arg)
 	for (size_t uses = 0; uses < ARRAY_SIZE(tier_of); uses++) {
 		assert_int_equal(lru_tier_from_refs(page_lru_refs(page)), tier_of[uses]);
 		assert_int_equal(page_lru_gen(page),
-				 lru_gen_from_seq(lruvec->lrugen->min_seq[LRU_GEN_FILE]));
+				 lru_gen_from_seq(lruvec->lrugen->min_seq[LRU_GEN_FILE] + 1));
 		mark_page_accessed(t->q, page);
 	}
 	assert_false(PageActive(page));
@@ -479,7 +483,7 @@ static void tiers(struct testbox *t, void *arg)
 	deactivate_page(t->q, page);
 	lru_add_drain_all(t->q);
 	assert_int_equal(page_lru_gen(page),
-			 lru_gen_from_seq(lruvec->lrugen->min_seq[LRU_GEN_FILE]));
+			 lru_gen_from_seq(lruvec->lrugen->min_seq[LRU_GEN_FILE] + 1));
 	put_page(t->q, page);
 }
 
@@ -755,7 +759,7 @@ static void breaking(struct testbox *t, void *arg)
 	lru_add_drain_all(t->q);
 	testbox_verify(t);
 	g = lruvec->lrugen;
-	gen = lru_gen_from_seq(g->min_seq[LRU_GEN_FILE]);
+	gen = lru_gen_from_seq(g->min_seq[LRU_GEN_FILE] + 1);
 	for (unsigned int z = 0; z < MAX_NR_ZONES && !head; z++) {
 		if (list_empty(&g->lists[gen][LRU_GEN_FILE][z]))
 			continue;
