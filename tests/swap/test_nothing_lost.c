@@ -15,6 +15,7 @@
  * QUIRE_LONG=1: a hundred times as many operations (make check-long).
  */
 #include "tests/lib/testlib.h"
+#include "reclaim/lru_gen.h"
 #include "swap/zram.h"
 
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct lossbox {
 	struct prng rng;
 	unsigned int running;
 	bool extra_on, stop;
+	bool gens; /* the policy of reclaim changes, too */
 	struct proc {
 		struct lossbox *box;
 		struct task *task;
@@ -232,6 +234,9 @@ static void mischief(struct testbox *t, void *arg)
 		break;
 	default:
 		box->fail_read = box->fail_write = 0;
+		if (box->gens)
+			assert_int_equal(
+				lru_gen_set_caps(t->q, (unsigned int)prng_below(&box->rng, 8)), 0);
 	}
 }
 
@@ -292,7 +297,7 @@ static void real_bytes(struct quire_config *cfg)
 struct variant {
 	const char *zpool;
 	unsigned long ops;
-	bool zram, bytes;
+	bool zram, bytes, gens;
 };
 
 static void nothing_lost(const struct variant *v)
@@ -308,6 +313,7 @@ static void nothing_lost(const struct variant *v)
 
 	assert_non_null(box);
 	box->t = t;
+	box->gens = v->gens;
 	/* setup_fn() makes one. */
 	box->zram = v->zram ? (void *)box : NULL;
 	/* It begins with a little of everything. */
@@ -356,34 +362,40 @@ static void nothing_lost(const struct variant *v)
 static void test_zbud(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zbud", 200000, false, false});
+	nothing_lost(&(struct variant){"zbud", 200000, false, false, false});
 }
 
 static void test_zsmalloc(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zsmalloc", 200000, false, false});
+	nothing_lost(&(struct variant){"zsmalloc", 200000, false, false, false});
 }
 
 /* A zram takes what zswap does not, before the disk. */
 static void test_zram(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zsmalloc", 200000, true, false});
+	nothing_lost(&(struct variant){"zsmalloc", 200000, true, false, false});
 }
 
 static void test_bytes(void **state)
 {
 	(void)state;
-	nothing_lost(&(struct variant){"zsmalloc", 200000, true, true});
+	nothing_lost(&(struct variant){"zsmalloc", 200000, true, true, false});
+}
+
+/* Generations, switched on and off in the middle. */
+static void test_lru_gen(void **state)
+{
+	(void)state;
+	nothing_lost(&(struct variant){.zpool = "zsmalloc", .ops = 200000, .gens = true});
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zbud),
-		cmocka_unit_test(test_zsmalloc),
-		cmocka_unit_test(test_zram),
+		cmocka_unit_test(test_zbud),	cmocka_unit_test(test_zsmalloc),
+		cmocka_unit_test(test_lru_gen), cmocka_unit_test(test_zram),
 		cmocka_unit_test(test_bytes),
 	};
 
