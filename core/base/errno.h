@@ -8,26 +8,31 @@
 #define QUIRE_BASE_ERRNO_H
 
 #ifndef ENOMEM
-#define EPERM	  1
-#define ENOENT	  2
-#define ESRCH	  3
-#define EINTR	  4
-#define EIO	  5
-#define EBADF	  9
-#define EAGAIN	  11
-#define ENOMEM	  12
-#define EACCES	  13
-#define EFAULT	  14
-#define EBUSY	  16
-#define EEXIST	  17
-#define ENODEV	  19
-#define EISDIR	  21
-#define EINVAL	  22
-#define EFBIG	  27
-#define ENOSPC	  28
-#define ENOSYS 38
-#define ERANGE	  34
-#define EOVERFLOW 75
+#define EPERM	     1
+#define ENOENT	     2
+#define ESRCH	     3
+#define EINTR	     4
+#define EIO	     5
+#define EBADF	     9
+#define EAGAIN	     11
+#define ENOMEM	     12
+#define EACCES	     13
+#define EFAULT	     14
+#define ENOTBLK	     15
+#define EBUSY	     16
+#define EEXIST	     17
+#define ENODEV	     19
+#define EISDIR	     21
+#define EINVAL	     22
+#define EMFILE	     24
+#define ENOTTY	     25
+#define EFBIG	     27
+#define ENOSPC	     28
+#define ENOSYS	     38
+#define EIDRM	     43
+#define ENAMETOOLONG 36
+#define ERANGE	     34
+#define EOVERFLOW    75
 #endif
 
 #define MAX_ERRNO 4095

@@ -83,6 +83,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	u64 i_size;		    /* bytes */
+	unsigned long i_promised;   /* shmem: pages promised as it is mapped (space/vma.c) */
 	u64 disk_start;		    /* first page of its first extent on the device */
 	struct list_head i_extents; /* struct disk_extent, by place in the file */
 	/* iget(): a file that lies where the embedder says; 0 pages: not one. */

@@ -12,6 +12,7 @@
  * randomisation, so that runs are equal to the byte.
  */
 #include "base/string.h"
+#include "space/files.h"
 #include "space/internal.h"
 
 #define PROGRAM_START 0x555555554000UL
@@ -117,6 +118,8 @@ int exec_mmap_file(struct quire *q, struct task *task, const char *comm, const c
 	task->flags &= ~(unsigned int)PF_KTHREAD;
 	set_task_comm(task, comm);
 	mm->owner = task;
+	if (task->files)
+		files_close(q, task->files, true);
 	sync_mm_rss(task);
 	task_numa_free(q, task); /* another program, other memory */
 	task->mm = mm;

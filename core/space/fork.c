@@ -14,7 +14,9 @@
  * of the child, then nested that of the parent.
  */
 #include "base/string.h"
+#include "space/files.h"
 #include "space/hugetlb.h"
+#include "space/userfault.h"
 #include "vmalloc/vmalloc.h"
 
 #define STACK_PAGES (THREAD_SIZE >> PAGE_SHIFT)
@@ -87,12 +89,14 @@ void mmput(struct quire *q, struct mm_struct *mm)
 
 struct pte_copy {
 	struct vm_area_struct *dst, *src;
+	pte_t clear; /* what a present entry of the child's lacks */
 	long rss[NR_MM_COUNTERS];
 };
 
 /* One entry; -ENOMEM when a swap slot can't be counted once more. */
 static int copy_pte(struct quire *q, struct pte_copy *c, pte_t *dst, pte_t *src)
 {
+	bool drop_wp = c->clear & _PAGE_UFFD_WP;
 	pte_t pte = *src;
 	struct page *page;
 
@@ -102,16 +106,22 @@ static int copy_pte(struct quire *q, struct pte_copy *c, pte_t *dst, pte_t *src)
 			pte = make_readable_migration_pte(pte);
 			set_pte(q, src, pte);
 		}
-		set_pte(q, dst, pte);
+		set_pte(q, dst, drop_wp ? pte_clear_uffd_wp(pte) : pte);
 		return 0;
 	}
 	if (unlikely(!pte_present(pte))) {
-		int err = swap_duplicate(q, pte_to_swp_entry(pte));
+		int err;
 
+		if (pte_is_marker(pte)) {
+			if (!drop_wp)
+				set_pte(q, dst, pte);
+			return 0;
+		}
+		err = swap_duplicate(q, pte_to_swp_entry(pte));
 		if (err)
 			return err;
 		c->rss[MM_SWAPENTS]++;
-		set_pte(q, dst, pte);
+		set_pte(q, dst, drop_wp ? pte_clear_uffd_wp(pte) : pte);
 		return 0;
 	}
 	if (!(c->src->vm_flags & VM_SHARED) && pte_write(pte)) {
@@ -126,7 +136,7 @@ static int copy_pte(struct quire *q, struct pte_copy *c, pte_t *dst, pte_t *src)
 		(void)HOT_ADD(&page->_mapcount, 1);
 		c->rss[mm_counter(page)]++;
 	}
-	set_pte(q, dst, pte & ~_PAGE_ACCESSED);
+	set_pte(q, dst, pte & ~c->clear);
 	return 0;
 }
 
@@ -155,15 +165,17 @@ static int copy_pte_table(struct quire *q, struct pte_copy *c, pte_t *dst, pte_t
 
 static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct vm_area_struct *src)
 {
-	struct pte_copy c = {.dst = dst, .src = src};
+	struct pte_copy c = {.dst = dst, .src = src, .clear = _PAGE_ACCESSED};
 	u64 addr = src->vm_start, end = src->vm_end;
 	struct mm_struct *mm = dst->vm_mm;
 	pte_t *from, *to;
 
-	if (!src->anon_vma && !(src->vm_flags & VM_PFNMAP))
+	if (!src->anon_vma && !(src->vm_flags & VM_PFNMAP) && !(dst->vm_flags & VM_UFFD_WP))
 		return 0;
 	if (src->vm_flags & VM_WIPEONFORK)
 		return 0;
+	if (!(dst->vm_flags & VM_UFFD_WP))
+		c.clear |= _PAGE_UFFD_WP;
 	while ((from = next_pmd(q, src->vm_mm->pgd_pfn, &addr, end)) != NULL) {
 		u64 stop = pmd_addr_end(addr, end);
 		bool huge = pmd_huge(HOT_LOAD(from));
@@ -188,16 +200,20 @@ static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct v
 	return 0;
 }
 
-static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *src)
+static int dup_vma(struct quire *q, struct mm_struct *mm, struct vm_area_struct *src,
+		   struct uffd_event **uffd)
 {
 	struct vm_area_struct *vma = vm_area_dup(q, src);
 
 	if (!vma)
 		return -ENOMEM;
 	vma->vm_mm = mm;
-	vma->vm_flags &= ~(VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING);
-	vma->uffd = NULL;
+	vma->vm_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
 	vma->anon_vma = NULL;
+	if (dup_userfaultfd(q, vma, uffd)) {
+		vm_area_free(q, vma);
+		return -ENOMEM;
+	}
 	/* What the child shall find empty it need not find by. */
 	if (!(src->vm_flags & VM_WIPEONFORK) && anon_vma_fork(q, vma, src))
 		goto fail;
@@ -224,6 +240,7 @@ fail:
 struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old)
 {
 	struct mm_struct *mm = mm_alloc(q);
+	struct uffd_event *uffd = NULL;
 	int err = 0;
 
 	if (!mm)
@@ -246,12 +263,13 @@ struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old)
 	mm->arg_start = old->arg_start;
 	for (struct vm_area_struct *vma = find_vma(old, 0); vma && !err; vma = vma->vm_next)
 		if (!(vma->vm_flags & VM_DONTCOPY))
-			err = dup_vma(q, mm, vma);
+			err = dup_vma(q, mm, vma, &uffd);
 	flush_tlb(q, old, 0, old->task_size); /* entries lost their right to write */
 	update_hiwater_rss(mm);
 	update_hiwater_vm(mm);
 	up_write(q, &mm->mmap_lock);
 	up_write(q, &old->mmap_lock);
+	userfaultfd_events_complete(q, uffd);
 	if (err) {
 		mmput(q, mm);
 		return NULL;
@@ -313,9 +331,12 @@ void put_shared(struct quire *q, struct kmem_cache *cachep, void **object)
 {
 	struct shared_object *obj = *object;
 
-	if (obj && HOT_SUB(&obj->count, 1) == 0)
-		kmem_cache_free(q, cachep, obj);
 	*object = NULL;
+	if (!obj || HOT_SUB(&obj->count, 1))
+		return;
+	if (cachep == q->space->files_cachep)
+		files_close(q, obj, false);
+	kmem_cache_free(q, cachep, obj);
 }
 
 /* The parent's object once more, or a new one. */
@@ -414,11 +435,15 @@ static int copy_parts(struct quire *q, struct task *task, struct task *parent,
 	bool thread = clone_flags & CLONE_THREAD;
 
 	task->cred = share_or_alloc(q, sp->cred_cachep, parent->cred, thread);
-	task->files = share_or_alloc(q, sp->files_cachep, parent->files, thread || kthread);
+	task->files = share_or_alloc(q, sp->files_cachep, parent->files,
+				     thread || kthread || (clone_flags & CLONE_FILES));
 	task->fs = share_or_alloc(q, sp->fs_cachep, parent->fs, thread || kthread);
 	task->sighand = share_or_alloc(q, sp->sighand_cachep, parent->sighand, thread);
 	task->pid_struct = kmem_cache_zalloc(q, sp->pid_cachep, GFP_KERNEL);
 	if (!task->cred || !task->files || !task->fs || !task->sighand || !task->pid_struct)
+		return -ENOMEM;
+	if (parent->files && task->files != parent->files &&
+	    files_copy(q, task->files, parent->files))
 		return -ENOMEM;
 	if (copy_signal(q, task, parent, thread) || alloc_task_stack(q, task) ||
 	    copy_cmdline(q, task, parent, thread))

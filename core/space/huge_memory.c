@@ -253,13 +253,19 @@ static unsigned int do_huge_pmd_wp_page(struct quire *q, struct vm_fault *vmf)
 {
 	struct page *page;
 
+	if (unlikely(pte_uffd_wp(vmf->orig)) && (vmf->vma->vm_flags & VM_UFFD_WP)) {
+		unsigned int ret = handle_userfault(q, vmf, VM_UFFD_WP);
+
+		if (ret != VM_FAULT_FALLBACK)
+			return ret;
+	}
 	if (!pte_special(vmf->orig)) {
 		if (!pte_lock_same(q, vmf))
 			return 0;
 		page = pfn_to_page(q, pte_pfn(vmf->orig));
 		if (reuse_anon_page(q, vmf, page)) {
 			set_pte(q, vmf->ptep,
-				vmf->orig | _PAGE_MKDIRTY | _PAGE_ACCESSED |
+				(vmf->orig & ~_PAGE_UFFD_WP) | _PAGE_MKDIRTY | _PAGE_ACCESSED |
 					(vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
 			pte_unlock(q, vmf);
 			return 0;
@@ -296,6 +302,7 @@ int copy_huge_pmd(struct quire *q, struct vm_area_struct *dst, struct vm_area_st
 {
 	struct mm_struct *dmm = dst->vm_mm, *smm = src->vm_mm;
 	struct page *table = pt_alloc(q, GFP_KERNEL), *page;
+	bool drop_wp;
 	pte_t pmd;
 
 	if (!table)
@@ -303,6 +310,7 @@ int copy_huge_pmd(struct quire *q, struct vm_area_struct *dst, struct vm_area_st
 	spin_lock(q, &dmm->page_table_lock);
 	spin_lock_nested(q, &smm->page_table_lock);
 	pmd = *src_pmd;
+	drop_wp = !(dst->vm_flags & VM_UFFD_WP);
 	if (!pmd_huge(pmd)) {
 		spin_unlock(q, &smm->page_table_lock);
 		spin_unlock(q, &dmm->page_table_lock);
@@ -314,7 +322,7 @@ int copy_huge_pmd(struct quire *q, struct vm_area_struct *dst, struct vm_area_st
 		set_pte(q, src_pmd, pmd);
 		add_mm_counter(dmm, MM_ANONPAGES, HPAGE_PMD_NR);
 		pgtable_trans_huge_deposit(q, dst_pmd, table);
-		set_pte(q, dst_pmd, pmd);
+		set_pte(q, dst_pmd, drop_wp ? pte_clear_uffd_wp(pmd) : pmd);
 		(void)HOT_ADD(&dmm->pgtables_bytes, (long)PAGE_SIZE);
 		goto out;
 	}
@@ -329,6 +337,8 @@ int copy_huge_pmd(struct quire *q, struct vm_area_struct *dst, struct vm_area_st
 	}
 	pmd &= ~_PAGE_RW;
 	set_pte(q, src_pmd, pmd);
+	if (drop_wp)
+		pmd = pte_clear_uffd_wp(pmd);
 	set_huge_pmd(q, dmm, dst_pmd, table, pte_pfn(pmd),
 		     pmd & ~(PTE_PFN_MASK | _PAGE_PSE | _PAGE_ACCESSED));
 out:
@@ -378,6 +388,7 @@ void __split_huge_pmd_locked(struct quire *q, struct vm_area_struct *vma, pte_t 
 		pte_t zero = mk_pte(page_to_pfn(q, q->space->zero_page),
 				    vm_page_prot(vma) | _PAGE_SPECIAL);
 
+		zero = pte_keep_soft_bits(zero, pmd);
 		for (long i = 0; i < HPAGE_PMD_NR; i++)
 			pte[i] = zero;
 	} else {

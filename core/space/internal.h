@@ -73,6 +73,8 @@ static inline struct address_space *vma_mapping(const struct vm_area_struct *vma
 }
 
 /* mmap.c */
+/* mmap_lock, held for writing, is dropped; userfaultfd hears what went meanwhile. */
+void mmap_write_unlock(struct quire *q, struct mm_struct *mm);
 bool may_expand_vm(const struct mm_struct *mm, unsigned long flags, unsigned long pages);
 int mlock_future_check(const struct mm_struct *mm, unsigned long flags, u64 len);
 int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
@@ -142,13 +144,14 @@ u64 write_prot(const struct vm_fault *vmf);
 struct userfault {
 	struct list_head link; /* in its context's pending or taken */
 	struct userfaultfd_ctx *ctx;
-	u64 addr;
-	bool write, done;
+	u64 addr, exact;    /* of the page, and of the access */
+	unsigned int flags; /* UFFD_PAGEFAULT_FLAG_* */
+	bool done, user;    /* user: the processor faulted, not the kernel for it */
 	int tid;
 };
-/* The page is missing: VM_FAULT_RETRY, and *vmf->userfault waits; SIGBUS; 0: it is
+/* The page is missing, protected or only in the file (reason: VM_UFFD_*): VM_FAULT_RETRY, and *vmf->userfault waits; SIGBUS; 0: it is
  * there now; or FALLBACK: it is for us to bring. */
-unsigned int handle_userfault(struct quire *q, struct vm_fault *vmf);
+unsigned int handle_userfault(struct quire *q, struct vm_fault *vmf, unsigned long reason);
 /* Until it has been served; mmap_lock is not held. */
 void userfault_wait(struct quire *q, struct task *task, struct userfault *uf);
 
@@ -182,6 +185,8 @@ void vma_rmap_lock(struct quire *q, struct vm_area_struct *vma);
 void vma_rmap_unlock(struct quire *q, struct vm_area_struct *vma);
 
 /* zap.c */
+/* The range empties, its area stays: what userfaultfd protected is remembered. */
+void zap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end);
 void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end);
 void free_pgtables(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
 void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigned long start,

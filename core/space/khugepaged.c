@@ -150,7 +150,8 @@ static enum scan_result look_at_pte(struct quire *q, struct collapse *c, pte_t p
 		return SCAN_EXCEED_SWAP_PTE;
 	}
 	if (pte_none(pte) || pte_special(pte)) {
-		if (++c->none <= k->max_ptes_none || !c->khugepaged)
+		/* Empty pages of userfaultfd's are its holder's to fill. */
+		if (!c->vma->uffd && (++c->none <= k->max_ptes_none || !c->khugepaged))
 			return SCAN_SUCCEED;
 		count_vm_event(q, THP_SCAN_EXCEED_NONE_PTE);
 		return SCAN_EXCEED_NONE_PTE;

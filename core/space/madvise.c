@@ -20,6 +20,7 @@
  * Locks: mmap_lock, for writing where areas change; page_table_lock for entries.
  */
 #include "space/hugetlb.h"
+#include "space/userfault.h"
 
 /* What is done to each page of a range. */
 struct advice {
@@ -263,7 +264,7 @@ static int advise_area(struct quire *q, struct vm_area_struct *vma, u64 start, u
 	case MADV_DONTNEED_LOCKED:
 		if ((vma->vm_flags & VM_PFNMAP) || !dontneed_fits(vma, start, &end))
 			return -EINVAL;
-		unmap_page_range(q, vma, start, end);
+		zap_page_range(q, vma, start, end);
 		return 0;
 	case MADV_FREE:
 		if (vma->vm_file || (vma->vm_flags & VM_HUGETLB))
@@ -277,6 +278,19 @@ static int advise_area(struct quire *q, struct vm_area_struct *vma, u64 start, u
 	return 0;
 }
 
+/* An advice whose pages go, and that the area can take. */
+static bool takes_away(const struct vm_area_struct *vma, int behavior)
+{
+	switch (behavior) {
+	case MADV_DONTNEED:
+		return !(vma->vm_flags & (VM_LOCKED | VM_PFNMAP));
+	case MADV_FREE:
+		return !vma->vm_file;
+	default:
+		return behavior == MADV_DONTNEED_LOCKED;
+	}
+}
+
 static int advise_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 end, int behavior)
 {
 	struct vm_area_struct *vma;
@@ -288,6 +302,14 @@ static int advise_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 en
 		if (vma->vm_start > start)
 			hole = -ENOMEM; /* the rest is done all the same */
 		start = max(start, vma->vm_start);
+		if (unlikely(vma->uffd) && takes_away(vma, behavior) &&
+		    !userfaultfd_remove(q, vma, start, min(end, vma->vm_end))) {
+			vma = find_vma(mm, start);
+			if (!vma || vma->vm_start > start) {
+				err = -ENOMEM;
+				break;
+			}
+		}
 		err = advise_area(q, vma, start, min(end, vma->vm_end), behavior);
 		start = vma->vm_end;
 	}

@@ -88,7 +88,7 @@ static unsigned int do_anonymous_page(struct quire *q, struct vm_fault *vmf)
 	struct page *page;
 
 	if (unlikely(vmf->vma->vm_flags & VM_UFFD_MISSING)) {
-		unsigned int ret = handle_userfault(q, vmf);
+		unsigned int ret = handle_userfault(q, vmf, VM_UFFD_MISSING);
 
 		if (ret != VM_FAULT_FALLBACK)
 			return ret;
@@ -193,6 +193,26 @@ static bool is_past_end(const struct address_space *mapping, unsigned long index
 	return index >= DIV_ROUND_UP(mapping->host->i_size, PAGE_SIZE);
 }
 
+/*
+ * A page of a shmem file in an area of userfaultfd's: missing in the file, or there and
+ * to be heard of.  VM_FAULT_FALLBACK: neither is so.
+ */
+static unsigned int shmem_userfault(struct quire *q, struct vm_fault *vmf, unsigned long index)
+{
+	struct page *page = find_get_page(q, vma_mapping(vmf->vma), index);
+	unsigned long reason = page ? VM_UFFD_MINOR : VM_UFFD_MISSING;
+
+	if (page && !xa_is_value(page))
+		put_page(q, page);
+	return vmf->vma->vm_flags & reason ? handle_userfault(q, vmf, reason) : VM_FAULT_FALLBACK;
+}
+
+/* What an entry allows that takes a marker's place: it is protected still. */
+static u64 unmarked_prot(const struct vm_fault *vmf, u64 prot)
+{
+	return unlikely(pte_is_marker(vmf->orig)) ? (prot | _PAGE_UFFD_WP) & ~_PAGE_RW : prot;
+}
+
 /* The cache's page, locked and with a reference. */
 static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep)
 {
@@ -203,6 +223,12 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 
 	if (is_past_end(mapping, index))
 		return VM_FAULT_SIGBUS;
+	if (unlikely(vmf->vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR))) {
+		unsigned int ret = shmem_userfault(q, vmf, index);
+
+		if (ret != VM_FAULT_FALLBACK)
+			return ret;
+	}
 	if (mapping->swap_backed)
 		page = shmem_get_page(q, mapping->host, index, GFP_HIGHUSER_MOVABLE, &major);
 	else
@@ -253,7 +279,8 @@ static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 	struct page *page = NULL;
 	unsigned int ret;
 
-	if (!vmf->write && do_fault_around(q, vmf))
+	if (!vmf->write && likely(!(vmf->vma->vm_flags & (VM_UFFD_WP | VM_UFFD_MINOR))) &&
+	    do_fault_around(q, vmf))
 		return 0;
 	ret = fault_get_page(q, vmf, &page);
 	if (!page)
@@ -261,7 +288,9 @@ static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 	if (vmf->write && block_page_mkwrite(q, page))
 		note_dirtied(q, vmf);
 	if (pte_lock_same(q, vmf)) {
-		map_file_page(q, vmf, page, vmf->write ? write_prot(vmf) : vm_page_prot(vmf->vma));
+		map_file_page(
+			q, vmf, page,
+			unmarked_prot(vmf, vmf->write ? write_prot(vmf) : vm_page_prot(vmf->vma)));
 		pte_unlock(q, vmf);
 		mlock_if_wanted(q, vmf, page);
 		unlock_page(q, page); /* the reference is the entry's now */
@@ -290,7 +319,7 @@ static unsigned int do_cow_fault(struct quire *q, struct vm_fault *vmf)
 	}
 	hot_copy_page(q->hot, page_to_pfn(q, copy), page_to_pfn(q, page));
 	if (pte_lock_same(q, vmf)) {
-		map_new_anon(q, vmf, copy, write_prot(vmf));
+		map_new_anon(q, vmf, copy, unmarked_prot(vmf, write_prot(vmf)));
 		pte_unlock(q, vmf);
 		mlock_if_wanted(q, vmf, copy);
 	} else {
@@ -308,7 +337,7 @@ static unsigned int wp_page_reuse(struct quire *q, struct vm_fault *vmf)
 {
 	count_vm_event(q, PGREUSE);
 	set_pte(q, vmf->ptep,
-		vmf->orig | _PAGE_MKDIRTY | _PAGE_ACCESSED |
+		(vmf->orig & ~_PAGE_UFFD_WP) | _PAGE_MKDIRTY | _PAGE_ACCESSED |
 			(vmf->vma->vm_flags & VM_WRITE ? _PAGE_RW : 0));
 	pte_unlock(q, vmf);
 	return 0;
@@ -402,6 +431,14 @@ static unsigned int do_wp_page(struct quire *q, struct vm_fault *vmf)
 {
 	struct page *page;
 
+	if (unlikely(pte_uffd_wp(vmf->orig)) && (vmf->vma->vm_flags & VM_UFFD_WP)) {
+		unsigned int ret;
+
+		pte_unlock(q, vmf);
+		ret = handle_userfault(q, vmf, VM_UFFD_WP);
+		if (ret != VM_FAULT_FALLBACK || !pte_lock_same(q, vmf))
+			return ret & ~VM_FAULT_FALLBACK;
+	}
 	if (pte_special(vmf->orig)) {
 		pte_unlock(q, vmf);
 		return wp_page_copy(q, vmf, NULL);
@@ -545,15 +582,34 @@ bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr)
 
 /* ---- dispatch -------------------------------------------------------------------- */
 
+static unsigned int do_file_fault(struct quire *q, struct vm_fault *vmf)
+{
+	if (vmf->write && !(vmf->vma->vm_flags & VM_SHARED))
+		return do_cow_fault(q, vmf);
+	return do_map_fault(q, vmf);
+}
+
+/* The page comes as to an empty entry; it is protected still, or the marker goes. */
+static unsigned int do_pte_marker(struct quire *q, struct vm_fault *vmf)
+{
+	if (vmf->vma->vm_file && (vmf->vma->vm_flags & VM_UFFD_WP))
+		return do_file_fault(q, vmf);
+	if (pte_lock_same(q, vmf)) {
+		set_pte(q, vmf->ptep, 0);
+		pte_unlock(q, vmf);
+	}
+	return 0;
+}
+
 static unsigned int handle_pte_fault(struct quire *q, struct vm_fault *vmf)
 {
 	if (likely(pte_none(vmf->orig))) {
 		if (likely(!vmf->vma->vm_file))
 			return do_anonymous_page(q, vmf);
-		if (vmf->write && !(vmf->vma->vm_flags & VM_SHARED))
-			return do_cow_fault(q, vmf);
-		return do_map_fault(q, vmf);
+		return do_file_fault(q, vmf);
 	}
+	if (unlikely(pte_is_marker(vmf->orig)))
+		return do_pte_marker(q, vmf);
 	if (!pte_present(vmf->orig))
 		return do_swap_page(q, vmf);
 	/* The area allows the access: a hint. */
@@ -675,8 +731,10 @@ unsigned int handle_user_fault(struct quire *q, struct task *task, u64 addr, uns
 	unsigned int ret = VM_FAULT_SIGSEGV;
 	struct vm_area_struct *vma;
 	struct file *dirtied = NULL;
-	struct userfault uf; /* set by who waits: VM_FAULT_RETRY */
+	struct userfault uf; /* the rest is set by who waits: VM_FAULT_RETRY */
 
+	uf.exact = addr;
+	uf.user = true;
 	if (unlikely(!mm || addr >= mm->task_size)) {
 		send_signal(q, task, SIGSEGV);
 		return ret;
@@ -733,7 +791,7 @@ static unsigned int populate_page(struct quire *q, struct mm_struct *mm, u64 *st
 	bool write, faulted = false, of_file = false;
 	struct task *task = current_task(q);
 	unsigned int ret = VM_FAULT_SIGSEGV;
-	struct userfault uf = {.ctx = NULL};
+	struct userfault uf = {.ctx = NULL, .exact = *start};
 	struct vm_area_struct *vma;
 	struct file *dirtied = NULL;
 	u64 step = PAGE_SIZE;

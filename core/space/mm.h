@@ -19,6 +19,7 @@ struct khugepaged_mm_slot;
 struct hugetlb_vma;
 struct mempolicy;
 struct userfaultfd_ctx;
+struct uffd_event;
 
 #define TASK_SIZE	      0x00007ffffffff000UL
 #define TASK_SIZE_5_LEVELS    0x00fffffffffff000UL
@@ -178,6 +179,7 @@ struct mm_struct {
 	u64 context_id; /* for TLBs; never reused */
 	struct task *owner;
 	struct khugepaged_mm_slot *khugepaged_slot; /* while khugepaged knows it */
+	struct uffd_event *uffd_unmaps;		    /* to be told once mmap_lock is dropped */
 	u64 numa_next_scan, numa_scan_offset;	    /* ns, an address: numa_balancing.c */
 	int numa_scan_seq;			    /* passes over all of it */
 };

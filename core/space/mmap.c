@@ -12,6 +12,7 @@
  * exceeds CommitLimit.
  */
 #include "space/hugetlbfs.h"
+#include "space/userfault.h"
 
 /* ---- promises -------------------------------------------------------------------- */
 
@@ -165,7 +166,18 @@ static void remove_vma(struct quire *q, struct mm_struct *mm, struct vm_area_str
 	vm_area_free(q, vma);
 }
 
-/* mmap_lock is held for writing. */
+void mmap_write_unlock(struct quire *q, struct mm_struct *mm)
+{
+	struct uffd_event *unmaps = mm->uffd_unmaps;
+
+	mm->uffd_unmaps = NULL;
+	up_write(q, &mm->mmap_lock);
+	userfaultfd_events_complete(q, unmaps);
+	if (unlikely(q->space->shm.nr_dest))
+		q->space->shm.reap(q);
+}
+
+/* mmap_lock is held for writing, to be dropped by mmap_write_unlock(). */
 int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
 	struct vm_area_struct *vma = find_vma(mm, start), *next;
@@ -174,6 +186,8 @@ int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 	if (!vma || vma->vm_start >= end || start >= end)
 		return 0;
 	err = split_at_ends(q, mm, &vma, start, end, true);
+	if (!err)
+		err = userfaultfd_unmap_prep(q, mm, start, end);
 	if (err)
 		return err;
 	for (; vma && vma->vm_start < end; vma = next) {
@@ -198,7 +212,7 @@ int do_munmap(struct quire *q, struct mm_struct *mm, u64 start, u64 len)
 		return -EINVAL;
 	down_write(q, &mm->mmap_lock);
 	err = munmap_locked(q, mm, start, start + PAGE_ALIGN(len));
-	up_write(q, &mm->mmap_lock);
+	mmap_write_unlock(q, mm);
 	return err;
 }
 
@@ -214,7 +228,7 @@ void exit_mmap(struct quire *q, struct mm_struct *mm)
 	}
 	free_pgtables(q, mm, 0, mm->task_size);
 	(void)HOT_OR(&mm->flags, BIT(MMF_OOM_SKIP));
-	up_write(q, &mm->mmap_lock);
+	mmap_write_unlock(q, mm);
 }
 
 /* ---- mmap ------------------------------------------------------------------------ */
@@ -459,7 +473,7 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 	addr = place_mapping(q, mm, addr, len, flags, (unsigned long)vm_flags, align);
 	if (!IS_ERR_VALUE(addr))
 		err = mmap_at(q, mm, addr, len, (unsigned long)vm_flags, file, pgoff, h);
-	up_write(q, &mm->mmap_lock);
+	mmap_write_unlock(q, mm);
 	if (shared)
 		fput(q, shared);
 	if (err)
@@ -507,7 +521,7 @@ u64 do_brk(struct quire *q, struct mm_struct *mm, u64 brk)
 	}
 out:
 	brk = mm->brk;
-	up_write(q, &mm->mmap_lock);
+	mmap_write_unlock(q, mm);
 	(void)populate_range(q, mm, from, to);
 	return brk;
 }

@@ -16,10 +16,12 @@
  */
 #include "space/hugetlb.h"
 #include "space/mempolicy.h"
+#include "space/userfault.h"
 
 struct remap {
 	u64 addr, old_len, new_len, new_addr;
 	int flags;
+	struct uffd_event *uffd;    /* to be told of the move */
 	u64 locked_from, locked_to; /* to be brought in once mmap_lock is dropped */
 };
 
@@ -148,8 +150,10 @@ static struct vm_area_struct *copy_vma(struct quire *q, struct vm_area_struct *v
 	/* What was never written has no page that knows its place. */
 	if (!vma->vm_file && !vma->anon_vma)
 		new->vm_pgoff = r->new_addr >> PAGE_SHIFT;
-	new->vm_flags &= ~VM_UFFD_MISSING;
-	new->uffd = NULL;
+	if (new->uffd && !(new->uffd->features &UFFD_FEATURE_EVENT_REMAP)) {
+		new->vm_flags &= ~(u32)VM_UFFD_FLAGS;
+		new->uffd = NULL;
+	}
 	vma_link(q, mm, new);
 	vm_stat_account(mm, new->vm_flags, (long)vma_pages(new));
 	return new;
@@ -218,6 +222,12 @@ static u64 move_vma(struct quire *q, struct vm_area_struct *vma, struct remap *r
 		vm_stat_account(mm, vma->vm_flags, (long)vma_pages(vma));
 	} else if (r->old_len && !stays) {
 		(void)munmap_locked(q, mm, r->addr, r->addr + r->old_len);
+	}
+	if (new->uffd) {
+		uffd_event_prepare(r->uffd, new->uffd, UFFD_EVENT_REMAP);
+		r->uffd->msg.arg.remap.from = r->addr;
+		r->uffd->msg.arg.remap.to = r->new_addr;
+		r->uffd->msg.arg.remap.len = r->old_len;
 	}
 	note_locked(r, new, r->new_addr, r->new_addr + r->new_len);
 	(void)vma_merge_around(q, mm, new);
@@ -363,8 +373,10 @@ u64 do_mremap(struct quire *q, struct mm_struct *mm, u64 addr, u64 old_len, u64 
 			  .new_len = PAGE_ALIGN(new_len),
 			  .new_addr = new_addr,
 			  .flags = flags};
+	struct uffd_event moved = {.ctx = NULL};
 	u64 ret;
 
+	r.uffd = &moved;
 	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
 	    ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)) ||
 	    ((flags & MREMAP_DONTUNMAP) && old_len != new_len) || !IS_ALIGNED(addr, PAGE_SIZE) ||
@@ -372,7 +384,9 @@ u64 do_mremap(struct quire *q, struct mm_struct *mm, u64 addr, u64 old_len, u64 
 		return (u64)-EINVAL;
 	down_write(q, &mm->mmap_lock);
 	ret = remap_locked(q, mm, &r);
-	up_write(q, &mm->mmap_lock);
+	mmap_write_unlock(q, mm);
+	if (unlikely(moved.ctx))
+		uffd_event_wait(q, &moved);
 	if (!IS_ERR_VALUE(ret))
 		(void)populate_range(q, mm, r.locked_from, r.locked_to);
 	return ret;

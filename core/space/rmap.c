@@ -322,13 +322,15 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 			return false;
 		}
 		left = pte_keep_soft_bits(swp_entry_to_pte(entry), pte);
+	} else if (unlikely(pte_uffd_wp(pte)) && (vma->vm_flags & VM_UFFD_WP)) {
+		left = make_pte_marker(PTE_MARKER_UFFD_WP);
 	}
 	update_hiwater_rss(mm);
 	set_pte(q, ptep, left);
 	flush_tlb(q, mm, addr, addr + PAGE_SIZE);
 	walk->dirty |= pte_dirty(pte);
 	add_mm_counter(mm, mm_counter(head), -1);
-	if (left)
+	if (pte_in_swap(left))
 		add_mm_counter(mm, MM_SWAPENTS, 1);
 	page_remove_rmap(q, page);
 	put_page(q, page); /* never the last: the caller has one */

@@ -139,6 +139,14 @@ struct task {
 
 struct hugetlbfs_floor;
 
+/* SysV segments (syscall/shm.c). */
+struct shm_floor {
+	struct list_head segments;
+	int next_id;
+	unsigned int nr, nr_dest; /* and of those to go with their last area */
+	void (*reap)(struct quire *q);
+};
+
 struct space_floor {
 	struct list_head tasks;
 	struct spinlock tasklist_lock;
@@ -159,6 +167,7 @@ struct space_floor {
 	struct huge_floor *huge;	   /* transparent huge pages: huge_mm.h */
 	struct hugetlbfs_floor *hugetlbfs; /* NULL: nobody has used it yet */
 	struct numa_balancing numa;
+	struct shm_floor shm;
 	/* MADV_PAGEOUT: reclaims isolated pages and puts the rest back on their
 	 * lists; empties the list.  NULL: nobody can. */
 	unsigned long (*reclaim_pages)(struct quire *q, struct list_head *pages);
@@ -191,6 +200,7 @@ unsigned long mm_counter_exact(struct quire *q, const struct mm_struct *mm, int 
 int space_init(struct quire *q);
 
 #define CLONE_VM     0x00000100u
+#define CLONE_FILES  0x00000400u
 #define CLONE_VFORK  0x00004000u
 #define CLONE_THREAD 0x00010000u
 

@@ -372,6 +372,7 @@ int space_init(struct quire *q)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&sp->tasks);
 	INIT_LIST_HEAD(&sp->mms);
+	INIT_LIST_HEAD(&sp->shm.segments);
 	spin_lock_init(&sp->tasklist_lock, LOCK_TASKLIST);
 	sp->next_context_id = 1;
 	q->space = sp;

@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * userfaultfd: faults in an area are served by somebody else (Linux's userfaultfd.c,
- * as far as pages are missing).
+ * userfaultfd: faults in an area are served by somebody else (Linux's userfaultfd.c).
+ * Here: contexts, faults that wait, events, what is read.  Areas: userfaultfd_area.c;
+ * pages that the holder brings: userfaultfd_fill.c.
  *
- * Who registers a range gets a message for each fault of a page that is not there;
- * the task that faulted sleeps until the page was put there (copy or zero page) or it
- * is woken.  A context is what a descriptor leads to in Linux; its holder reads
- * messages with userfaultfd_read() and answers from any task.
+ * Who registers a range gets a message for each fault of a page that is not there, is
+ * protected, or is only in the file so far; the task that faulted sleeps until the page
+ * was put there or it is woken.  A context is what a descriptor leads to; its holder
+ * reads messages and answers from any task.
  *
  * Two tasks that fault at one page are two messages.  A fault that can't wait (the
- * kernel's own, UFFD_FEATURE_SIGBUS) ends in SIGBUS.  A child of fork() and what
- * mremap() moved are registered no more; closing the context ends all.
+ * kernel's own, UFFD_FEATURE_SIGBUS) ends in SIGBUS.
+ *
+ * With events the holder also hears of fork, mremap, munmap and MADV_DONTNEED: who does
+ * that waits until it was read, and meanwhile (mmap_changing) no page is filled, so the
+ * holder can't put one where something else lies by now.
  *
  * Locks: the space's page_table_lock for the lists; mmap_lock for areas.
  *
- * Differs from Linux: private anonymous areas and missing pages only: no
- * write-protection, no minor faults, no events; areas are not made of huge pages.
+ * Differs from Linux: pools of huge pages serve their own faults.
  */
-#include "space/userfaultfd.h"
-#include "space/internal.h"
+#include "space/files.h"
+#include "space/userfault.h"
 
-struct userfaultfd_ctx {
-	struct mm_struct *mm;
-	unsigned int refs; /* the holder's, areas', and faults' that wait */
-	unsigned int features;
-	bool released;
-	struct list_head pending, taken; /* faults: not yet read, and read */
-	struct quire_wait_queue readers, faulters;
-};
-
-static void put_ctx(struct quire *q, struct userfaultfd_ctx *ctx)
+void uffd_put_ctx(struct quire *q, struct userfaultfd_ctx *ctx)
 {
 	if (HOT_SUB(&ctx->refs, 1))
 		return;
@@ -42,37 +36,84 @@ struct userfaultfd_ctx *userfaultfd_new(struct quire *q, struct mm_struct *mm,
 {
 	struct userfaultfd_ctx *ctx;
 
-	if (features & ~UFFD_FEATURE_SIGBUS)
+	if (features & ~UFFD_API_FEATURES & ~UFFD_FEATURE_INITIALIZED)
 		return ERR_PTR(-EINVAL);
 	ctx = kzalloc(q, sizeof(*ctx), GFP_KERNEL);
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
 	ctx->mm = mm;
 	ctx->refs = 1;
+	ctx->holders = 1;
 	ctx->features = features;
 	INIT_LIST_HEAD(&ctx->pending);
 	INIT_LIST_HEAD(&ctx->taken);
+	INIT_LIST_HEAD(&ctx->events);
 	mmgrab(mm);
 	return ctx;
 }
 
-/* ---- the fault --------------------------------------------------------------------- */
+void userfaultfd_get(struct userfaultfd_ctx *ctx)
+{
+	(void)HOT_ADD(&ctx->holders, 1);
+}
 
-unsigned int handle_userfault(struct quire *q, struct vm_fault *vmf)
+void userfaultfd_release(struct quire *q, struct userfaultfd_ctx *ctx)
+{
+	if (HOT_SUB(&ctx->holders, 1))
+		return;
+	HOT_STORE(&ctx->released, true);
+	uffd_forget_areas(q, ctx);
+	wake_up(q, &ctx->faulters);
+	wake_up(q, &ctx->changers);
+	wake_up(q, &ctx->readers);
+	uffd_put_ctx(q, ctx);
+}
+
+void userfaultfd_set_flags(struct userfaultfd_ctx *ctx, unsigned int flags)
+{
+	ctx->flags = flags;
+}
+
+unsigned int userfaultfd_flags(const struct userfaultfd_ctx *ctx)
+{
+	return ctx->flags;
+}
+
+int userfaultfd_api(struct userfaultfd_ctx *ctx, u64 features)
+{
+	if (features & ~(u64)UFFD_API_FEATURES)
+		return -EINVAL;
+	if (!HOT_CMPXCHG(&ctx->features, 0, (unsigned int)features | UFFD_FEATURE_INITIALIZED))
+		return -EINVAL;
+	return 0;
+}
+
+bool userfaultfd_initialized(const struct userfaultfd_ctx *ctx)
+{
+	return HOT_LOAD(&ctx->features) != 0;
+}
+
+/* ---- faults ------------------------------------------------------------------------ */
+
+unsigned int handle_userfault(struct quire *q, struct vm_fault *vmf, unsigned long reason)
 {
 	struct userfaultfd_ctx *ctx = vmf->vma->uffd;
 	struct userfault *uf = vmf->userfault;
 
-	if (ctx->released)
+	if (!ctx || ctx->released)
 		return VM_FAULT_FALLBACK; /* its areas are about to be ours again */
-	if (!uf || (ctx->features & UFFD_FEATURE_SIGBUS))
+	if (!uf || (ctx->features & UFFD_FEATURE_SIGBUS) ||
+	    ((ctx->flags & UFFD_USER_MODE_ONLY) && !uf->user))
 		return VM_FAULT_SIGBUS;
 	if (!pte_lock_same(q, vmf))
 		return 0;
-	*uf = (struct userfault){.ctx = ctx,
-				 .addr = vmf->addr,
-				 .write = vmf->write,
-				 .tid = vmf->task ? vmf->task->pid : 0};
+	uf->ctx = ctx;
+	uf->addr = vmf->addr;
+	uf->flags = (vmf->write ? UFFD_PAGEFAULT_FLAG_WRITE : 0) |
+		    (reason == VM_UFFD_WP ? UFFD_PAGEFAULT_FLAG_WP : 0) |
+		    (reason == VM_UFFD_MINOR ? UFFD_PAGEFAULT_FLAG_MINOR : 0);
+	uf->tid = vmf->task ? vmf->task->pid : 0;
+	uf->done = false;
 	(void)HOT_ADD(&ctx->refs, 1);
 	list_add_tail(&uf->link, &ctx->pending);
 	pte_unlock(q, vmf);
@@ -91,38 +132,17 @@ void userfault_wait(struct quire *q, struct task *task, struct userfault *uf)
 	spin_lock(q, &ctx->mm->page_table_lock);
 	list_del(&uf->link);
 	spin_unlock(q, &ctx->mm->page_table_lock);
-	put_ctx(q, ctx);
+	uffd_put_ctx(q, ctx);
+	uf->ctx = NULL;
 }
 
-int userfaultfd_read(struct quire *q, struct userfaultfd_ctx *ctx, struct uffd_msg *msg, bool wait)
-{
-	struct task *task = current_task(q);
-	struct userfault *uf;
-
-	for (;;) {
-		spin_lock(q, &ctx->mm->page_table_lock);
-		uf = list_first_entry_or_null(&ctx->pending, struct userfault, link);
-		if (uf) {
-			list_move_tail(&uf->link, &ctx->taken);
-			*msg = (struct uffd_msg){uf->addr, uf->write, uf->tid};
-		}
-		spin_unlock(q, &ctx->mm->page_table_lock);
-		if (uf)
-			return 0;
-		if (!wait)
-			return -EAGAIN;
-		if (task && fatal_signal_pending(task))
-			return -EINTR;
-		wait_event(q, &ctx->readers,
-			   !list_empty(&ctx->pending) || (task && fatal_signal_pending(task)));
-	}
-}
-
-void userfaultfd_wake(struct quire *q, struct userfaultfd_ctx *ctx, u64 start, u64 len)
+int userfaultfd_wake(struct quire *q, struct userfaultfd_ctx *ctx, u64 start, u64 len)
 {
 	struct list_head *lists[] = {&ctx->pending, &ctx->taken};
 	struct userfault *uf;
 
+	if (uffd_check_range(ctx->mm, start, len))
+		return -EINVAL;
 	spin_lock(q, &ctx->mm->page_table_lock);
 	for (unsigned int i = 0; i < ARRAY_SIZE(lists); i++)
 		list_for_each_entry (uf, lists[i], link)
@@ -130,189 +150,207 @@ void userfaultfd_wake(struct quire *q, struct userfaultfd_ctx *ctx, u64 start, u
 				HOT_STORE(&uf->done, true);
 	spin_unlock(q, &ctx->mm->page_table_lock);
 	wake_up(q, &ctx->faulters);
-}
-
-/* ---- areas ------------------------------------------------------------------------- */
-
-static int check_range(const struct mm_struct *mm, u64 start, u64 len)
-{
-	if (!IS_ALIGNED(start | len, PAGE_SIZE) || !len || start >= mm->task_size ||
-	    len > mm->task_size - start)
-		return -EINVAL;
 	return 0;
 }
 
-/* Areas of the range take the context, or (NULL) lose theirs. */
-static int set_ctx(struct quire *q, struct userfaultfd_ctx *ctx, u64 start, u64 end, bool on)
-{
-	struct mm_struct *mm = ctx->mm;
-	struct vm_area_struct *vma = find_vma(mm, start);
-	int err;
+/* ---- events ------------------------------------------------------------------------ */
 
-	if (!vma || vma->vm_start >= end)
-		return on ? -EINVAL : 0;
-	for (; on && vma && vma->vm_start < end; vma = vma->vm_next) {
-		if (vma->vm_file || (vma->vm_flags & (VM_SHARED | VM_HUGETLB | VM_PFNMAP)))
-			return -EINVAL;
-		if (vma->uffd && vma->uffd != ctx)
-			return -EBUSY;
+void uffd_event_prepare(struct uffd_event *event, struct userfaultfd_ctx *ctx, u8 what)
+{
+	*event = (struct uffd_event){.ctx = ctx, .msg = {.event = what}};
+	INIT_LIST_HEAD(&event->link);
+	(void)HOT_ADD(&ctx->refs, 1);
+	(void)HOT_ADD(&ctx->mmap_changing, 1);
+}
+
+void uffd_event_wait(struct quire *q, struct uffd_event *event)
+{
+	struct userfaultfd_ctx *ctx = event->ctx;
+	struct task *task = current_task(q);
+
+	spin_lock(q, &ctx->mm->page_table_lock);
+	list_add_tail(&event->link, &ctx->events);
+	spin_unlock(q, &ctx->mm->page_table_lock);
+	wake_up(q, &ctx->readers);
+	wait_event(q, &ctx->changers,
+		   HOT_LOAD(&event->done) || ctx->released || (task && fatal_signal_pending(task)));
+	spin_lock(q, &ctx->mm->page_table_lock);
+	list_del_init(&event->link);
+	spin_unlock(q, &ctx->mm->page_table_lock);
+	if (event->child) /* nobody took it: the child's areas are its own */
+		userfaultfd_release(q, event->child);
+	(void)HOT_SUB(&ctx->mmap_changing, 1);
+	uffd_put_ctx(q, ctx);
+}
+
+void userfaultfd_events_complete(struct quire *q, struct uffd_event *events)
+{
+	while (unlikely(events)) {
+		struct uffd_event *next = events->next;
+
+		uffd_event_wait(q, events);
+		kfree(q, events);
+		events = next;
 	}
-	vma = find_vma(mm, start);
-	err = split_at_ends(q, mm, &vma, start, end, false);
-	while (!err && vma && vma->vm_start < end) {
-		if (on || vma->uffd == ctx) {
-			vma->uffd = on ? ctx : NULL;
-			vma->vm_flags =
-				(vma->vm_flags & ~VM_UFFD_MISSING) | (on ? VM_UFFD_MISSING : 0);
-		}
-		vma = vma_merge_around(q, mm, vma)->vm_next;
-	}
-	return err;
 }
 
-int userfaultfd_register(struct quire *q, struct userfaultfd_ctx *ctx, u64 start, u64 len,
-			 unsigned int mode)
+static struct uffd_event *new_event(struct quire *q, struct userfaultfd_ctx *ctx, u8 what,
+				    struct uffd_event **list)
 {
-	int err = check_range(ctx->mm, start, len);
+	struct uffd_event *event = kmalloc(q, sizeof(*event), GFP_KERNEL);
 
-	if (err || mode != UFFDIO_REGISTER_MODE_MISSING)
-		return -EINVAL;
-	down_write(q, &ctx->mm->mmap_lock);
-	err = set_ctx(q, ctx, start, start + len, true);
-	up_write(q, &ctx->mm->mmap_lock);
-	return err;
+	if (!event)
+		return NULL;
+	uffd_event_prepare(event, ctx, what);
+	while (*list) /* in the order of their making */
+		list = &(*list)->next;
+	*list = event;
+	return event;
 }
 
-int userfaultfd_unregister(struct quire *q, struct userfaultfd_ctx *ctx, u64 start, u64 len)
+int dup_userfaultfd(struct quire *q, struct vm_area_struct *vma, struct uffd_event **events)
 {
-	int err = check_range(ctx->mm, start, len);
+	struct userfaultfd_ctx *old = vma->uffd, *child = NULL;
+	struct uffd_event *event;
 
-	if (err)
-		return err;
-	down_write(q, &ctx->mm->mmap_lock);
-	err = set_ctx(q, ctx, start, start + len, false);
-	up_write(q, &ctx->mm->mmap_lock);
-	/* Who waits there finds out by himself. */
-	userfaultfd_wake(q, ctx, start, len);
-	return err;
-}
-
-void userfaultfd_release(struct quire *q, struct userfaultfd_ctx *ctx)
-{
-	struct mm_struct *mm = ctx->mm;
-
-	HOT_STORE(&ctx->released, true);
-	down_write(q, &mm->mmap_lock);
-	for (struct vm_area_struct *vma = find_vma(mm, 0); vma; vma = vma->vm_next) {
-		if (vma->uffd != ctx)
-			continue;
+	if (!old)
+		return 0;
+	if (!(old->features & UFFD_FEATURE_EVENT_FORK) || old->released) {
 		vma->uffd = NULL;
-		vma->vm_flags &= ~VM_UFFD_MISSING;
-		vma = vma_merge_around(q, mm, vma);
+		vma->vm_flags &= ~(u32)VM_UFFD_FLAGS;
+		return 0;
 	}
-	up_write(q, &mm->mmap_lock);
-	wake_up(q, &ctx->faulters);
-	put_ctx(q, ctx);
+	for (event = *events; event && !child; event = event->next)
+		if (event->ctx == old)
+			child = event->child;
+	if (!child) {
+		child = userfaultfd_new(q, vma->vm_mm, old->features);
+		if (IS_ERR(child))
+			goto fail;
+		child->flags = old->flags;
+		event = new_event(q, old, UFFD_EVENT_FORK, events);
+		if (!event) {
+			uffd_put_ctx(q, child);
+			goto fail;
+		}
+		event->child = child;
+	}
+	vma->uffd = child;
+	return 0;
+fail:
+	vma->uffd = NULL;
+	vma->vm_flags &= ~(u32)VM_UFFD_FLAGS;
+	return -ENOMEM;
 }
 
-/* ---- answers ----------------------------------------------------------------------- */
-
-/* One page of an area of the context; src NULL: the zero page. */
-static int fill_page(struct quire *q, struct userfaultfd_ctx *ctx, u64 addr, struct page *src)
+int userfaultfd_unmap_prep(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
-	struct vm_area_struct *vma = find_vma(ctx->mm, addr);
-	struct vm_fault vmf = {.mm = ctx->mm, .vma = vma, .addr = addr, .write = true};
-	struct page *page = NULL;
-	unsigned int made = 0;
+	struct vm_area_struct *vma = find_vma(mm, start);
+	const struct userfaultfd_ctx *last = NULL;
 
-	if (!vma || vma->vm_start > addr || vma->uffd != ctx)
-		return -ENOENT;
-	if (anon_vma_prepare(q, vma))
-		return -ENOMEM;
-	vmf.ptep = pt_walk_alloc(q, ctx->mm->pgd_pfn, addr, 1, GFP_KERNEL, &made);
-	(void)HOT_ADD(&ctx->mm->pgtables_bytes, (long)made * (long)PAGE_SIZE);
-	if (!vmf.ptep)
-		return -ENOMEM;
-	if (src) {
-		page = new_user_page(q, &vmf, 0);
-		if (!page)
+	for (; vma && vma->vm_start < end; vma = vma->vm_next) {
+		struct userfaultfd_ctx *ctx = vma->uffd;
+		struct uffd_event *event;
+
+		if (likely(!ctx) || !(ctx->features & UFFD_FEATURE_EVENT_UNMAP) || ctx == last)
+			continue;
+		event = new_event(q, ctx, UFFD_EVENT_UNMAP, &mm->uffd_unmaps);
+		if (!event)
 			return -ENOMEM;
-		hot_copy_page(q->hot, page_to_pfn(q, page), page_to_pfn(q, src));
+		event->msg.arg.remove.start = start;
+		event->msg.arg.remove.end = end;
+		last = ctx;
 	}
-	if (!pte_lock_same(q, &vmf)) { /* orig is 0: something is there */
-		if (page)
-			put_page(q, page);
-		return -EEXIST;
-	}
-	if (page)
-		map_new_anon(q, &vmf, page, write_prot(&vmf));
-	else
-		set_pte(q, vmf.ptep,
-			mk_pte(page_to_pfn(q, q->space->zero_page),
-			       vm_page_prot(vma) | _PAGE_SPECIAL));
-	pte_unlock(q, &vmf);
-	if (page)
-		mlock_if_wanted(q, &vmf, page);
 	return 0;
 }
 
-/* The page that the running task sees at addr, with a reference. */
-static struct page *source_page(struct quire *q, u64 addr)
+bool userfaultfd_remove(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
+{
+	struct userfaultfd_ctx *ctx = vma->uffd;
+	struct mm_struct *mm = vma->vm_mm;
+	struct uffd_event event;
+
+	if (likely(!ctx) || !(ctx->features & UFFD_FEATURE_EVENT_REMOVE))
+		return true;
+	uffd_event_prepare(&event, ctx, UFFD_EVENT_REMOVE);
+	event.msg.arg.remove.start = start;
+	event.msg.arg.remove.end = end;
+	up_read(q, &mm->mmap_lock);
+	uffd_event_wait(q, &event);
+	down_read(q, &mm->mmap_lock);
+	return false;
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+static void fault_message(const struct userfaultfd_ctx *ctx, const struct userfault *uf,
+			  struct uffd_msg *msg)
+{
+	*msg = (struct uffd_msg){.event = UFFD_EVENT_PAGEFAULT};
+	msg->arg.pagefault.flags = uf->flags;
+	msg->arg.pagefault.address =
+		ctx->features & UFFD_FEATURE_EXACT_ADDRESS ? uf->exact : uf->addr;
+	if (ctx->features & UFFD_FEATURE_THREAD_ID)
+		msg->arg.pagefault.ptid = (u32)uf->tid;
+}
+
+/* Under the lock: the oldest fault, or else event. */
+static bool take_message(struct userfaultfd_ctx *ctx, struct uffd_msg *msg,
+			 struct userfaultfd_ctx **child, bool *event)
+{
+	struct userfault *uf = list_first_entry_or_null(&ctx->pending, struct userfault, link);
+	struct uffd_event *ev = list_first_entry_or_null(&ctx->events, struct uffd_event, link);
+
+	*event = !uf;
+	if (uf) {
+		list_move_tail(&uf->link, &ctx->taken);
+		fault_message(ctx, uf, msg);
+		return true;
+	}
+	if (!ev)
+		return false;
+	list_del_init(&ev->link);
+	*msg = ev->msg;
+	if (child && ev->child) {
+		*child = ev->child;
+		ev->child = NULL;
+	}
+	HOT_STORE(&ev->done, true);
+	return true;
+}
+
+bool userfaultfd_readable(struct quire *q, struct userfaultfd_ctx *ctx)
+{
+	bool any;
+
+	spin_lock(q, &ctx->mm->page_table_lock);
+	any = !list_empty(&ctx->pending) || !list_empty(&ctx->events);
+	spin_unlock(q, &ctx->mm->page_table_lock);
+	return any;
+}
+
+int userfaultfd_read(struct quire *q, struct userfaultfd_ctx *ctx, struct uffd_msg *msg, bool wait,
+		     struct userfaultfd_ctx **child)
 {
 	struct task *task = current_task(q);
-	struct page *page = NULL;
-	const pte_t *ptep;
+	bool found, event;
 
-	if (!task || !task->mm)
-		return NULL;
-	for (int tries = 0; !page && tries < 2; tries++) {
-		spin_lock(q, &task->mm->page_table_lock);
-		ptep = pt_walk(q, task->mm->pgd_pfn, addr, 1);
-		if (ptep && pte_present(*ptep) && (*ptep & _PAGE_PRESENT)) {
-			page = pfn_to_page(q, pte_pfn(*ptep));
-			get_page(page);
-		}
-		spin_unlock(q, &task->mm->page_table_lock);
-		if (!page && !tries)
-			(void)populate_exactly(q, task->mm, addr, addr + PAGE_SIZE, false);
+	if (child)
+		*child = NULL;
+	for (;;) {
+		spin_lock(q, &ctx->mm->page_table_lock);
+		found = take_message(ctx, msg, child, &event);
+		spin_unlock(q, &ctx->mm->page_table_lock);
+		if (found && event)
+			wake_up(q, &ctx->changers);
+		if (found)
+			return 0;
+		if (!wait)
+			return -EAGAIN;
+		if (task && fatal_signal_pending(task))
+			return -EINTR;
+		wait_event(q, &ctx->readers,
+			   !list_empty(&ctx->pending) || !list_empty(&ctx->events) ||
+				   (task && fatal_signal_pending(task)));
 	}
-	return page;
-}
-
-static s64 fill_range(struct quire *q, struct userfaultfd_ctx *ctx, u64 dst, u64 src, u64 len,
-		      unsigned int mode, bool zero)
-{
-	int err = check_range(ctx->mm, dst, len);
-	u64 done = 0;
-
-	if (!err && (!IS_ALIGNED(src, PAGE_SIZE) || (mode & ~UFFDIO_MODE_DONTWAKE)))
-		err = -EINVAL;
-	for (; !err && done < len; done += err ? 0 : PAGE_SIZE) {
-		struct page *page = zero ? NULL : source_page(q, src + done);
-
-		if (!zero && !page) {
-			err = -EFAULT;
-			break;
-		}
-		down_read(q, &ctx->mm->mmap_lock);
-		err = fill_page(q, ctx, dst + done, page);
-		up_read(q, &ctx->mm->mmap_lock);
-		if (page)
-			put_page(q, page);
-	}
-	if (done && !(mode & UFFDIO_MODE_DONTWAKE))
-		userfaultfd_wake(q, ctx, dst, done);
-	return done ? (s64)done : err;
-}
-
-s64 userfaultfd_copy(struct quire *q, struct userfaultfd_ctx *ctx, u64 dst, u64 src, u64 len,
-		     unsigned int mode)
-{
-	return fill_range(q, ctx, dst, src, len, mode, false);
-}
-
-s64 userfaultfd_zeropage(struct quire *q, struct userfaultfd_ctx *ctx, u64 dst, u64 len,
-			 unsigned int mode)
-{
-	return fill_range(q, ctx, dst, 0, len, mode, true);
 }

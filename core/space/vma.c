@@ -130,9 +130,11 @@ static void vma_link_file(struct quire *q, struct vm_area_struct *vma)
 	struct address_space *mapping = vma_mapping(vma);
 
 	spin_lock(q, &mapping->i_mmap_lock);
-	if (mapping->swap_backed && list_empty(&mapping->i_mmap) && !(vma->vm_flags & VM_NORESERVE))
-		(void)HOT_ADD(&q->space->vm_committed_as,
-			      (long)(PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT));
+	if (mapping->swap_backed && list_empty(&mapping->i_mmap) &&
+	    !(vma->vm_flags & VM_NORESERVE)) {
+		mapping->host->i_promised = PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT;
+		(void)HOT_ADD(&q->space->vm_committed_as, (long)mapping->host->i_promised);
+	}
 	list_add_tail(&vma->shared_node, &mapping->i_mmap);
 	mapping->i_mmap_shared += counts_as_shared(vma);
 	spin_unlock(q, &mapping->i_mmap_lock);
@@ -145,22 +147,25 @@ static void vma_unlink_file(struct quire *q, struct vm_area_struct *vma)
 	spin_lock(q, &mapping->i_mmap_lock);
 	list_del_init(&vma->shared_node);
 	mapping->i_mmap_shared -= counts_as_shared(vma);
-	if (mapping->swap_backed && list_empty(&mapping->i_mmap) && !(vma->vm_flags & VM_NORESERVE))
-		vm_unacct_memory(q, PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT);
+	if (list_empty(&mapping->i_mmap) && mapping->host->i_promised) {
+		vm_unacct_memory(q, mapping->host->i_promised);
+		mapping->host->i_promised = 0;
+	}
 	spin_unlock(q, &mapping->i_mmap_lock);
 }
 
-/* Linux refuses to grow one beyond the limit; here that was asked when it was mapped. */
-void shmem_reacct_size(struct quire *q, struct address_space *mapping, u64 old)
+/* ftruncate(): what was promised follows, if there was anything.  Linux refuses to grow
+ * one beyond the limit; here that was asked when it was mapped. */
+void shmem_reacct_size(struct quire *q, struct address_space *mapping, __unused u64 old)
 {
-	long pages = (long)(PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT) -
-		     (long)(PAGE_ALIGN(old) >> PAGE_SHIFT);
+	struct inode *inode = mapping->host;
+	unsigned long pages = PAGE_ALIGN(inode->i_size) >> PAGE_SHIFT;
 
 	spin_lock(q, &mapping->i_mmap_lock);
-	if (!list_empty(&mapping->i_mmap) &&
-	    !(list_first_entry(&mapping->i_mmap, struct vm_area_struct, shared_node)->vm_flags &
-	      VM_NORESERVE))
-		(void)HOT_ADD(&q->space->vm_committed_as, pages);
+	if (inode->i_promised) {
+		(void)HOT_ADD(&q->space->vm_committed_as, (long)pages - (long)inode->i_promised);
+		inode->i_promised = pages;
+	}
 	spin_unlock(q, &mapping->i_mmap_lock);
 }
 

@@ -21,6 +21,7 @@ struct zap {
 	struct mm_struct *mm;
 	u64 start, end; /* what has been cleared since the last flush */
 	bool truncate;	/* the content is being thrown away */
+	bool keep_wp;	/* the area stays: markers do, and protected pages leave some */
 	bool stale;	/* translations of what was cleared may be about */
 	unsigned int nr;
 	long rss[NR_MM_COUNTERS];
@@ -111,15 +112,19 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 
 	spin_lock(q, &zap->mm->page_table_lock);
 	for (; n && zap->nr < ZAP_BATCH; n--, ptep++, *addr += PAGE_SIZE) {
-		pte_t pte = *ptep;
+		pte_t pte = *ptep, left = 0;
 
 		if (pte_none(pte))
 			continue;
-		HOT_STORE(ptep, 0);
-		cleared++;
+		if (unlikely(zap->keep_wp) && pte_uffd_wp(pte))
+			left = make_pte_marker(PTE_MARKER_UFFD_WP);
+		HOT_STORE(ptep, left);
+		cleared += !left;
 		if (likely(pte_present(pte))) {
 			zap->stale = true; /* the zero page's too */
 			zap_present(q, zap, vma, pte);
+		} else if (unlikely(pte_is_marker(pte))) {
+			continue;
 		} else if (unlikely(pte_is_migration(pte))) {
 			/* Its reference went when it began to move. */
 			zap->rss[mm_counter(migration_entry_page(q, pte))]--;
@@ -192,6 +197,12 @@ static void zap_range(struct quire *q, struct zap *zap, struct vm_area_struct *v
 	zap_flush(q, zap);
 }
 
+/* Protected pages of a file stay so when they come again. */
+static bool leaves_markers(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && (vma->vm_flags & VM_UFFD_WP);
+}
+
 /*
  * Empties [start, end) of an area: entries, frames, swap slots.  The tables
  * stay (free_pgtables()).  The caller holds mmap_lock.  May yield.
@@ -199,6 +210,17 @@ static void zap_range(struct quire *q, struct zap *zap, struct vm_area_struct *v
 void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
 {
 	struct zap zap = {.mm = vma->vm_mm};
+
+	update_hiwater_rss(vma->vm_mm);
+	if (unlikely(is_vm_hugetlb_page(vma)))
+		hugetlb_unmap_range(q, vma, start, end, NULL);
+	else
+		zap_range(q, &zap, vma, start, end, true);
+}
+
+void zap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
+{
+	struct zap zap = {.mm = vma->vm_mm, .keep_wp = leaves_markers(vma)};
 
 	update_hiwater_rss(vma->vm_mm);
 	if (unlikely(is_vm_hugetlb_page(vma)))
@@ -230,7 +252,8 @@ void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigne
 
 	spin_lock(q, &mapping->i_mmap_lock);
 	list_for_each_entry (vma, &mapping->i_mmap, shared_node) {
-		struct zap zap = {.mm = vma->vm_mm, .truncate = true};
+		struct zap zap = {
+			.mm = vma->vm_mm, .truncate = true, .keep_wp = leaves_markers(vma)};
 		unsigned long from = max(start, vma->vm_pgoff);
 		unsigned long to = min(last, vma->vm_pgoff + vma_pages(vma));
 

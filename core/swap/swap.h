@@ -126,6 +126,7 @@ int swapon(struct quire *q, struct backing_dev *bdi, u64 dev_start, unsigned lon
  * -ENOMEM, -EINTR, -EIO: it is on still.  May sleep long.
  */
 int swapoff(struct quire *q, const char *name);
+bool swap_is_on(struct quire *q, const char *name);
 
 /* A slot for a locked page, in the swap cache, dirty: false if swap is full or
  * memory for the tree is.  Charges the page's group. */

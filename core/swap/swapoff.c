@@ -172,3 +172,8 @@ int swapoff(struct quire *q, const char *name)
 	free_swap_maps(q, si);
 	return 0;
 }
+
+bool swap_is_on(struct quire *q, const char *name)
+{
+	return find_area(q, name) != NULL;
+}

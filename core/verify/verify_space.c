@@ -110,7 +110,7 @@ static void check_i_mmap(struct verify *v, struct vm_area_struct *vma, struct to
 	if (shared != mapping->i_mmap_shared)
 		broken(v, "space: inode %lu counts %u shared areas, has %u", mapping->host->i_ino,
 		       mapping->i_mmap_shared, shared);
-	if (mapping->swap_backed && !(vma->vm_flags & VM_NORESERVE))
+	if (mapping->host->i_promised)
 		t->account += PAGE_ALIGN(mapping->host->i_size) >> PAGE_SHIFT;
 }
 
@@ -410,7 +410,10 @@ static void check_leaf(struct walk *w, u64 addr, pte_t pte)
 		check_present(w, w->vma, addr, pte);
 	else if (pte_is_migration(pte))
 		check_migrating(w, addr, pte, 1);
-	else if (w->vma->vm_flags & VM_SHARED)
+	else if (pte_is_marker(pte)) {
+		if (!w->vma->vm_file)
+			bad_entry(w, addr, "is a marker in an area without a file");
+	} else if (w->vma->vm_flags & VM_SHARED)
 		bad_entry(w, addr, "is a swap entry in a shared area");
 	else
 		w->rss[MM_SWAPENTS]++;

@@ -25,16 +25,18 @@ static void monitor_main(void *arg)
 	struct quire *q = mon->t->q;
 	struct uffd_msg msg;
 
-	while (mon->served < PAGES && !userfaultfd_read(q, mon->ctx, &msg, true)) {
-		mon->writes += msg.write;
+	while (mon->served < PAGES && !userfaultfd_read(q, mon->ctx, &msg, true, NULL)) {
+		u64 at = msg.arg.pagefault.address;
+
+		mon->writes += msg.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE;
 		mon->served++;
 		if (mon->zero)
-			assert_int_equal(userfaultfd_zeropage(q, mon->ctx, msg.addr, PAGE_SIZE, 0),
+			assert_int_equal(userfaultfd_zeropage(q, mon->ctx, at, PAGE_SIZE, 0),
 					 PAGE_SIZE);
 		else
-			assert_int_equal(userfaultfd_copy(q, mon->ctx, msg.addr,
-							  mon->source + (msg.addr - mon->area),
-							  PAGE_SIZE, 0),
+			assert_int_equal(userfaultfd_copy(q, mon->ctx, at,
+							  mon->source + (at - mon->area), PAGE_SIZE,
+							  0),
 					 PAGE_SIZE);
 	}
 	mon->done = true;
@@ -66,7 +68,7 @@ static void run_missing(struct testbox *t, void *arg)
 					      UFFDIO_REGISTER_MODE_MISSING),
 			 0);
 	assert_int_equal(find_vma(mm, mon.area)->vm_end, mon.area + PG(PAGES));
-	assert_int_equal(userfaultfd_read(t->q, mon.ctx, &msg, false), -EAGAIN);
+	assert_int_equal(userfaultfd_read(t->q, mon.ctx, &msg, false, NULL), -EAGAIN);
 	start_monitor(t, &mon);
 	touch(t, t->task, mon.area, PAGES / 2, 0);
 	touch(t, t->task, mon.area + PG(PAGES / 2), PAGES / 2, mon.zero ? 7 : 0);
@@ -102,12 +104,15 @@ static void run_rules(struct testbox *t, void *arg)
 	struct task *child;
 
 	(void)arg;
-	assert_true(IS_ERR(userfaultfd_new(t->q, mm, 1)));
+	assert_true(IS_ERR(userfaultfd_new(t->q, mm, 0x2000)));
 	other = userfaultfd_new(t->q, mm, 0);
 #define REGISTER(ctx, addr, len, mode) userfaultfd_register(t->q, ctx, addr, len, mode)
-	assert_int_equal(REGISTER(ctx, a, PG(8), 2), -EINVAL); /* write-protection */
+	assert_int_equal(REGISTER(ctx, a, PG(8), 0), -EINVAL);
+	assert_int_equal(REGISTER(ctx, a, PG(8), 8), -EINVAL);
+	assert_int_equal(REGISTER(ctx, a, PG(8), UFFDIO_REGISTER_MODE_MINOR), -EINVAL);
 	assert_int_equal(REGISTER(ctx, a + 1, PG(8), 1), -EINVAL);
-	assert_int_equal(REGISTER(ctx, s, PG(8), 1), -EINVAL);
+	assert_int_equal(REGISTER(ctx, s, PG(8), 7), 0); /* shmem: all three */
+	assert_int_equal(userfaultfd_unregister(t->q, ctx, s, PG(8)), 0);
 	assert_int_equal(REGISTER(ctx, 0x200000000000UL, PG(8), 1), -EINVAL);
 	assert_int_equal(REGISTER(ctx, a, PG(4), 1), 0);
 	assert_int_equal(REGISTER(other, a, PG(8), 1), -EBUSY);

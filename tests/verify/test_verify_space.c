@@ -164,6 +164,8 @@ static void run_file_areas(struct testbox *t, void *arg)
 	      "maps a frame that is used for something else");
 	ptep = pte_of(t, t->task, a + PAGE_SIZE);
 	BREAK(t, *ptep, swp_entry_to_pte(swp_entry(0, 3)), "is a swap entry in a shared area");
+	BREAK(t, *pte_of(t, t->task, anon), make_pte_marker(PTE_MARKER_UFFD_WP),
+	      "is a marker in an area without a file");
 }
 
 static void run_task_lists(struct testbox *t, void *arg)
