@@ -43,6 +43,7 @@
 #undef CLONE_VFORK
 #include "procfs/cpu.h"
 #include "procfs/internal.h"
+#include "procfs/statfs.h"
 
 enum message_kind { MSG_READY, MSG_ERROR, MSG_MOUNT, MSG_FILES, MSG_FILLED };
 struct message {
@@ -366,6 +367,7 @@ static void first_main(const struct guests *g, int sock, unsigned int uid, unsig
 		_exit(1);
 	}
 	close(sock);
+	statfs_begin();
 	command = fork();
 	if (command == 0)
 		run_command(g);
