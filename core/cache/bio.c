@@ -81,9 +81,22 @@ void bio_put(struct quire *q, struct quire_bio *bio)
 	kmem_cache_free(q, q->cache->bio_cachep, bio);
 }
 
+/* Whose transfer it is: of what a page's group wrote, or a task reads; NULL: nobody counts. */
+static struct bdi_writeback *bio_wb(struct quire *q, struct backing_dev *bdi,
+				    const struct quire_bio *bio)
+{
+	struct mem_cgroup *memcg;
+
+	if (bio->flags & BIO_RW_PAGE)
+		return NULL;
+	memcg = bio->op == QUIRE_BIO_READ ? current_memcg(q) : pfn_to_page(q, bio->pfn[0])->memcg;
+	return memcg ? wb_get_create(q, bdi, memcg, GFP_NOWAIT) : NULL;
+}
+
 void submit_bio(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio)
 {
 	unsigned long sectors = (unsigned long)bio->nr_pages * SECTORS_PER_PAGE;
+	struct bdi_writeback *wb = bio_wb(q, bdi, bio);
 
 	bio->dev = bdi->dev;
 	/* A page that the processor copies (Linux's rw_page) is no block I/O. */
@@ -93,10 +106,18 @@ void submit_bio(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio)
 		count_vm_events(q, PGPGIN, sectors);
 		(void)HOT_ADD(&bdi->ios_read, 1);
 		(void)HOT_ADD(&bdi->pages_read, bio->nr_pages);
+		if (wb) {
+			(void)HOT_ADD(&wb->ios_read, 1);
+			(void)HOT_ADD(&wb->pages_read, bio->nr_pages);
+		}
 	} else {
 		count_vm_events(q, PGPGOUT, sectors);
 		(void)HOT_ADD(&bdi->ios_write, 1);
 		(void)HOT_ADD(&bdi->pages_write, bio->nr_pages);
+		if (wb) {
+			(void)HOT_ADD(&wb->ios_write, 1);
+			(void)HOT_ADD(&wb->pages_write, bio->nr_pages);
+		}
 	}
 	if (unlikely(bdi->submit_bio)) {
 		bdi->submit_bio(q, bdi, bio);

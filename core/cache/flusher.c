@@ -44,13 +44,13 @@ static bool inode_begin_sync(struct quire *q, struct backing_dev *bdi, struct in
 }
 
 /* To the end of b_dirty; it is younger then, if it was older than the last one there. */
-static void redirty_tail(struct quire *q, struct backing_dev *bdi, struct inode *inode)
+static void redirty_tail(struct quire *q, struct bdi_writeback *wb, struct inode *inode)
 {
-	const struct inode *last = list_last_entry_or_null(&bdi->b_dirty, struct inode, i_io_list);
+	const struct inode *last = list_last_entry_or_null(&wb->b_dirty, struct inode, i_io_list);
 
 	if (last && inode->dirtied_when < last->dirtied_when)
 		inode->dirtied_when = quire_clock(q);
-	list_add_tail(&inode->i_io_list, &bdi->b_dirty);
+	list_add_tail(&inode->i_io_list, &wb->b_dirty);
 }
 
 /* Where it goes after its turn; more: that was used up. */
@@ -68,9 +68,9 @@ static void inode_end_sync(struct quire *q, struct backing_dev *bdi, struct inod
 		if (wbc->sync)
 			inode->dirtied_when = quire_clock(q);
 		if (tagged && wbc->nr_to_write <= 0)
-			list_add_tail(&inode->i_io_list, &bdi->b_more_io);
+			list_add_tail(&inode->i_io_list, &inode_to_wb(inode)->b_more_io);
 		else
-			redirty_tail(q, bdi, inode);
+			redirty_tail(q, inode_to_wb(inode), inode);
 	}
 	spin_unlock(q, &bdi->wb_lock);
 	wake_up(q, &bdi->progress);
@@ -82,29 +82,31 @@ void writeback_single_inode(struct quire *q, struct inode *inode, struct writeba
 
 	if (!inode_begin_sync(q, bdi, inode))
 		return;
+	wbc_attach_inode(wbc, inode);
 	(void)do_writepages(q, inode, wbc);
 	inode_end_sync(q, bdi, inode, wbc);
+	wbc_detach_inode(q, wbc, inode);
 }
 
 /* ---- rounds ---------------------------------------------------------------- */
 
 /* Under wb_lock: who had more left, then who is old enough. */
-static void queue_io(struct backing_dev *bdi, u64 dirtied_before)
+static void queue_io(struct bdi_writeback *wb, u64 dirtied_before)
 {
 	struct inode *inode;
 
-	list_splice_tail_init(&bdi->b_more_io, &bdi->b_io);
-	while ((inode = list_first_entry_or_null(&bdi->b_dirty, struct inode, i_io_list)) &&
+	list_splice_tail_init(&wb->b_more_io, &wb->b_io);
+	while ((inode = list_first_entry_or_null(&wb->b_dirty, struct inode, i_io_list)) &&
 	       inode->dirtied_when <= dirtied_before)
-		list_move_tail(&inode->i_io_list, &bdi->b_io);
+		list_move_tail(&inode->i_io_list, &wb->b_io);
 }
 
 /* One inode's turn. */
-static long writeback_chunk_size(const struct quire *q, const struct backing_dev *bdi,
+static long writeback_chunk_size(const struct quire *q, const struct bdi_writeback *wb,
 				 const struct wb_work *work)
 {
-	long pages = (long)min((unsigned long)bdi->avg_write_bandwidth / 2,
-			       q->cache->wb.dirty_limit / 8);
+	long pages =
+		(long)min((unsigned long)wb->avg_write_bandwidth / 2, q->cache->wb.dirty_limit / 8);
 
 	pages = min(pages, work->nr_pages);
 	return (pages + MIN_WRITEBACK_PAGES) / MIN_WRITEBACK_PAGES * MIN_WRITEBACK_PAGES;
@@ -112,7 +114,7 @@ static long writeback_chunk_size(const struct quire *q, const struct backing_dev
 
 /* Inodes from b_io until a tenth of a second has passed; the progress made: pages
  * written, and inodes that are clean now. */
-static unsigned long writeback_inodes(struct quire *q, struct backing_dev *bdi,
+static unsigned long writeback_inodes(struct quire *q, struct bdi_writeback *wb,
 				      struct wb_work *work)
 {
 	u64 start = quire_clock(q);
@@ -122,14 +124,14 @@ static unsigned long writeback_inodes(struct quire *q, struct backing_dev *bdi,
 		struct writeback_control wbc = {.nr_to_write = 0};
 		struct inode *inode;
 
-		spin_lock(q, &bdi->wb_lock);
-		inode = list_first_entry_or_null(&bdi->b_io, struct inode, i_io_list);
+		spin_lock(q, &wb->bdi->wb_lock);
+		inode = list_first_entry_or_null(&wb->b_io, struct inode, i_io_list);
 		if (inode)
 			ihold(inode);
-		spin_unlock(q, &bdi->wb_lock);
+		spin_unlock(q, &wb->bdi->wb_lock);
 		if (!inode)
 			break;
-		wbc.nr_to_write = writeback_chunk_size(q, bdi, work);
+		wbc.nr_to_write = writeback_chunk_size(q, wb, work);
 		writeback_single_inode(q, inode, &wbc);
 		work->nr_pages -= (long)wbc.written;
 		work->written += wbc.written;
@@ -142,7 +144,21 @@ static unsigned long writeback_inodes(struct quire *q, struct backing_dev *bdi,
 	return progress;
 }
 
-unsigned long wb_writeback(struct quire *q, struct backing_dev *bdi, struct wb_work *work)
+/* Another group's on the device is to be run: turns are a round long. */
+static bool others_wait(const struct bdi_writeback *wb)
+{
+	const struct bdi_writeback *other;
+
+	if (likely(list_is_singular(&wb->bdi->wbs)))
+		return false;
+	list_for_each_entry (other, &wb->bdi->wbs, bdi_node)
+		if (other != wb && wb_has_dirty_io(other) &&
+		    (HOT_LOAD(&other->flusher_wanted) || HOT_LOAD(&other->background_wanted)))
+			return true;
+	return false;
+}
+
+unsigned long wb_writeback(struct quire *q, struct bdi_writeback *wb, struct wb_work *work)
 {
 	const struct cache_floor *c = q->cache;
 
@@ -151,22 +167,27 @@ unsigned long wb_writeback(struct quire *q, struct backing_dev *bdi, struct wb_w
 		u64 expire = c->dirty_expire_interval * (NSEC_PER_SEC / 100);
 
 		/* Others' wishes come first: these never end while pages are dirtied. */
-		if ((work->for_background || work->for_kupdate) && HOT_LOAD(&bdi->flusher_wanted))
+		if ((work->for_background || work->for_kupdate) && HOT_LOAD(&wb->flusher_wanted))
 			break;
-		if (work->for_background && !wb_over_bg_thresh(q, bdi))
+		if (work->for_background && !wb_over_bg_thresh(q, wb))
 			break;
+		if ((work->for_background || work->for_kupdate) && work->written &&
+		    others_wait(wb)) {
+			work->gave_way = true;
+			break;
+		}
 		if (work->for_kupdate && now < expire)
 			break;
 		if (work->for_kupdate)
 			before = now - expire;
 		else if (work->for_background)
 			before = now;
-		spin_lock(q, &bdi->wb_lock);
-		if (list_empty(&bdi->b_io))
-			queue_io(bdi, before);
-		spin_unlock(q, &bdi->wb_lock);
+		spin_lock(q, &wb->bdi->wb_lock);
+		if (list_empty(&wb->b_io))
+			queue_io(wb, before);
+		spin_unlock(q, &wb->bdi->wb_lock);
 		/* No progress: what is left is being written by others. */
-		if (!writeback_inodes(q, bdi, work) && list_empty(&bdi->b_more_io))
+		if (!writeback_inodes(q, wb, work) && list_empty(&wb->b_more_io))
 			break;
 	}
 	return work->written;
@@ -174,80 +195,92 @@ unsigned long wb_writeback(struct quire *q, struct backing_dev *bdi, struct wb_w
 
 /* ---- the flusher ----------------------------------------------------------- */
 
-/* Of all dirty pages, the device's part by its speed among those that have work. */
-static long split_dirty_pages(struct quire *q, const struct backing_dev *bdi)
+/* Of all dirty pages, the part by its speed among those that have work: of the device among
+ * devices, of the group's on it. */
+static long split_dirty_pages(struct quire *q, const struct bdi_writeback *wb)
 {
 	long pages = (long)global_node_page_state(q, NR_FILE_DIRTY);
-	const struct backing_dev *other;
+	const struct backing_dev *bdi;
+	const struct bdi_writeback *other;
 	u64 all = 0;
 
-	list_for_each_entry (other, &q->cache->bdis, list)
-		if (wb_has_dirty_io(other))
-			all += other->avg_write_bandwidth;
-	if (!all || bdi->avg_write_bandwidth >= all)
+	list_for_each_entry (bdi, &q->cache->bdis, list)
+		list_for_each_entry (other, &bdi->wbs, bdi_node)
+			if (wb_has_dirty_io(other))
+				all += other->avg_write_bandwidth;
+	if (!all || wb->avg_write_bandwidth >= all)
 		return pages;
-	return (long)DIV_ROUND_UP((u64)pages * bdi->avg_write_bandwidth, all);
+	return (long)DIV_ROUND_UP((u64)pages * wb->avg_write_bandwidth, all);
 }
 
 /* In ns, until old pages are to be looked for; 0: now. */
-static u64 until_old_flush(struct quire *q, const struct backing_dev *bdi)
+static u64 until_old_flush(struct quire *q, const struct bdi_writeback *wb)
 {
 	u64 interval = q->cache->dirty_writeback_interval * (NSEC_PER_SEC / 100);
-	u64 passed = quire_clock(q) - bdi->last_old_flush;
+	u64 passed = quire_clock(q) - wb->last_old_flush;
 
 	if (!interval)
 		return MAX_SCHEDULE_TIMEOUT;
 	return passed < interval ? interval - passed : 0;
 }
 
-static void wb_check_old(struct quire *q, struct backing_dev *bdi)
+static void wb_check_old(struct quire *q, struct bdi_writeback *wb)
 {
 	struct wb_work work = {.nr_pages = LONG_MAX, .for_kupdate = true};
 
-	bdi->last_old_flush = quire_clock(q);
-	(void)wb_writeback(q, bdi, &work);
+	wb->last_old_flush = quire_clock(q);
+	(void)wb_writeback(q, wb, &work);
+	if (work.gave_way)
+		wb->last_old_flush = 0;
 }
 
 /* Returns when to look again, in ns from now. */
-static u64 wb_do_writeback(struct quire *q, struct backing_dev *bdi)
+static u64 wb_do_writeback(struct quire *q, struct bdi_writeback *wb)
 {
-	bool due = !until_old_flush(q, bdi);
+	bool due = !until_old_flush(q, wb);
 
-	HOT_STORE(&bdi->running, true);
-	if (HOT_LOAD(&bdi->flusher_wanted)) {
-		struct wb_work all = {.nr_pages = split_dirty_pages(q, bdi),
+	HOT_STORE(&wb->running, true);
+	if (HOT_LOAD(&wb->flusher_wanted)) {
+		struct wb_work all = {.nr_pages = split_dirty_pages(q, wb),
 				      .dirtied_before = UINT64_MAX};
 
-		HOT_STORE(&bdi->flusher_wanted, false);
-		(void)wb_writeback(q, bdi, &all);
+		HOT_STORE(&wb->flusher_wanted, false);
+		(void)wb_writeback(q, wb, &all);
 	}
-	if (due || HOT_LOAD(&bdi->background_wanted)) {
+	if (due || HOT_LOAD(&wb->background_wanted)) {
 		struct wb_work background = {.nr_pages = LONG_MAX, .for_background = true};
 
-		HOT_STORE(&bdi->background_wanted, false);
-		(void)wb_writeback(q, bdi, &background);
+		HOT_STORE(&wb->background_wanted, false);
+		(void)wb_writeback(q, wb, &background);
+		if (background.gave_way)
+			HOT_STORE(&wb->background_wanted, true);
 	}
 	if (due)
-		wb_check_old(q, bdi);
-	HOT_STORE(&bdi->running, false);
-	return until_old_flush(q, bdi);
+		wb_check_old(q, wb);
+	HOT_STORE(&wb->running, false);
+	return until_old_flush(q, wb);
 }
 
 static void wb_workfn(struct quire *q, void *arg)
 {
 	struct backing_dev *bdi = arg;
+	struct bdi_writeback *wb;
 
 	current_context(q)->flags |= PF_WQ_WORKER;
 	while (!q->stopping) {
 		u32 seq = HOT_LOAD(&bdi->flusher_wait.seq);
 		u64 timeout = MAX_SCHEDULE_TIMEOUT;
 
-		if (wb_has_dirty_io(bdi))
-			timeout = wb_do_writeback(q, bdi);
-		/* Empty now: the next dirty inode's wake-up starts the clock. */
-		if (!wb_has_dirty_io(bdi))
-			timeout = MAX_SCHEDULE_TIMEOUT;
-		if (!q->stopping)
+		list_for_each_entry (wb, &bdi->wbs, bdi_node) {
+			u64 due = MAX_SCHEDULE_TIMEOUT;
+
+			if (wb_has_dirty_io(wb))
+				due = wb_do_writeback(q, wb);
+			/* Empty now: the next dirty inode's wake-up starts the clock. */
+			if (wb_has_dirty_io(wb))
+				timeout = min(timeout, HOT_LOAD(&wb->background_wanted) ? 0 : due);
+		}
+		if (!q->stopping && timeout)
 			wait_on(q, &bdi->flusher_wait, seq, timeout);
 	}
 }

@@ -99,6 +99,11 @@ struct writeback_control {
 	long nr_to_write;      /* pages left to write */
 	bool sync;	       /* wait for pages that are being written already */
 	unsigned long written; /* pages started */
+	/* Whose pages they were, by the ids of groups: the inode's own, the winner of its last
+	 * round, and a candidate by vote (cgwb.c). */
+	struct bdi_writeback *wb; /* NULL: nobody asks */
+	unsigned int wb_id, wb_lcand_id, wb_tcand_id;
+	unsigned long wb_pages, wb_lcand_pages, wb_tcand_pages;
 };
 int do_writepages(struct quire *q, struct inode *inode, struct writeback_control *wbc);
 int filemap_fdatawait(struct quire *q, struct address_space *m);
@@ -111,23 +116,49 @@ struct wb_work {
 	bool for_background, for_kupdate; /* until there are few; what is old */
 	u64 dirtied_before;		  /* ns: inodes dirtied later are left; UINT64_MAX: all */
 	unsigned long written;
+	bool gave_way; /* to another group's, before it was done */
 };
-/* Writes dirty inodes of a device, oldest first; pages started. */
-unsigned long wb_writeback(struct quire *q, struct backing_dev *bdi, struct wb_work *work);
+/* Writes dirty inodes of a writeback, oldest first; pages started. */
+unsigned long wb_writeback(struct quire *q, struct bdi_writeback *wb, struct wb_work *work);
 /* One inode, all of it, and waits for nobody: wbc says how much. */
 void writeback_single_inode(struct quire *q, struct inode *inode, struct writeback_control *wbc);
 void bdi_start_flusher(struct quire *q, struct backing_dev *bdi);
 
 /* dirty.c */
 void mark_inode_dirty(struct quire *q, struct inode *inode, unsigned int what);
+/* Pages that could be dirty in the machine. */
+unsigned long global_dirtyable_memory(struct quire *q);
+/* Of avail pages; global_avail: 0, or the machine's if avail is a group's. */
+void domain_dirty_limits(struct quire *q, unsigned long avail, unsigned long global_avail,
+			 unsigned long *background, unsigned long *dirty);
+
+/* cgwb.c */
+void wb_init(struct bdi_writeback *wb, struct backing_dev *bdi);
+/* The writeback of a group (NULL: the root) on a device, made if need be; the root's if
+ * there is no memory for it or the group is removed.  Takes wb_lock. */
+struct bdi_writeback *wb_get_create(struct quire *q, struct backing_dev *bdi,
+				    struct mem_cgroup *memcg, gfp_t gfp);
+/* The first who dirties an inode has it. */
+void inode_attach_wb(struct quire *q, struct inode *inode, struct mem_cgroup *memcg);
+void wbc_attach_inode(struct writeback_control *wbc, struct inode *inode);
+void wbc_account_cgroup_owner(struct quire *q, struct writeback_control *wbc,
+			      const struct page *page);
+void wbc_detach_inode(struct quire *q, struct writeback_control *wbc, struct inode *inode);
+/* A page of a group is dirty in an inode that another one writes back. */
+void mem_cgroup_track_foreign_dirty(struct quire *q, struct page *page,
+				    const struct bdi_writeback *wb);
+/* A group that is held back wants these written. */
+void mem_cgroup_flush_foreign(struct quire *q, struct bdi_writeback *wb);
+void cgwb_init(struct quire *q);
 
 /* balance.c */
 #define INIT_BANDWIDTH (100UL << (20 - PAGE_SHIFT)) /* 100 MiB/s, in pages */
-void bdi_init_estimates(struct backing_dev *bdi);
-/* More dirty pages than the background threshold, of the machine's or the device's share? */
-bool wb_over_bg_thresh(struct quire *q, struct backing_dev *bdi);
-/* nr pages are on their way; bdi_writeback_done() when they are there. */
-void bdi_writeback_begin(struct quire *q, struct backing_dev *bdi, unsigned int nr);
+void wb_init_estimates(struct bdi_writeback *wb);
+/* More dirty pages than the background threshold, of the machine's, the group's or its share? */
+bool wb_over_bg_thresh(struct quire *q, struct bdi_writeback *wb);
+/* nr pages are on their way; wb_writeback_done() when they are there: bandwidth, sleepers. */
+void wb_writeback_begin(struct quire *q, struct bdi_writeback *wb, unsigned int nr);
+void wb_writeback_done(struct quire *q, struct bdi_writeback *wb, unsigned int nr);
 
 /* inode.c */
 void inode_add_lru(struct quire *q, struct inode *inode, bool referenced);

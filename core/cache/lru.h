@@ -46,7 +46,7 @@ static inline void update_lru_size(struct lruvec *lruvec, int lru, unsigned int 
 	mod_zone_page_state(&lruvec->pgdat->node_zones[zone],
 			    (enum zone_stat_item)(NR_ZONE_INACTIVE_ANON + lru), nr);
 	if (lruvec->memcg)
-		(void)HOT_ADD(&lruvec->memcg->vmstats[NR_INACTIVE_ANON + lru], nr);
+		(void)HOT_ADD(&lruvec->stat[NR_INACTIVE_ANON + lru], nr);
 }
 
 /*

@@ -95,9 +95,9 @@ void set_page_writeback(struct quire *q, struct page *page)
 	mod_zone_page_state(page_zone(q, page), NR_ZONE_WRITE_PENDING, nr);
 	if (!m)
 		return;
-	if (m->host->i_sb->bdi)
-		(void)HOT_ADD(&m->host->i_sb->bdi->nr_writeback, 1);
 	spin_lock(q, &m->i_pages_lock);
+	if (m->host->i_sb->bdi)
+		(void)HOT_ADD(&inode_to_wb(m->host)->nr_writeback, 1);
 	xa_set_mark(&m->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 	if (!PageDirty(page))
 		xa_clear_mark(&m->i_pages, page->index, PAGECACHE_TAG_DIRTY);
@@ -134,9 +134,9 @@ void end_page_writeback(struct quire *q, struct page *page)
 		rotate_reclaimable_page(q, page);
 	}
 	if (m) {
-		if (m->host->i_sb->bdi)
-			(void)HOT_SUB(&m->host->i_sb->bdi->nr_writeback, 1);
 		spin_lock(q, &m->i_pages_lock);
+		if (m->host->i_sb->bdi)
+			(void)HOT_SUB(&inode_to_wb(m->host)->nr_writeback, 1);
 		xa_clear_mark(&m->i_pages, page->index, PAGECACHE_TAG_WRITEBACK);
 		spin_unlock(q, &m->i_pages_lock);
 	}

@@ -100,8 +100,12 @@ struct inode {
 	u64 dirtied_when; /* ns: when it first became dirty */
 	struct list_head i_sb_list;
 	struct list_head i_lru;	    /* unused inodes, oldest first */
-	struct list_head i_io_list; /* on the device's dirty list */
-	struct file_ra_state i_ra;  /* of faults; reads use the file's */
+	struct list_head i_io_list; /* on its writeback's dirty list */
+	/* Who writes it back; NULL: it was never dirty, or has no device.  Under wb_lock
+	 * and i_pages_lock; for whose turn it should be see cgwb.c. */
+	struct bdi_writeback *i_wb;
+	u16 i_wb_frn_winner, i_wb_frn_avg_time, i_wb_frn_history;
+	struct file_ra_state i_ra; /* of faults; reads use the file's */
 };
 
 struct dentry {
@@ -133,38 +137,64 @@ struct buffer_head {
 	unsigned int b_state;
 };
 
-/* A block device with its writeback state (Linux's bdi_writeback).  Rates are in
- * pages a second, times in ticks of 4 ms where not said otherwise. */
-struct backing_dev {
-	unsigned int dev; /* the port's number */
-	const char *name;
-	struct spinlock wb_lock; /* LOCK_WB_LIST */
+/* Pages written lately, of a writeback in a domain: halved every period. */
+struct wb_completions {
+	u64 events;
+	u32 period;
+};
+
+/*
+ * What a control group dirtied on a device and how fast that goes (Linux's
+ * bdi_writeback).  The root's is the device's own; the others are made at a group's
+ * first dirty page, and once the group is removed they wait for the next one.
+ * Rates are in pages a second, times in ticks of 4 ms where not said otherwise.
+ */
+struct bdi_writeback {
+	struct backing_dev *bdi;
+	struct mem_cgroup *memcg;    /* NULL: the root, or a spare one */
+	struct list_head bdi_node;   /* in bdi->wbs */
+	struct list_head memcg_node; /* in the group's memcg_writeback */
 	/* Dirty inodes, oldest first: those that are not to be written yet, those of the
 	 * round that is under way, and those that had their turn in it and need another. */
 	struct list_head b_dirty, b_io, b_more_io;
-	struct quire_wait_queue flusher_wait;
-	struct quire_wait_queue progress;	       /* woken as pages become clean */
 	unsigned long nr_reclaimable, nr_writeback;    /* its files' pages: dirty, being written */
 	unsigned long nr_inflight;		       /* of those, in bios under way */
 	unsigned long nr_written, nr_dirtied;	       /* pages, ever */
 	u64 write_bandwidth, avg_write_bandwidth;      /* what it writes; a smoother mean */
 	u64 dirty_ratelimit, balanced_dirty_ratelimit; /* what a task may dirty; the last target */
 	u64 bw_time, written_stamp, dirtied_stamp;
-	u64 events; /* pages written, halved every period: its part of wb_domain's */
-	u32 period;
+	struct wb_completions completions,
+		memcg_completions; /* in the machine's domain, in its own */
+	bool dirty_exceeded;
+	bool running;		/* the flusher writes it */
+	bool flusher_wanted;	/* all is to be written */
+	bool background_wanted; /* somebody saw too many dirty pages */
+	u64 last_old_flush;	/* ns: dirty_writeback's last round */
+	/* What io.stat shows of the group on the device. */
+	unsigned long ios_read, ios_write, pages_read, pages_write;
+	unsigned long seen_dirty, seen_writeback; /* the verifier's scratch */
+};
+
+/* A block device. */
+struct backing_dev {
+	unsigned int dev; /* the port's number */
+	const char *name;
+	struct spinlock wb_lock; /* LOCK_WB_LIST: its writebacks, their lists and estimates */
+	struct bdi_writeback wb; /* the root's */
+	struct list_head wbs;	 /* all, that one first; none ever leaves */
+	struct quire_wait_queue flusher_wait;
+	struct quire_wait_queue progress;  /* woken as pages become clean */
+	unsigned long nr_inflight;	   /* pages in bios under way */
 	unsigned int min_ratio, max_ratio; /* per cent of the limit, at least and at most */
 	unsigned int nr_throttled;	   /* tasks asleep in balance_dirty_pages() */
 	u64 throttled_ticks;		   /* how long they slept, all together */
-	bool dirty_exceeded;
 	bool strict_limit; /* its share is a limit of its own, as FUSE's is (BDI_CAP_STRICTLIMIT) */
 	unsigned int ra_pages;	 /* readahead's largest window: 32 (128 KiB) */
 	unsigned int io_pages;	 /* the largest transfer: 320 (max_sectors_kb 1280) */
 	unsigned long nr_errors; /* failed bios */
 	bool has_flusher;
-	bool running; /* the flusher writes */
 	bool synchronous; /* a transfer is over when submit returns (pmem, zram): swap skips the cache */
-	bool rotational;    /* a disk that seeks: swap reads ahead by slot, not by address */
-	u64 last_old_flush; /* ns: dirty_writeback's last round */
+	bool rotational; /* a disk that seeks: swap reads ahead by slot, not by address */
 	unsigned long ios_read, ios_write, pages_read, pages_write;
 	/* A device that the core is itself (zram): how many pages it has, who has it open, what
 	 * a transfer does, and what a freed swap slot is to it.  NULL: the port's. */
@@ -173,15 +203,14 @@ struct backing_dev {
 	void (*submit_bio)(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio);
 	void (*slot_free_notify)(struct quire *q, struct backing_dev *bdi, u64 page_offset);
 	void *private;
-	bool flusher_wanted;	/* all is to be written */
-	bool background_wanted; /* somebody saw too many dirty pages */
 	struct list_head list;
 };
 
 /* Numbers of devices that are not the port's begin here. */
 #define BDI_DEV_ZRAM 0x10000u
 
-/* What devices share the limit of dirty pages in (Linux's global_wb_domain). */
+/* What devices share the limit of dirty pages in: the machine's (Linux's
+ * global_wb_domain), and one a group, where only the first five count. */
 struct wb_cpu {
 	unsigned int dirtied; /* pages since a task of it looked at the limits */
 	unsigned int leaked;  /* by tasks that ended before they looked */
@@ -195,6 +224,21 @@ struct wb_domain {
 	unsigned long ratelimit_pages;
 	unsigned int min_ratio; /* sum of the devices' */
 	struct wb_cpu *cpu;	/* [nr_cpus] */
+};
+
+#define MEMCG_CGWB_FRN_CNT 4
+
+/* A group's dirty pages in all: made with its first writeback. */
+struct memcg_writeback {
+	struct wb_domain domain;
+	struct list_head wbs; /* one a device */
+	/* Whose writebacks hold pages of this group's, and when one was dirtied last;
+	 * at 0: a free place. */
+	struct {
+		struct backing_dev *bdi;
+		unsigned int memcg_id;
+		u64 at;
+	} foreign[MEMCG_CGWB_FRN_CNT];
 };
 
 #define EXTENT_CLASSES 128
@@ -408,7 +452,7 @@ void set_page_writeback(struct quire *q, struct page *page);
 /* Dirty accounting: true if the page was clean. */
 bool set_page_dirty(struct quire *q, struct page *page);
 bool clear_page_dirty_for_io(struct quire *q, struct page *page);
-/* A page leaves while dirty (truncate, last put): uncount it. */
+/* A page leaves while dirty (truncate, last put): uncount it.  Under i_pages_lock. */
 void cancel_dirty_page(struct quire *q, struct page *page);
 /* A locked page of a file is about to be written through a mapping: it gets its buffer and
  * is dirty (Linux's block_page_mkwrite()).  True if it was clean. */
@@ -418,13 +462,21 @@ bool try_to_free_buffers(struct quire *q, struct page *page);
 /* Thresholds in pages by Linux's global_dirty_limits(). */
 void global_dirty_limits(struct quire *q, unsigned long *background, unsigned long *dirty);
 void wakeup_flushers(struct quire *q);
-/* Of a threshold, the device's share (Linux's wb_calc_thresh()). */
-unsigned long wb_calc_thresh(struct quire *q, struct backing_dev *bdi, unsigned long thresh);
-static inline bool wb_has_dirty_io(const struct backing_dev *bdi)
+/* Of a threshold of the machine's, a writeback's share (Linux's wb_calc_thresh()). */
+unsigned long wb_calc_thresh(struct quire *q, struct bdi_writeback *wb, unsigned long thresh);
+static inline bool wb_has_dirty_io(const struct bdi_writeback *wb)
 {
-	return !list_empty(&bdi->b_dirty) || !list_empty(&bdi->b_io) ||
-	       !list_empty(&bdi->b_more_io);
+	return !list_empty(&wb->b_dirty) || !list_empty(&wb->b_io) || !list_empty(&wb->b_more_io);
 }
+/* Who writes an inode of a device's back. */
+static inline struct bdi_writeback *inode_to_wb(const struct inode *inode)
+{
+	struct bdi_writeback *wb = HOT_LOAD(&inode->i_wb);
+
+	return wb ? wb : &inode->i_sb->bdi->wb;
+}
+/* The group's writeback on a device, or NULL if it has none yet (cgwb.c). */
+struct bdi_writeback *wb_find(const struct backing_dev *bdi, const struct mem_cgroup *memcg);
 
 /* shmem: a file without a name whose pages go to swap. */
 struct file *shmem_file_setup(struct quire *q, const char *name, u64 size_bytes);
@@ -445,7 +497,5 @@ void bio_put(struct quire *q, struct quire_bio *bio);
 /* Counts and starts a bio; dev, op, pages and end_io are filled.  PGPGIN and
  * PGPGOUT count sectors of 512 bytes: /proc/vmstat shows half, as Linux. */
 void submit_bio(struct quire *q, struct backing_dev *bdi, struct quire_bio *bio);
-/* Writeback of nr pages on a device has ended: its bandwidth, its sleepers. */
-void bdi_writeback_done(struct quire *q, struct backing_dev *bdi, unsigned int nr);
 
 #endif

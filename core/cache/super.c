@@ -105,11 +105,11 @@ struct backing_dev *bdi_register(struct quire *q, unsigned int dev, const char *
 	bdi->name = copy;
 	bdi->ra_pages = RA_MAX_PAGES;
 	bdi->io_pages = RA_MAX_IO_PAGES;
-	bdi_init_estimates(bdi);
+	bdi->max_ratio = 100;
 	spin_lock_init(&bdi->wb_lock, LOCK_WB_LIST);
-	INIT_LIST_HEAD(&bdi->b_dirty);
-	INIT_LIST_HEAD(&bdi->b_io);
-	INIT_LIST_HEAD(&bdi->b_more_io);
+	INIT_LIST_HEAD(&bdi->wbs);
+	wb_init(&bdi->wb, bdi);
+	list_add_tail(&bdi->wb.bdi_node, &bdi->wbs);
 	list_add_tail(&bdi->list, &q->cache->bdis);
 	bdi_start_flusher(q, bdi);
 	return bdi;
@@ -270,6 +270,7 @@ int cache_init(struct quire *q)
 	c->dirty_expire_interval = 3000;
 	c->vfs_cache_pressure = 100;
 	q->group->ops.reparent_list_lrus = reparent_list_lrus;
+	cgwb_init(q);
 	INIT_LIST_HEAD(&c->bdis);
 	INIT_LIST_HEAD(&c->super_blocks);
 	INIT_LIST_HEAD(&c->node_pool);

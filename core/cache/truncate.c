@@ -36,7 +36,9 @@ static void truncate_page(struct quire *q, struct address_space *m, struct page 
 	if (page->mapping == m) {
 		if (page_mapped(page) && q->cache->ops.unmap_mapping_range)
 			q->cache->ops.unmap_mapping_range(q, m, page->index, 1);
+		spin_lock(q, &m->i_pages_lock);
 		cancel_dirty_page(q, page);
+		spin_unlock(q, &m->i_pages_lock);
 		(void)try_to_free_buffers(q, page);
 		spin_lock(q, &m->i_pages_lock);
 		__delete_from_page_cache(q, page, NULL);

@@ -21,7 +21,8 @@
 
 static void write_end_io(struct quire *q, struct quire_bio *bio)
 {
-	struct backing_dev *bdi = bio->private;
+	struct bdi_writeback *wb = bio->private;
+	struct backing_dev *bdi = wb->bdi;
 
 	if (unlikely(bio->error) && HOT_ADD(&bdi->nr_errors, 1) <= 10)
 		pr_err(q, "Buffer I/O error on dev %s, logical block %llu, lost async page write",
@@ -36,12 +37,13 @@ static void write_end_io(struct quire *q, struct quire_bio *bio)
 		}
 		end_page_writeback(q, page);
 	}
-	bdi_writeback_done(q, bdi, bio->nr_pages);
+	wb_writeback_done(q, wb, bio->nr_pages);
 	bio_put(q, bio);
 }
 
-static void submit_write(struct quire *q, struct backing_dev *bdi, struct quire_bio **biop)
+static void submit_write(struct quire *q, const struct inode *inode, struct quire_bio **biop)
 {
+	struct backing_dev *bdi = inode->i_sb->bdi;
 	struct quire_bio *bio = *biop;
 
 	if (!bio)
@@ -50,7 +52,8 @@ static void submit_write(struct quire *q, struct backing_dev *bdi, struct quire_
 	/* Waiting comes before counting: a wait for oneself would be long. */
 	if (bdi->nr_inflight >= BDI_INFLIGHT)
 		wait_event(q, &bdi->progress, bdi->nr_inflight < BDI_INFLIGHT);
-	bdi_writeback_begin(q, bdi, bio->nr_pages);
+	bio->private = inode_to_wb(inode);
+	wb_writeback_begin(q, bio->private, bio->nr_pages);
 	submit_bio(q, bdi, bio);
 }
 
@@ -59,7 +62,6 @@ static void submit_write(struct quire *q, struct backing_dev *bdi, struct quire_
 static void write_page_to_bio(struct quire *q, struct inode *inode, struct page *page,
 			      struct quire_bio **biop)
 {
-	struct backing_dev *bdi = inode->i_sb->bdi;
 	u64 block = inode_block(inode, page->index);
 	struct quire_bio *bio = *biop;
 
@@ -69,7 +71,7 @@ static void write_page_to_bio(struct quire *q, struct inode *inode, struct page 
 	}
 	if (bio &&
 	    (bio->nr_pages == QUIRE_BIO_MAX_PAGES || bio->page_offset + bio->nr_pages != block)) {
-		submit_write(q, bdi, biop);
+		submit_write(q, inode, biop);
 		bio = NULL;
 	}
 	if (!bio) {
@@ -77,32 +79,32 @@ static void write_page_to_bio(struct quire *q, struct inode *inode, struct page 
 		bio->op = QUIRE_BIO_WRITE;
 		bio->page_offset = block;
 		bio->end_io = write_end_io;
-		bio->private = bdi;
 	}
 	bio->pfn[bio->nr_pages++] = page_to_pfn(q, page);
 }
 
 /* One page of a gang: true if it was put into the bio. */
 static bool write_one_page(struct quire *q, struct inode *inode, struct page *page,
-			   struct quire_bio **biop, bool sync)
+			   struct quire_bio **biop, struct writeback_control *wbc)
 {
 	/* Whoever holds the lock may wait for pages that our bio holds. */
 	if (!trylock_page(page)) {
-		submit_write(q, inode->i_sb->bdi, biop);
+		submit_write(q, inode, biop);
 		lock_page(q, page);
 	}
 	if (page->mapping != &inode->i_data || !PageDirty(page))
 		goto unlock;
 	if (PageWriteback(page)) {
-		if (!sync)
+		if (!wbc->sync)
 			goto unlock;
-		submit_write(q, inode->i_sb->bdi, biop);
+		submit_write(q, inode, biop);
 		wait_on_page_writeback(q, page);
 	}
 	if (!clear_page_dirty_for_io(q, page))
 		goto unlock;
 	set_page_writeback(q, page);
 	unlock_page(q, page);
+	wbc_account_cgroup_owner(q, wbc, page);
 	write_page_to_bio(q, inode, page, biop);
 	return true;
 unlock:
@@ -141,7 +143,7 @@ int do_writepages(struct quire *q, struct inode *inode, struct writeback_control
 		}
 		for (unsigned int i = 0; i < nr; i++) {
 			if ((wbc->sync || wbc->nr_to_write > 0) &&
-			    write_one_page(q, inode, pages[i], &bio, wbc->sync)) {
+			    write_one_page(q, inode, pages[i], &bio, wbc)) {
 				wbc->nr_to_write--;
 				wbc->written++;
 			}
@@ -153,7 +155,7 @@ int do_writepages(struct quire *q, struct inode *inode, struct writeback_control
 		cond_resched(q);
 	}
 	inode->writeback_index = xa_marked(&m->i_pages, PAGECACHE_TAG_DIRTY) ? index : 0;
-	submit_write(q, inode->i_sb->bdi, &bio);
+	submit_write(q, inode, &bio);
 	return 0;
 }
 
@@ -172,7 +174,7 @@ int file_writepage(struct quire *q, struct page *page)
 	set_page_writeback(q, page);
 	unlock_page(q, page);
 	write_page_to_bio(q, inode, page, &bio);
-	submit_write(q, inode->i_sb->bdi, &bio);
+	submit_write(q, inode, &bio);
 	return 0;
 }
 

@@ -454,14 +454,14 @@ static int kmem_charge_table(struct quire *q, struct page *page, gfp_t gfp, bool
 	int err = mem_cgroup_charge_kmem(q, page, memcg, gfp);
 
 	if (page->memcg && counted)
-		(void)HOT_ADD(&page->memcg->vmstats[NR_PAGETABLE], 1);
+		mod_memcg_lruvec_state(page->memcg, page_pgdat(q, page), NR_PAGETABLE, 1);
 	return err;
 }
 
 static void kmem_uncharge_table(struct quire *q, struct page *page, bool counted)
 {
 	if (counted)
-		(void)HOT_SUB(&page->memcg->vmstats[NR_PAGETABLE], 1);
+		mod_memcg_lruvec_state(page->memcg, page_pgdat(q, page), NR_PAGETABLE, -1);
 	mem_cgroup_uncharge_kmem(q, page);
 }
 
@@ -480,12 +480,19 @@ int charge_init(struct quire *q, struct group_floor *g)
 
 /* ---- limits ----------------------------------------------------------------- */
 
+static void tell_limit_changed(struct quire *q, struct mem_cgroup *memcg)
+{
+	if (q->group->ops.limit_changed)
+		q->group->ops.limit_changed(q, memcg);
+}
+
 void mem_cgroup_set_max(struct quire *q, struct mem_cgroup *memcg, long nr_pages)
 {
 	unsigned int retries = MAX_CHARGE_RETRIES;
 	bool drained = false;
 
 	HOT_STORE(&memcg->memory.max, nr_pages);
+	tell_limit_changed(q, memcg);
 	for (;;) {
 		long over = HOT_LOAD(&memcg->memory.usage) - nr_pages;
 
@@ -514,6 +521,7 @@ void mem_cgroup_set_high(struct quire *q, struct mem_cgroup *memcg, long nr_page
 	bool drained = false;
 
 	HOT_STORE(&memcg->memory.high, nr_pages);
+	tell_limit_changed(q, memcg);
 	for (;;) {
 		long over = HOT_LOAD(&memcg->memory.usage) - nr_pages;
 

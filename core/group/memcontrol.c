@@ -187,10 +187,14 @@ static struct mem_cgroup *find_child(struct mem_cgroup *parent, const char *name
 }
 
 /* Under the lock: what a group counted stays counted in its parent. */
-static void fold_into_parent(struct mem_cgroup *memcg)
+static void fold_into_parent(const struct quire *q, struct mem_cgroup *memcg)
 {
 	for (unsigned int i = 0; i < MEMCG_NR_STAT; i++)
 		(void)HOT_ADD(&memcg->parent->vmstats[i], memcg->vmstats[i]);
+	for (unsigned int nid = 0; nid < q->nr_nodes; nid++)
+		for (unsigned int i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
+			(void)HOT_ADD(&memcg->parent->lruvec[nid]->stat[i],
+				      memcg->lruvec[nid]->stat[i]);
 	for (unsigned int i = 0; i < NR_VM_EVENT_ITEMS; i++)
 		(void)HOT_ADD(&memcg->parent->vmevents[i], memcg->vmevents[i]);
 }
@@ -209,7 +213,7 @@ static struct mem_cgroup *unlink_unreferenced(struct quire *q)
 		if (!memcg || !memcg->offline || HOT_LOAD(&memcg->css_refs))
 			continue;
 		list_del_init(&memcg->sibling);
-		fold_into_parent(memcg);
+		fold_into_parent(q, memcg);
 		free_id(g, memcg);
 		memcg->dead = true;
 		g->nr_groups--;
@@ -323,6 +327,8 @@ int mem_cgroup_remove(struct quire *q, struct mem_cgroup *memcg)
 	hugetlb_cgroup_offline(q, memcg);
 	if (q->group->ops.reparent_list_lrus)
 		q->group->ops.reparent_list_lrus(q, memcg);
+	if (q->group->ops.reparent_writeback)
+		q->group->ops.reparent_writeback(q, memcg);
 	drain_all_stock(q, memcg);
 	mem_cgroup_put(q, memcg);
 	reap_groups(q);
@@ -410,9 +416,26 @@ void mem_cgroup_detach_task(struct quire *q, struct mem_cgroup *memcg)
 
 /* ---- sums and protection ---------------------------------------------------- */
 
+long memcg_node_state(struct quire *q, struct mem_cgroup *memcg, unsigned int nid,
+		      enum node_stat_item item)
+{
+	long sum = 0;
+
+	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
+	     m = mem_cgroup_iter(q, memcg, m))
+		sum += HOT_LOAD(&m->lruvec[nid]->stat[item]);
+	return max(sum, 0L);
+}
+
 long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, unsigned int item)
 {
 	long sum = 0;
+
+	if (item < NR_VM_NODE_STAT_ITEMS) {
+		for_each_node (q, nid)
+			sum += memcg_node_state(q, memcg, nid, (enum node_stat_item)item);
+		return sum;
+	}
 
 	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
 	     m = mem_cgroup_iter(q, memcg, m))

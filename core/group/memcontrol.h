@@ -73,6 +73,7 @@ enum memcg_stat_item {
 
 struct obj_cgroup;
 struct hugetlb_cgroup;
+struct memcg_writeback;
 
 struct mem_cgroup {
 	unsigned int id;
@@ -90,15 +91,17 @@ struct mem_cgroup {
 	unsigned int nr_tasks;
 	unsigned long events[MEMCG_NR_EVENTS];	     /* with those of its descendants */
 	unsigned long events_local[MEMCG_NR_EVENTS]; /* its own */
-	/* As the nodes' counters, but NR_SLAB_* in bytes. */
+	/* What is not kept a node, in lruvec[].stat: MEMCG_KMEM and those behind it. */
 	long vmstats[MEMCG_NR_STAT];
 	unsigned long vmevents[NR_VM_EVENT_ITEMS];
 	struct psi_group psi;
+	struct memcg_writeback *cgwb;	/* its dirty pages: cache/cgwb.c; NULL: it never had any */
 	struct obj_cgroup *objcg;	/* pays for its objects; NULL: the root, or removed */
 	struct list_head objcgs;	/* that one, and those of groups below that are removed */
 	struct hugetlb_cgroup *hugetlb; /* NULL: it has not that controller */
 	bool hugetlb_subtree;		/* and hands it down: hugetlb_cgroup.h */
 	unsigned long seen;		/* the verifier's scratch */
+	unsigned long seen_dirty, seen_writeback;
 	struct lruvec *lruvec[];	/* [nr_nodes] */
 };
 
@@ -112,6 +115,10 @@ struct group_pressure_ops {
 	struct mem_cgroup *(*current_memcg)(struct quire *q);
 	/* A group is removed: unused objects that it paid for are its parent's. */
 	void (*reparent_list_lrus)(struct quire *q, struct mem_cgroup *memcg);
+	/* ... and the files that it wrote back. */
+	void (*reparent_writeback)(struct quire *q, struct mem_cgroup *memcg);
+	/* Its max or high changed, and with them how much of it may be dirty. */
+	void (*limit_changed)(struct quire *q, struct mem_cgroup *memcg);
 	/* The running task's part in the counts of stalls; NULL: none. */
 	struct psi_task *(*current_psi)(struct quire *q);
 };
@@ -246,6 +253,9 @@ static inline bool mem_cgroup_below_low(const struct mem_cgroup *memcg)
 }
 /* A counter of a group with its descendants: what memory.stat shows. */
 long memcg_page_state(struct quire *q, struct mem_cgroup *memcg, unsigned int item);
+/* The same of one node: what memory.numa_stat shows. */
+long memcg_node_state(struct quire *q, struct mem_cgroup *memcg, unsigned int nid,
+		      enum node_stat_item item);
 unsigned long memcg_vm_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item);
 /* The lines of memory.stat (group/memory_stat.c). */
 void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);
@@ -264,13 +274,21 @@ static inline struct lruvec *page_lruvec(struct quire *q, struct page *page)
 	return mem_cgroup_lruvec(q, page->memcg, page_pgdat(q, page));
 }
 
+/* A group's counter on a node; memcg is not NULL. */
+static inline void mod_memcg_lruvec_state(struct mem_cgroup *memcg, const struct pglist_data *pgdat,
+					  enum node_stat_item item, long delta)
+{
+	(void)HOT_ADD(&memcg->lruvec[pgdat->node_id]->stat[item], delta);
+}
 /* A node's counter and, for a charged page, its group's too. */
 static inline void mod_lruvec_page_state(struct quire *q, struct page *page,
 					 enum node_stat_item item, long delta)
 {
-	mod_node_page_state(page_pgdat(q, page), item, delta);
+	struct pglist_data *pgdat = page_pgdat(q, page);
+
+	mod_node_page_state(pgdat, item, delta);
 	if (page->memcg)
-		(void)HOT_ADD(&page->memcg->vmstats[item], delta);
+		mod_memcg_lruvec_state(page->memcg, pgdat, item, delta);
 }
 static inline void count_memcg_events(struct quire *q, struct mem_cgroup *memcg,
 				      enum vm_event_item item, unsigned long n)

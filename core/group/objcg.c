@@ -95,8 +95,12 @@ static void flush_state(struct memcg_stock *stock)
 {
 	struct mem_cgroup *memcg = HOT_LOAD(&stock->objcg->memcg);
 
-	(void)HOT_ADD(&memcg->vmstats[NR_SLAB_RECLAIMABLE], stock->nr_slab_reclaimable_b);
-	(void)HOT_ADD(&memcg->vmstats[NR_SLAB_UNRECLAIMABLE], stock->nr_slab_unreclaimable_b);
+	if (!stock->pgdat)
+		return; /* none were counted */
+	mod_memcg_lruvec_state(memcg, stock->pgdat, NR_SLAB_RECLAIMABLE,
+			       stock->nr_slab_reclaimable_b);
+	mod_memcg_lruvec_state(memcg, stock->pgdat, NR_SLAB_UNRECLAIMABLE,
+			       stock->nr_slab_unreclaimable_b);
 	stock->nr_slab_reclaimable_b = stock->nr_slab_unreclaimable_b = 0;
 }
 
@@ -240,7 +244,7 @@ static void mod_objcg_state(struct quire *q, struct obj_cgroup *objcg, struct pg
 	bytes += *at_hand;
 	/* The first is kept whatever its size: its opposite may follow. */
 	if (*at_hand && (bytes > (long)PAGE_SIZE || bytes < -(long)PAGE_SIZE)) {
-		(void)HOT_ADD(&objcg->memcg->vmstats[item], bytes);
+		mod_memcg_lruvec_state(objcg->memcg, pgdat, item, bytes);
 		bytes = 0;
 	}
 	*at_hand = bytes;

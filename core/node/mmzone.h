@@ -146,6 +146,9 @@ struct lruvec {
 	u64 nonresident_age;		    /* evictions and activations */
 	unsigned long refaults[2];	    /* anon, file: at the last reclaim */
 	unsigned long flags;		    /* LRUVEC_CONGESTED */
+	/* What a group has on this node (Linux's lruvec_stats), NR_SLAB_* in bytes; the
+	 * root's is the node's vm_stat. */
+	long stat[NR_VM_NODE_STAT_ITEMS];
 	struct pglist_data *pgdat;
 	struct mem_cgroup *memcg;      /* NULL: the root */
 	struct lru_gen_struct *lrugen; /* node/lru_gen.h; NULL: never switched on */

@@ -110,23 +110,23 @@ static int show_stats(struct quire *q, const struct proc_entry *e,
 	if (!bdi)
 		return -ENOENT;
 	global_dirty_limits(q, &bg, &thresh);
-	text_printf(t, "BdiWriteback:       %10lu kB\n", pages_to_kb(bdi->nr_writeback));
-	text_printf(t, "BdiReclaimable:     %10lu kB\n", pages_to_kb(bdi->nr_reclaimable));
+	text_printf(t, "BdiWriteback:       %10lu kB\n", pages_to_kb(bdi->wb.nr_writeback));
+	text_printf(t, "BdiReclaimable:     %10lu kB\n", pages_to_kb(bdi->wb.nr_reclaimable));
 	text_printf(t, "BdiDirtyThresh:     %10lu kB\n",
-		    pages_to_kb(wb_calc_thresh(q, bdi, thresh)));
+		    pages_to_kb(wb_calc_thresh(q, &bdi->wb, thresh)));
 	text_printf(t, "DirtyThresh:        %10lu kB\n", pages_to_kb(thresh));
 	text_printf(t, "BackgroundThresh:   %10lu kB\n", pages_to_kb(bg));
-	text_printf(t, "BdiDirtied:         %10lu kB\n", pages_to_kb(bdi->nr_dirtied));
-	text_printf(t, "BdiWritten:         %10lu kB\n", pages_to_kb(bdi->nr_written));
-	text_printf(t, "BdiWriteBandwidth:  %10lu kBps\n", pages_to_kb(bdi->write_bandwidth));
-	text_printf(t, "b_dirty:            %10lu\n", list_count_nodes(&bdi->b_dirty));
-	text_printf(t, "b_io:               %10lu\n", list_count_nodes(&bdi->b_io));
-	text_printf(t, "b_more_io:          %10lu\n", list_count_nodes(&bdi->b_more_io));
+	text_printf(t, "BdiDirtied:         %10lu kB\n", pages_to_kb(bdi->wb.nr_dirtied));
+	text_printf(t, "BdiWritten:         %10lu kB\n", pages_to_kb(bdi->wb.nr_written));
+	text_printf(t, "BdiWriteBandwidth:  %10lu kBps\n", pages_to_kb(bdi->wb.write_bandwidth));
+	text_printf(t, "b_dirty:            %10lu\n", list_count_nodes(&bdi->wb.b_dirty));
+	text_printf(t, "b_io:               %10lu\n", list_count_nodes(&bdi->wb.b_io));
+	text_printf(t, "b_more_io:          %10lu\n", list_count_nodes(&bdi->wb.b_more_io));
 	text_printf(t, "b_dirty_time:       %10u\n", 0u);
 	text_printf(t, "bdi_list:           %10u\n", 1u);
 	/* WB_registered, WB_writeback_running, WB_has_dirty_io. */
 	text_printf(t, "state:              %10x\n",
-		    1u | (bdi->running ? 2u : 0) | (wb_has_dirty_io(bdi) ? 4u : 0));
+		    1u | (bdi->wb.running ? 2u : 0) | (wb_has_dirty_io(&bdi->wb) ? 4u : 0));
 	return 0;
 }
 

@@ -29,15 +29,14 @@ unsigned long lruvec_lru_size(const struct lruvec *lruvec, int lru, int zone_idx
 	return size;
 }
 
-/* What one group has: its part of this node's lists, or its counters, which
- * are not kept a node (docs/differences.md). */
+/* What one group has on this node. */
 static unsigned long memcg_state(const struct lruvec *lruvec, enum node_stat_item item)
 {
 	long n;
 
 	if (item <= NR_UNEVICTABLE)
 		return lruvec->nr[item - NR_INACTIVE_ANON];
-	n = HOT_LOAD(&lruvec->memcg->vmstats[item]);
+	n = HOT_LOAD(&lruvec->stat[item]);
 	return n < 0 ? 0 : (unsigned long)n;
 }
 

@@ -41,6 +41,10 @@ static void verify_cached_page(struct verify *v, struct inode *inode, unsigned l
 		return;
 	}
 	sum->dirty += PageDirty(page);
+	if (page->memcg) {
+		page->memcg->seen_dirty += PageDirty(page);
+		page->memcg->seen_writeback += PageWriteback(page);
+	}
 	/* Between dirty and writeback, under the page lock, the mark stays. */
 	if (PageDirty(page) ? !dirty_mark : dirty_mark && !PageLocked(page))
 		broken(v, "cache: dirty mark of frame 0x%lx, inode %lu page %lu", pfn, inode->i_ino,
@@ -202,6 +206,26 @@ static void verify_lrus(struct verify *v, const struct super_block *sb)
 		       sb->nr_inode_lru, inodes, sb->nr_dentry_lru, dentries);
 }
 
+/* What its pages add to the sums is its writeback's. */
+static void count_in_wb(struct verify *v, struct inode *inode, struct cache_sums *sums)
+{
+	unsigned long dirty = 0, writeback = 0;
+
+	for_each_node (v->q, nid) {
+		dirty -= sums[nid].dirty;
+		writeback -= sums[nid].writeback;
+	}
+	verify_inode(v, inode, sums);
+	if (!inode->i_sb->bdi)
+		return;
+	for_each_node (v->q, nid) {
+		dirty += sums[nid].dirty;
+		writeback += sums[nid].writeback;
+	}
+	inode_to_wb(inode)->seen_dirty += dirty;
+	inode_to_wb(inode)->seen_writeback += writeback;
+}
+
 static void verify_sb(struct verify *v, struct super_block *sb, struct cache_sums *sums)
 {
 	struct inode *inode;
@@ -213,7 +237,7 @@ static void verify_sb(struct verify *v, struct super_block *sb, struct cache_sum
 			broken(v, "cache: inode %lu is on another's list", inode->i_ino);
 			return;
 		}
-		verify_inode(v, inode, sums);
+		count_in_wb(v, inode, sums);
 	}
 	if (nr != sb->nr_inodes)
 		broken(v, "cache: %lu inodes counted, %lu on the list", sb->nr_inodes, nr);
@@ -221,48 +245,44 @@ static void verify_sb(struct verify *v, struct super_block *sb, struct cache_sum
 	verify_dentries(v, sb);
 }
 
-static void verify_bdi(struct verify *v, const struct backing_dev *bdi)
+static void verify_owner(struct verify *v, const struct bdi_writeback *wb,
+			 const struct list_head *list)
 {
+	const struct inode *inode;
+
+	list_for_each_entry (inode, list, i_io_list)
+		if (inode_to_wb(inode) != wb)
+			broken(v, "cache: inode %lu is on another group's dirty list",
+			       inode->i_ino);
+}
+
+/* A group's writeback on a device. */
+static void verify_wb(struct verify *v, const struct bdi_writeback *wb)
+{
+	const struct backing_dev *bdi = wb->bdi;
 	const struct inode *inode;
 	u64 last = 0;
 
-	if (!list_validate(&bdi->b_dirty) || !list_validate(&bdi->b_io) ||
-	    !list_validate(&bdi->b_more_io)) {
+	if (!list_validate(&wb->b_dirty) || !list_validate(&wb->b_io) ||
+	    !list_validate(&wb->b_more_io)) {
 		broken(v, "cache: dirty list of %s is malformed", bdi->name);
 		return;
 	}
-	list_for_each_entry (inode, &bdi->b_dirty, i_io_list) {
+	if (wb->seen_dirty != wb->nr_reclaimable || wb->seen_writeback != wb->nr_writeback)
+		broken(v,
+		       "cache: %s counts %lu dirty and %lu written pages, its files have %lu and "
+		       "%lu",
+		       bdi->name, wb->nr_reclaimable, wb->nr_writeback, wb->seen_dirty,
+		       wb->seen_writeback);
+	verify_owner(v, wb, &wb->b_dirty);
+	verify_owner(v, wb, &wb->b_io);
+	verify_owner(v, wb, &wb->b_more_io);
+	list_for_each_entry (inode, &wb->b_dirty, i_io_list) {
 		if (inode->dirtied_when < last)
 			broken(v, "cache: dirty list of %s is out of order at inode %lu", bdi->name,
 			       inode->i_ino);
 		last = inode->dirtied_when;
 	}
-}
-
-/* File systems of one device (NULL: of none), whose pages are the device's to count. */
-static void verify_sbs(struct verify *v, const struct backing_dev *bdi, struct cache_sums *sums)
-{
-	unsigned long dirty = 0, writeback = 0;
-	struct super_block *sb;
-
-	for_each_node (v->q, nid) {
-		dirty -= sums[nid].dirty;
-		writeback -= sums[nid].writeback;
-	}
-	list_for_each_entry (sb, &v->q->cache->super_blocks, list)
-		if (sb->bdi == bdi)
-			verify_sb(v, sb, sums);
-	if (!bdi)
-		return;
-	for_each_node (v->q, nid) {
-		dirty += sums[nid].dirty;
-		writeback += sums[nid].writeback;
-	}
-	if (dirty != bdi->nr_reclaimable || writeback != bdi->nr_writeback)
-		broken(v,
-		       "cache: %s counts %lu dirty and %lu written pages, its files have %lu and "
-		       "%lu",
-		       bdi->name, bdi->nr_reclaimable, bdi->nr_writeback, dirty, writeback);
 }
 
 /* Files' nodes of shadows are all listed; the others listed are swap caches'. */
@@ -311,17 +331,43 @@ static void verify_node_counts(struct verify *v, struct pglist_data *pgdat,
 		       pgdat->node_id, pending, stat[NR_FILE_DIRTY], stat[NR_WRITEBACK]);
 }
 
+/* What memory.stat shows of a group without its descendants. */
+static void verify_group_counts(struct verify *v, const struct mem_cgroup *memcg)
+{
+	long dirty = 0, writeback = 0;
+
+	for_each_node (v->q, nid) {
+		dirty += memcg->lruvec[nid]->stat[NR_FILE_DIRTY];
+		writeback += memcg->lruvec[nid]->stat[NR_WRITEBACK];
+	}
+	/* Pages of the swap cache are written too. */
+	if (dirty != (long)memcg->seen_dirty || writeback < (long)memcg->seen_writeback)
+		broken(v, "cache: group %u has file_dirty %ld, file_writeback %ld, files %lu, %lu",
+		       memcg->id, dirty, writeback, memcg->seen_dirty, memcg->seen_writeback);
+}
+
 void verify_cache(struct verify *v)
 {
 	struct quire *q = v->q;
 	struct cache_sums sums[QUIRE_MAX_NODES] = {{0}};
 	struct backing_dev *bdi;
+	struct bdi_writeback *wb;
+	struct super_block *sb;
+	struct mem_cgroup *memcg;
 
-	verify_sbs(v, NULL, sums);
-	list_for_each_entry (bdi, &q->cache->bdis, list) {
-		verify_sbs(v, bdi, sums);
-		verify_bdi(v, bdi);
-	}
+	list_for_each_entry (bdi, &q->cache->bdis, list)
+		list_for_each_entry (wb, &bdi->wbs, bdi_node)
+			wb->seen_dirty = wb->seen_writeback = 0;
+	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg; memcg = mem_cgroup_iter(q, NULL, memcg))
+		memcg->seen_dirty = memcg->seen_writeback = 0;
+	list_for_each_entry (sb, &q->cache->super_blocks, list)
+		verify_sb(v, sb, sums);
+	for (memcg = mem_cgroup_iter(q, NULL, NULL); memcg; memcg = mem_cgroup_iter(q, NULL, memcg))
+		if (memcg->parent)
+			verify_group_counts(v, memcg);
+	list_for_each_entry (bdi, &q->cache->bdis, list)
+		list_for_each_entry (wb, &bdi->wbs, bdi_node)
+			verify_wb(v, wb);
 	for_each_node (q, nid) {
 		verify_node_counts(v, NODE_DATA(q, nid), &sums[nid]);
 		verify_shadow_nodes(v, NODE_DATA(q, nid), &sums[nid]);

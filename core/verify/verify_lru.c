@@ -121,13 +121,14 @@ static void verify_node_sums(struct verify *v, struct pglist_data *pgdat,
 static void verify_memcg_sums(struct verify *v, const struct mem_cgroup *memcg)
 {
 	for_each_lru (lru) {
-		unsigned long total = 0;
+		for_each_node (v->q, nid) {
+			const struct lruvec *lruvec = memcg->lruvec[nid];
+			long n = lruvec->stat[NR_INACTIVE_ANON + lru];
 
-		for_each_node (v->q, nid)
-			total += memcg->lruvec[nid]->nr[lru];
-		if (memcg->vmstats[NR_INACTIVE_ANON + lru] != (long)total)
-			broken(v, "lru: %s of group %u is %ld, lists have %lu", lru_names[lru],
-			       memcg->id, memcg->vmstats[NR_INACTIVE_ANON + lru], total);
+			if (n != (long)lruvec->nr[lru])
+				broken(v, "lru: %s of group %u is %ld, lists have %lu",
+				       lru_names[lru], memcg->id, n, lruvec->nr[lru]);
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ static void deleted_while_open(struct testbox *t, void *arg)
 	fput(t->q, file);
 	assert_int_equal(t->sb->nr_inodes, 1);
 	assert_int_equal(global_node_page_state(t->q, NR_FILE_DIRTY), 0);
-	assert_true(list_empty(&t->bdi->b_dirty));
+	assert_true(list_empty(&t->bdi->wb.b_dirty));
 }
 
 static unsigned long shrink(struct testbox *t, unsigned long nr, gfp_t gfp)
@@ -308,7 +308,7 @@ static void dirty_order(struct testbox *t, void *arg)
 	testbox_verify_reports(t, "out of order");
 	a->dirtied_when -= 10 * NSEC_PER_SEC;
 	next = a->i_io_list.next;
-	a->i_io_list.next = &t->bdi->b_dirty;
+	a->i_io_list.next = &t->bdi->wb.b_dirty;
 	testbox_verify_reports(t, "dirty list of nvme0n1 is malformed");
 	a->i_io_list.next = next;
 	iput(t->q, a);

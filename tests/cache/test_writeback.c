@@ -66,7 +66,7 @@ static void ages(struct testbox *t, void *arg)
 	sleep_ns(t->q, 2 * NSEC_PER_SEC);
 	assert_int_equal(nr_dirty(t), 0);
 	/* From now on it has had all for an age. */
-	t->bdi->events = t->q->cache->wb.events = 1UL << 40;
+	t->bdi->wb.completions.events = t->q->cache->wb.events = 1UL << 40;
 	write_pages(t, old, 0, 100);
 	assert_int_equal(global_node_page_state(t->q, NR_DIRTIED), 200);
 	sleep_ns(t->q, 20 * NSEC_PER_SEC);
@@ -80,7 +80,7 @@ static void ages(struct testbox *t, void *arg)
 	assert_int_equal(t->bdi->ios_write, 4);
 	sleep_ns(t->q, 20 * NSEC_PER_SEC);
 	assert_int_equal(nr_dirty(t), 0);
-	assert_true(list_empty(&t->bdi->b_dirty));
+	assert_true(list_empty(&t->bdi->wb.b_dirty));
 	/* A page redirtied later is as old as that. */
 	write_pages(t, old, 3, 1);
 	sleep_ns(t->q, 29 * NSEC_PER_SEC);
@@ -151,7 +151,7 @@ static void throttling(struct testbox *t, void *arg)
 	assert_int_equal(vfs_fsync(t->q, file), 0);
 	assert_int_equal(nr_dirty(t), 0);
 	/* The estimate, a mean over 4 s, has come from 100 MB/s to near 20. */
-	assert_in_range(bdi->write_bandwidth, MB_PAGES(19), MB_PAGES(45));
+	assert_in_range(bdi->wb.write_bandwidth, MB_PAGES(19), MB_PAGES(45));
 	fput(t->q, file);
 }
 
@@ -365,17 +365,17 @@ static void shares(struct testbox *t, void *arg)
 	global_dirty_limits(t->q, &bg, &thresh);
 	print_message(
 		"# pages a second %lu and %lu, shares %lu and %lu of %lu, written %lu and %lu\n",
-		(unsigned long)fast->avg_write_bandwidth, (unsigned long)slow->avg_write_bandwidth,
-		wb_calc_thresh(t->q, fast, thresh), wb_calc_thresh(t->q, slow, thresh), thresh,
+		(unsigned long)fast->wb.avg_write_bandwidth, (unsigned long)slow->wb.avg_write_bandwidth,
+		wb_calc_thresh(t->q, &fast->wb, thresh), wb_calc_thresh(t->q, &slow->wb, thresh), thresh,
 		(unsigned long)a.written, (unsigned long)b.written);
-	assert_true(fast->avg_write_bandwidth > 2 * slow->avg_write_bandwidth);
-	assert_true(wb_calc_thresh(t->q, fast, thresh) > 2 * wb_calc_thresh(t->q, slow, thresh));
-	assert_true(wb_calc_thresh(t->q, fast, thresh) + wb_calc_thresh(t->q, slow, thresh) <=
+	assert_true(fast->wb.avg_write_bandwidth > 2 * slow->wb.avg_write_bandwidth);
+	assert_true(wb_calc_thresh(t->q, &fast->wb, thresh) > 2 * wb_calc_thresh(t->q, &slow->wb, thresh));
+	assert_true(wb_calc_thresh(t->q, &fast->wb, thresh) + wb_calc_thresh(t->q, &slow->wb, thresh) <=
 		    thresh);
 	assert_true(a.written > 2 * b.written);
 	/* No more than it may have, and as much as it must. */
 	fast->max_ratio = 10;
-	assert_in_range(wb_calc_thresh(t->q, fast, thresh), 0, thresh / 10);
+	assert_in_range(wb_calc_thresh(t->q, &fast->wb, thresh), 0, thresh / 10);
 	fast->max_ratio = 100;
 	while (!a.done || !b.done)
 		sleep_ns(t->q, NSEC_PER_SEC);
@@ -394,15 +394,15 @@ static void turns(struct testbox *t, void *arg)
 	write_pages(t, large, 0, 5000);
 	sleep_ns(t->q, NSEC_PER_MSEC);
 	write_pages(t, small, 0, 10);
-	assert_true(wb_writeback(t->q, t->bdi, &work) >= 2048);
+	assert_true(wb_writeback(t->q, &t->bdi->wb, &work) >= 2048);
 	assert_false(xa_marked(&small->f_inode->i_data.i_pages, PAGECACHE_TAG_DIRTY));
 	assert_true(xa_marked(&large->f_inode->i_data.i_pages, PAGECACHE_TAG_DIRTY));
-	assert_true(wb_has_dirty_io(t->bdi));
-	t->bdi->nr_reclaimable++;
+	assert_true(wb_has_dirty_io(&t->bdi->wb));
+	t->bdi->wb.nr_reclaimable++;
 	testbox_verify_reports(t, "nvme0n1 counts");
-	t->bdi->nr_reclaimable--;
+	t->bdi->wb.nr_reclaimable--;
 	sync_filesystems(t->q);
-	assert_false(wb_has_dirty_io(t->bdi));
+	assert_false(wb_has_dirty_io(&t->bdi->wb));
 	fput(t->q, large);
 	fput(t->q, small);
 }

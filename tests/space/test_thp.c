@@ -368,7 +368,7 @@ static void do_memcg(struct testbox *t, __unused void *arg)
 	a = map_huge(t, child, 2);
 	touch(t, child, a, 1, 1);
 	assert_int_equal(cg->memory.usage, before + HPAGES);
-	assert_int_equal(cg->vmstats[NR_ANON_THPS], HPAGES);
+	assert_int_equal(memcg_page_state(t->q, cg, NR_ANON_THPS), HPAGES);
 	testbox_verify(t);
 	/* A limit that one more would pass: small pages come. */
 	mem_cgroup_set_max(t->q, cg, cg->memory.usage + 100);

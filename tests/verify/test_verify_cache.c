@@ -28,7 +28,7 @@ static void pages(struct testbox *t, void *arg)
 	BREAK(t, fresh->_refcount, 0, "holds a free page");
 	lru_add_drain_all(t->q);
 	put_page(t->q, fresh);
-	BREAK(t, memcg->vmstats[NR_ACTIVE_FILE], 7, "lru: active_file of group");
+	BREAK(t, memcg->lruvec[0]->stat[NR_ACTIVE_FILE], -7, "lru: active_file of group");
 	assert_int_equal(mem_cgroup_remove(t->q, memcg), 0);
 	fput(t->q, file);
 }
