@@ -189,6 +189,8 @@ static struct mem_cgroup *find_child(struct mem_cgroup *parent, const char *name
 /* Under the lock: what a group counted stays counted in its parent. */
 static void fold_into_parent(const struct quire *q, struct mem_cgroup *memcg)
 {
+	memcg->parent->utime += memcg->utime;
+	memcg->parent->stime += memcg->stime;
 	for (unsigned int i = 0; i < MEMCG_NR_STAT; i++)
 		(void)HOT_ADD(&memcg->parent->vmstats[i], memcg->vmstats[i]);
 	for (unsigned int nid = 0; nid < q->nr_nodes; nid++)

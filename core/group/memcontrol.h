@@ -95,6 +95,7 @@ struct mem_cgroup {
 	long vmstats[MEMCG_NR_STAT];
 	unsigned long vmevents[NR_VM_EVENT_ITEMS];
 	struct psi_group psi;
+	u64 utime, stime;		/* ns, of its own tasks, those that ended too */
 	struct memcg_writeback *cgwb;	/* its dirty pages: cache/cgwb.c; NULL: it never had any */
 	struct obj_cgroup *objcg;	/* pays for its objects; NULL: the root, or removed */
 	struct list_head objcgs;	/* that one, and those of groups below that are removed */
@@ -259,6 +260,8 @@ long memcg_node_state(struct quire *q, struct mem_cgroup *memcg, unsigned int ni
 unsigned long memcg_vm_event(struct quire *q, struct mem_cgroup *memcg, enum vm_event_item item);
 /* The lines of memory.stat (group/memory_stat.c). */
 void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);
+/* Those of memory.numa_stat. */
+void memory_numa_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t);
 /* Pages that may still be charged before a limit, its own or an ancestor's, is met. */
 long mem_cgroup_margin(const struct mem_cgroup *memcg);
 

@@ -4,7 +4,8 @@
  * and units (memory_stat_format() of memcontrol.c).  The file under /sys/fs/cgroup
  * shows it, and so does the killer's report of a group.
  *
- * The root is charged nothing; its lines are the machine's counters.
+ * The root is charged nothing; its lines are the machine's counters.  memory.numa_stat has
+ * those of the lines that are counted a node, node by node.
  *
  * No locks: counters are read as they are.
  */
@@ -124,4 +125,30 @@ void memory_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *
 		 event_value(q, memcg, PGSTEAL_KSWAPD) + event_value(q, memcg, PGSTEAL_DIRECT));
 	for (size_t i = 0; i < ARRAY_SIZE(event_lines); i++)
 		put_line(t, vm_event_names[event_lines[i]], event_value(q, memcg, event_lines[i]));
+}
+
+static unsigned long node_value(struct quire *q, struct mem_cgroup *memcg, unsigned int nid,
+				unsigned int item)
+{
+	long n;
+
+	if (memcg->parent)
+		return (unsigned long)memcg_node_state(q, memcg, nid, (enum node_stat_item)item);
+	n = node_page_state(NODE_DATA(q, nid), (enum node_stat_item)item);
+	return is_slab_item(item) ? (unsigned long)n << PAGE_SHIFT : (unsigned long)n;
+}
+
+void memory_numa_stat_format(struct quire *q, struct mem_cgroup *memcg, struct text *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stat_lines); i++) {
+		/* What is not counted a node has no line here. */
+		if (stat_lines[i].item >= NR_VM_NODE_STAT_ITEMS)
+			continue;
+		text_puts(t, stat_lines[i].name);
+		for_each_node (q, nid)
+			text_printf(t, " N%u=%lu", nid,
+				    node_value(q, memcg, nid, stat_lines[i].item) *
+					    stat_lines[i].unit);
+		text_putc(t, '\n');
+	}
 }

@@ -5,7 +5,7 @@
  *
  * "some" is time in which at least one task stalled, "full" time in which at
  * least one stalled and none made progress.  Each is a total in ns and three
- * averages over 10, 60 and 300 s that decay exponentially, updated every 2 s:
+ * averages over 10, 60 and 300 s that decay exponentially, updated every 2 s and a tick:
  *
  *	avg = avg * e^(-2/window) + share of the last 2 s * (1 - e^(-2/window))
  *
@@ -18,7 +18,8 @@
  */
 #include "group/memcontrol.h"
 
-#define PSI_PERIOD (2 * NSEC_PER_SEC)
+/* PSI_FREQ, 2 * HZ + 1 ticks: a tick more than 2 s, so as not to beat with what is periodic. */
+#define PSI_PERIOD (2 * NSEC_PER_SEC + NSEC_PER_SEC / 250)
 #define FSHIFT	   11
 #define FIXED_1	   (1UL << FSHIFT)
 
@@ -33,15 +34,16 @@ void psi_init(struct quire *q, struct psi_group *psi)
 	psi->avg_next_update = psi->last_change + PSI_PERIOD;
 }
 
-static bool psi_state(const struct psi_group *psi, unsigned int res, unsigned int state)
+static bool psi_state(const struct psi_group *psi, bool machine, unsigned int res,
+		      unsigned int state)
 {
 	if (!psi->nr_stalled[res])
 		return false;
 	if (state == PSI_SOME)
 		return true;
-	/* Linux has no full for the CPU of the machine: somebody has it. */
+	/* A group is stalled when others have the CPUs; of the machine somebody has them. */
 	if (res == PSI_CPU)
-		return false;
+		return !machine && psi->nr_stalled[PSI_CPU] >= psi->nr_running;
 	/* Those who run in order to get memory make no progress either. */
 	return res == PSI_MEM ? psi->nr_running == psi->nr_memstall_running : !psi->nr_running;
 }
@@ -55,7 +57,7 @@ static bool anything_stalls(const struct psi_group *psi)
 }
 
 /* Totals up to now; the state has not changed since last_change. */
-static void add_totals(struct psi_group *psi, u64 now)
+static void add_totals(struct psi_group *psi, bool machine, u64 now)
 {
 	u64 delta = now - psi->last_change;
 
@@ -64,7 +66,7 @@ static void add_totals(struct psi_group *psi, u64 now)
 		return;
 	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
 		for (unsigned int s = 0; s < NR_PSI_STATES; s++)
-			if (psi_state(psi, r, s))
+			if (psi_state(psi, machine, r, s))
 				psi->total[r][s] += delta;
 }
 
@@ -100,18 +102,20 @@ static bool end_period(struct psi_group *psi)
 }
 
 /* Under the lock: everything up to now. */
-static void psi_advance(struct psi_group *psi, u64 now)
+static void psi_advance(const struct quire *q, struct psi_group *psi, u64 now)
 {
+	bool machine = q->group && psi == &q->group->psi;
+
 	while (now >= psi->avg_next_update) {
 		u64 periods = (now - psi->avg_next_update) / PSI_PERIOD;
 
-		add_totals(psi, psi->avg_next_update);
+		add_totals(psi, machine, psi->avg_next_update);
 		psi->avg_next_update += PSI_PERIOD;
 		if (!end_period(psi) && !anything_stalls(psi))
 			psi->avg_next_update += periods * PSI_PERIOD;
 	}
 	if (now > psi->last_change)
-		add_totals(psi, now);
+		add_totals(psi, machine, now);
 }
 
 void psi_update(struct quire *q, struct psi_group *psi)
@@ -119,7 +123,7 @@ void psi_update(struct quire *q, struct psi_group *psi)
 	u64 now = quire_clock(q);
 
 	spin_lock(q, &psi->lock);
-	psi_advance(psi, now);
+	psi_advance(q, psi, now);
 	spin_unlock(q, &psi->lock);
 }
 
@@ -132,7 +136,7 @@ struct psi_delta {
 static void psi_change(struct quire *q, struct psi_group *psi, u64 now, const struct psi_delta *d)
 {
 	spin_lock(q, &psi->lock);
-	psi_advance(psi, now);
+	psi_advance(q, psi, now);
 	for (unsigned int r = 0; r < NR_PSI_RESOURCES; r++)
 		psi->nr_stalled[r] += (unsigned int)d->stalled[r];
 	psi->nr_running += (unsigned int)d->running;

@@ -93,6 +93,7 @@ struct zone {
 	const char *name;
 	struct per_cpu_pages *pageset; /* [nr_cpus] */
 	int pageset_high, pageset_batch;
+	unsigned long numa_base[NR_VM_NUMA_EVENT_ITEMS]; /* at vm.numa_stat=1: counted from there */
 	unsigned int stat_threshold; /* for zoneinfo: refresh_zone_stat_thresholds() */
 	u8 *pageblock_type;	     /* migrate type of each pageblock from pageblock_base on */
 	u8 *pageblock_skip;	     /* beside it: compaction found nothing there lately */
@@ -227,6 +228,7 @@ struct node_floor {
 	unsigned long totalram_pages;		    /* managed and deferred, all zones */
 	unsigned long deferred_pages;		    /* all zones' */
 	unsigned long totalreserve_pages;	    /* what user allocations can't count on */
+	bool numa_stat_off;			    /* vm.numa_stat is 0 */
 	struct memblock *memblock;		    /* boot memory: node/memblock.h */
 	/* A bit a block of the highest order: it is ZONE_MOVABLE's.  NULL: hotplug has
 	 * not made zones overlap, and a zone has what it spans. */

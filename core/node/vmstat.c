@@ -43,8 +43,8 @@ unsigned long global_vm_event(const struct quire *q, enum vm_event_item item)
 	return sum;
 }
 
-unsigned long zone_numa_event(const struct quire *q, const struct zone *zone,
-			      enum numa_stat_item item)
+static unsigned long numa_event_ever(const struct quire *q, const struct zone *zone,
+				     enum numa_stat_item item)
 {
 	unsigned long sum = 0;
 
@@ -53,4 +53,24 @@ unsigned long zone_numa_event(const struct quire *q, const struct zone *zone,
 	if (q->node->more_numa_events)
 		sum += q->node->more_numa_events(q, zone, item);
 	return sum;
+}
+
+unsigned long zone_numa_event(const struct quire *q, const struct zone *zone,
+			      enum numa_stat_item item)
+{
+	if (unlikely(q->node->numa_stat_off))
+		return 0;
+	return numa_event_ever(q, zone, item) - zone->numa_base[item];
+}
+
+void numa_stat_enable(struct quire *q, bool on)
+{
+	/* What came while it was off is not counted, and what was before is forgotten. */
+	for_each_node (q, nid)
+		for_each_zone_of_node(NODE_DATA(q, nid), zone) for (int i = 0;
+								    on && q->node->numa_stat_off &&
+								    i < NR_VM_NUMA_EVENT_ITEMS;
+								    i++) zone->numa_base[i] =
+			numa_event_ever(q, zone, (enum numa_stat_item)i);
+	q->node->numa_stat_off = !on;
 }

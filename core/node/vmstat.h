@@ -42,6 +42,8 @@ unsigned long global_node_page_state(const struct quire *q, enum node_stat_item 
 unsigned long global_vm_event(const struct quire *q, enum vm_event_item item);
 unsigned long zone_numa_event(const struct quire *q, const struct zone *zone,
 			      enum numa_stat_item item);
+/* vm.numa_stat: off, they are 0 and nothing is counted. */
+void numa_stat_enable(struct quire *q, bool on);
 
 static inline void count_vm_events(struct quire *q, enum vm_event_item item, unsigned long n)
 {

@@ -95,7 +95,7 @@ int show_cgroup_controllers(struct quire *q, const struct proc_entry *e, const s
 
 	if (!memcg)
 		return -ENOENT;
-	put_lit(t, "cpuset memory");
+	put_lit(t, "cpuset io memory");
 	if (def->val ? memcg->hugetlb_subtree : !memcg->parent || memcg->hugetlb)
 		put_lit(t, " hugetlb");
 	text_putc(t, '\n');
@@ -106,7 +106,7 @@ int show_cgroup_controllers(struct quire *q, const struct proc_entry *e, const s
  * refused. */
 static int change_controller(struct quire *q, struct mem_cgroup *memcg, const char *word)
 {
-	if (str_eq(word, "+memory") || str_eq(word, "+cpuset"))
+	if (str_eq(word, "+memory") || str_eq(word, "+cpuset") || str_eq(word, "+io"))
 		return 0;
 	if (str_eq(word, "+hugetlb"))
 		return hugetlb_cgroup_enable(q, memcg);

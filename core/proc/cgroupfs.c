@@ -202,36 +202,80 @@ static int show_memory_stat(struct quire *q, const struct proc_entry *e,
 	return 0;
 }
 
-/* Pages of a group's lists on a node, with its descendants'. */
-static unsigned long node_lru_pages(struct quire *q, struct mem_cgroup *memcg, unsigned int nid,
-				    enum lru_list lru)
-{
-	unsigned long sum = 0;
-
-	if (is_root(memcg))
-		return node_page_state(NODE_DATA(q, nid), NR_INACTIVE_ANON + (unsigned int)lru);
-	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
-	     m = mem_cgroup_iter(q, memcg, m))
-		sum += HOT_LOAD(&mem_cgroup_lruvec(q, m, NODE_DATA(q, nid))->nr[lru]);
-	return sum;
-}
-
 static int show_numa_stat(struct quire *q, const struct proc_entry *e,
 			  __unused const struct proc_def *def, struct text *t)
 {
-	static const char *const names[NR_LRU_LISTS] = {
-		"inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable"};
 	struct mem_cgroup *memcg = cgroup_of(q, e);
 
 	if (!memcg)
 		return -ENOENT;
-	for_each_lru (lru) {
-		text_puts(t, names[lru]);
-		for_each_node (q, nid)
-			text_printf(t, " N%u=%lu", nid,
-				    node_lru_pages(q, memcg, nid, (enum lru_list)lru) * PAGE_SIZE);
-		text_putc(t, '\n');
+	memory_numa_stat_format(q, memcg, t);
+	return 0;
+}
+
+/* ---- time and transfers -------------------------------------------------------- */
+
+static int show_cpu_stat(struct quire *q, const struct proc_entry *e,
+			 __unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = cgroup_of(q, e);
+	u64 user = 0, system = 0;
+
+	if (!memcg)
+		return -ENOENT;
+	for (struct mem_cgroup *m = mem_cgroup_iter(q, memcg, NULL); m;
+	     m = mem_cgroup_iter(q, memcg, m)) {
+		user += m->utime;
+		system += m->stime;
 	}
+	text_printf(t, "usage_usec %llu\nuser_usec %llu\nsystem_usec %llu\n",
+		    (unsigned long long)((user + system) / NSEC_PER_USEC),
+		    (unsigned long long)(user / NSEC_PER_USEC),
+		    (unsigned long long)(system / NSEC_PER_USEC));
+	return 0;
+}
+
+/* Of a device: the root's are all there are. */
+static void put_io_stat(struct quire *q, struct text *t, const struct backing_dev *bdi,
+			struct mem_cgroup *memcg)
+{
+	unsigned long ios[2] = {0, 0}, pages[2] = {0, 0};
+
+	if (is_root(memcg)) {
+		ios[0] = bdi->ios_read;
+		ios[1] = bdi->ios_write;
+		pages[0] = bdi->pages_read;
+		pages[1] = bdi->pages_write;
+	}
+	for (struct mem_cgroup *m = is_root(memcg) ? NULL : mem_cgroup_iter(q, memcg, NULL); m;
+	     m = mem_cgroup_iter(q, memcg, m)) {
+		const struct bdi_writeback *wb = wb_find(bdi, m);
+
+		if (!wb)
+			continue;
+		ios[0] += wb->ios_read;
+		ios[1] += wb->ios_write;
+		pages[0] += wb->pages_read;
+		pages[1] += wb->pages_write;
+	}
+	if (ios[0] + ios[1])
+		text_printf(t,
+			    BLKEXT_MAJOR_TEXT
+			    ":%u rbytes=%lu wbytes=%lu rios=%lu wios=%lu dbytes=0 dios=0\n",
+			    bdi->dev, pages[0] << PAGE_SHIFT, pages[1] << PAGE_SHIFT, ios[0],
+			    ios[1]);
+}
+
+static int show_io_stat(struct quire *q, const struct proc_entry *e,
+			__unused const struct proc_def *def, struct text *t)
+{
+	struct mem_cgroup *memcg = cgroup_of(q, e);
+	const struct backing_dev *bdi;
+
+	if (!memcg)
+		return -ENOENT;
+	list_for_each_entry (bdi, &q->cache->bdis, list)
+		put_io_stat(q, t, bdi, memcg);
 	return 0;
 }
 
@@ -480,11 +524,13 @@ static const struct proc_def cgroup_defs[] = {
 	DEF_VAL("cgroup.threads", 0444, show_procs, NULL, 1),
 	DEF_TEXT("cgroup.type", 0444, "domain\n"),
 	DEF_VAL("cpu.pressure", 0444, show_group_pressure, NULL, PSI_CPU),
+	DEF_FILE("cpu.stat", 0444, show_cpu_stat),
 	DEF_VAL("cpuset.mems", 0644, show_mems, store_mems, 0),
 	DEF_VAL("cpuset.mems.effective", 0444, show_mems, NULL, 1),
 	G_HUGETLB("1GB", HUGETLB_1G),
 	G_HUGETLB("2MB", HUGETLB_2M),
 	DEF_VAL("io.pressure", 0444, show_group_pressure, NULL, PSI_IO),
+	DEF_FILE("io.stat", 0444, show_io_stat),
 	G_RO("memory.current", G_CURRENT),
 	DEF_VAL("memory.events", 0444, show_events, NULL, 0),
 	DEF_VAL("memory.events.local", 0444, show_events, NULL, 1),
@@ -511,10 +557,20 @@ static const struct proc_def cgroup_defs[] = {
 static bool group_has(struct quire *q, const struct proc_entry *dir, const struct proc_def *def)
 {
 	static const char *const of_root[] = {
-		"cgroup.controllers",	  "cgroup.procs",   "cgroup.stat",
-		"cgroup.subtree_control", "cgroup.threads", "cpu.pressure",
-		"cpuset.mems.effective",  "io.pressure",    "memory.numa_stat",
-		"memory.pressure",	  "memory.reclaim", "memory.stat",
+		"cgroup.controllers",
+		"cgroup.procs",
+		"cgroup.stat",
+		"cgroup.subtree_control",
+		"cgroup.threads",
+		"cpu.pressure",
+		"cpu.stat",
+		"io.stat",
+		"cpuset.mems.effective",
+		"io.pressure",
+		"memory.numa_stat",
+		"memory.pressure",
+		"memory.reclaim",
+		"memory.stat",
 	};
 	struct mem_cgroup *memcg = cgroup_of(q, dir);
 

@@ -217,7 +217,6 @@ enum proc_misc {
 	MISC_COMPACT_MEMORY,
 	MISC_DIRTYTIME_EXPIRE,
 	MISC_HUGETLB_SHM_GROUP,
-	MISC_LEGACY_VA_LAYOUT,
 	MISC_MEMORY_FAILURE_EARLY_KILL,
 	MISC_MEMORY_FAILURE_RECOVERY,
 	MISC_MMAP_RND_BITS,
@@ -225,7 +224,6 @@ enum proc_misc {
 	MISC_NUMA_STAT,
 	MISC_PAGE_LOCK_UNFAIRNESS,
 	MISC_STAT_INTERVAL,
-	MISC_UNPRIVILEGED_USERFAULTFD,
 	MISC_PANIC,
 	MISC_PANIC_ON_OOPS,
 	MISC_SYSRQ,
@@ -241,7 +239,6 @@ enum proc_misc {
 
 struct proc_floor {
 	int misc[NR_PROC_MISC];
-	unsigned long mmap_min_addr;
 	char hostname[HOSTNAME_MAX + 1], domainname[HOSTNAME_MAX + 1];
 	u8 boot_id[16];
 	struct prng uuid_rng;

@@ -195,6 +195,12 @@ static int proactiveness_changed(struct quire *q)
 	return 0;
 }
 
+static int numa_stat_changed(struct quire *q)
+{
+	numa_stat_enable(q, q->proc->misc[MISC_NUMA_STAT]);
+	return 0;
+}
+
 /* ---- those that are more than a number --------------------------------------- */
 
 static s64 store_drop_caches(struct quire *q, __unused const struct proc_entry *e,
@@ -307,7 +313,7 @@ static const struct proc_def vm_defs[] = {
 	DEF_TEXT("hugetlb_optimize_vmemmap", 0644, "0\n"),
 	S_MISC("hugetlb_shm_group", 0644, MISC_HUGETLB_SHM_GROUP, INT_MIN, INT_MAX),
 	S_UINT("laptop_mode", cache, laptop_mode, 0, INT_MAX, NULL),
-	S_MISC("legacy_va_layout", 0644, MISC_LEGACY_VA_LAYOUT, 0, INT_MAX),
+	S_INT("legacy_va_layout", space, legacy_va_layout, 0, INT_MAX, NULL),
 	DEF_RW("lowmem_reserve_ratio", 0644, show_lowmem_reserve_ratio, store_lowmem_reserve_ratio),
 	S_INT("max_map_count", space, max_map_count, 0, INT_MAX, NULL),
 	S_MISC("memory_failure_early_kill", 0644, MISC_MEMORY_FAILURE_EARLY_KILL, 0, 1),
@@ -316,7 +322,7 @@ static const struct proc_def vm_defs[] = {
 	      IN_FLOOR(page, min_free_kbytes, SYSCTL_ULONG, 0, INT_MAX, min_free_changed)),
 	S_UINT("min_slab_ratio", reclaim, min_slab_ratio, 0, 100, NULL),
 	S_UINT("min_unmapped_ratio", reclaim, min_unmapped_ratio, 0, 100, NULL),
-	S_ULONG("mmap_min_addr", proc, mmap_min_addr, 0, NULL),
+	S_ULONG("mmap_min_addr", space, mmap_min_addr, 0, NULL),
 	S_MISC("mmap_rnd_bits", 0600, MISC_MMAP_RND_BITS, 28, 32),
 	S_MISC("mmap_rnd_compat_bits", 0600, MISC_MMAP_RND_COMPAT_BITS, 8, 16),
 	DEF_VAL("nr_hugepages", 0644, show_hugetlb, store_hugetlb, HUGETLB_MAX | HUGETLB_2M),
@@ -324,7 +330,8 @@ static const struct proc_def vm_defs[] = {
 		HUGETLB_MAX | HUGETLB_2M | HUGETLB_POLICY),
 	DEF_VAL("nr_overcommit_hugepages", 0644, show_hugetlb, store_hugetlb,
 		HUGETLB_OVERCOMMIT | HUGETLB_2M),
-	S_MISC("numa_stat", 0644, MISC_NUMA_STAT, 0, 1),
+	S_DEF("numa_stat", 0644,
+	      IN_FLOOR(proc, misc[MISC_NUMA_STAT], SYSCTL_INT, 0, 1, numa_stat_changed)),
 	{.name = "numa_zonelist_order",
 	 .kind = PROC_FILE,
 	 .mode = 0644,
@@ -346,7 +353,7 @@ static const struct proc_def vm_defs[] = {
 	S_MISC("stat_interval", 0644, MISC_STAT_INTERVAL, 0, INT_MAX),
 	DEF_TEXT("stat_refresh", 0600, ""),
 	S_INT("swappiness", reclaim, swappiness, 0, 200, NULL),
-	S_MISC("unprivileged_userfaultfd", 0644, MISC_UNPRIVILEGED_USERFAULTFD, 0, 1),
+	S_INT("unprivileged_userfaultfd", space, unprivileged_userfaultfd, 0, 1, NULL),
 	S_ULONG("user_reserve_kbytes", space, user_reserve_kbytes, 0, NULL),
 	S_UINT("vfs_cache_pressure", cache, vfs_cache_pressure, 0, INT_MAX, NULL),
 	S_UINT("watermark_boost_factor", page, watermark_boost_factor, 0, INT_MAX, NULL),

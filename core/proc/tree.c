@@ -356,7 +356,6 @@ int proc_init(struct quire *q)
 	q->proc = proc;
 	INIT_LIST_HEAD(&proc->cma_taken);
 	memcpy(proc->misc, misc, sizeof(misc));
-	proc->mmap_min_addr = 65536;
 	(void)str_lcpy(proc->hostname, q->cfg.hostname, sizeof(proc->hostname));
 	(void)str_lcpy(proc->domainname, "(none)", sizeof(proc->domainname));
 	/* Numbers of their own, so that reading one disturbs nothing else. */

@@ -7,7 +7,8 @@
  * expander) is a tier below the others: slower, but faster than a disk.  With
  * /sys/kernel/mm/numa/demotion_enabled on, a page that reclaim of a node with processors would
  * take goes to the nearest such node, as it is: mapped, dirty or not.  What finds no
- * room there is reclaimed as ever; pages of the slower node always are.
+ * room there is reclaimed as ever; pages of the slower node always are.  A huge page
+ * moves as one.
  *
  * Invariant: the caller counts what it isolated in NR_ISOLATED_* until the end; the
  * pages that moved are counted there again, for migration takes them off.
@@ -45,14 +46,22 @@ bool can_demote(const struct quire *q, unsigned int nid, const struct scan_contr
 	return !(sc && sc->no_demotion) && next_demotion_node(q, nid) >= 0;
 }
 
-/* No reclaim for it: the slower node's own kswapd makes room. */
+/* No reclaim for it: the slower node's own kswapd makes room.  A huge page that finds none
+ * is split, and its pages are tried one by one. */
 static struct page *alloc_demote_page(struct quire *q, struct page *page, void *ctx)
 {
-	const gfp_t gfp = (GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_NOWARN |
-			  __GFP_NOMEMALLOC | __GFP_KSWAPD_RECLAIM | __GFP_THISNODE;
+	gfp_t gfp = (GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_NOWARN | __GFP_NOMEMALLOC |
+		    __GFP_KSWAPD_RECLAIM | __GFP_THISNODE;
+	unsigned int order = 0;
 
-	(void)page;
-	return alloc_pages_node(q, *(const unsigned int *)ctx, gfp, 0);
+	if (PageTransHuge(page)) {
+		gfp = (gfp & ~__GFP_RECLAIM) | GFP_TRANSHUGE_LIGHT;
+		order = HPAGE_PMD_ORDER;
+	}
+	page = alloc_pages_node(q, *(const unsigned int *)ctx, gfp, order);
+	if (page && order)
+		prep_transhuge_page(page);
+	return page;
 }
 
 static void count_isolated(struct pglist_data *pgdat, const struct list_head *pages, long sign)

@@ -292,7 +292,7 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 		return PAGE_TO_ACTIVE;
 	if (references == PAGEREF_KEEP)
 		return PAGE_PUT_BACK;
-	if (unlikely(stat->demote) && !PageHead(page))
+	if (unlikely(stat->demote))
 		return PAGE_DEMOTE;
 	if (PageAnon(page) && PageSwapBacked(page) && !PageSwapCache(page)) {
 		if (!(sc->gfp_mask & __GFP_IO))

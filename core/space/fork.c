@@ -44,6 +44,7 @@ struct mm_struct *mm_alloc(struct quire *q)
 	mm->mm_count = 1;
 	/* As without randomisation: below the stack's usual room of 128 MB. */
 	mm->task_size = q->page->pt_levels == 5 ? TASK_SIZE_5_LEVELS : TASK_SIZE;
+	mm->legacy_va = q->space->legacy_va_layout != 0;
 	mm->mmap_base = STACK_TOP - (128UL << 20) - STACK_GUARD_GAP;
 	init_rwsem(&mm->mmap_lock);
 	spin_lock_init(&mm->page_table_lock, LOCK_PAGE_TABLE);
@@ -253,6 +254,7 @@ struct mm_struct *dup_mm(struct quire *q, struct mm_struct *old)
 	down_write(q, &old->mmap_lock);
 	down_write(q, &mm->mmap_lock);
 	mm->mmap_base = old->mmap_base;
+	mm->legacy_va = old->legacy_va;
 	mm->start_code = old->start_code;
 	mm->end_code = old->end_code;
 	mm->start_data = old->start_data;

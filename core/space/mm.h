@@ -162,6 +162,7 @@ struct mm_struct {
 	struct list_head mm_list;	   /* space->mms */
 	u64 pgd_pfn;
 	u64 mmap_base, task_size;
+	bool legacy_va; /* mmap goes up from a third of the space: vm.legacy_va_layout at exec */
 	int map_count;
 	unsigned int mm_users, mm_count;
 	struct rw_semaphore mmap_lock;

@@ -233,10 +233,18 @@ void exit_mmap(struct quire *q, struct mm_struct *mm)
 
 /* ---- mmap ------------------------------------------------------------------------ */
 
-u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 align)
+/* Nobody but root has anything below vm.mmap_min_addr; who says nothing, nothing below 64 KB
+ * either (CONFIG_LSM_MMAP_MIN_ADDR). */
+static u64 least_address(const struct quire *q)
+{
+	return PAGE_ALIGN(max(HOT_LOAD(&q->space->mmap_min_addr), MMAP_MIN_ADDR));
+}
+
+u64 get_unmapped_area(const struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int flags,
+		      u64 align)
 {
 	/* Above the lower half of a space of 47 bits only who asks for it. */
-	u64 room = len + align - PAGE_SIZE, high = TASK_SIZE;
+	u64 room = len + align - PAGE_SIZE, high = TASK_SIZE, least = least_address(q);
 	struct vm_area_struct *vma;
 
 	if (len > mm->task_size || room > mm->task_size)
@@ -246,10 +254,11 @@ u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 al
 			return (u64)-EINVAL;
 		if (addr > mm->task_size - len)
 			return (u64)-ENOMEM;
-		return addr < MMAP_MIN_ADDR && mm->owner && mm->owner->uid ? (u64)-EPERM : addr;
+		return addr < q->space->mmap_min_addr && mm->owner && mm->owner->uid ? (u64)-EPERM
+										     : addr;
 	}
 	addr = ALIGN(addr, align);
-	if (addr >= MMAP_MIN_ADDR && addr <= mm->task_size - len && !(flags & MAP_32BIT)) {
+	if (addr >= least && addr <= mm->task_size - len && !(flags & MAP_32BIT)) {
 		vma = find_vma(mm, addr);
 		if ((!vma || addr + len <= vm_start_gap(vma)))
 			return addr;
@@ -260,7 +269,9 @@ u64 get_unmapped_area(struct mm_struct *mm, u64 addr, u64 len, int flags, u64 al
 	}
 	if (addr > TASK_SIZE)
 		high = mm->task_size;
-	addr = unmapped_area_topdown(mm, room, MMAP_MIN_ADDR, mm->mmap_base + (high - TASK_SIZE));
+	addr = mm->legacy_va
+		       ? 0
+		       : unmapped_area_topdown(mm, room, least, mm->mmap_base + (high - TASK_SIZE));
 	if (addr)
 		return ALIGN_DOWN(addr + align - PAGE_SIZE, align);
 	/* From below, above what a program of old would leave to brk(). */
@@ -394,7 +405,7 @@ static u64 place_mapping(struct quire *q, struct mm_struct *mm, u64 addr, u64 le
 
 	if (mm->map_count > q->space->max_map_count)
 		return (u64)-ENOMEM;
-	addr = get_unmapped_area(mm, addr, len,
+	addr = get_unmapped_area(q, mm, addr, len,
 				 flags & MAP_FIXED_NOREPLACE ? flags | MAP_FIXED : flags, align);
 	if (IS_ERR_VALUE(addr))
 		return addr;

@@ -289,11 +289,12 @@ static u64 remap_to(struct quire *q, struct mm_struct *mm, struct remap *r)
 	    !may_expand_vm(mm, find_vma(mm, r->addr)->vm_flags, r->old_len >> PAGE_SHIFT))
 		return (u64)-ENOMEM;
 	if (r->flags & MREMAP_FIXED) {
-		r->new_addr = get_unmapped_area(mm, r->new_addr, r->new_len, MAP_FIXED, PAGE_SIZE);
+		r->new_addr =
+			get_unmapped_area(q, mm, r->new_addr, r->new_len, MAP_FIXED, PAGE_SIZE);
 		if (!IS_ERR_VALUE(r->new_addr))
 			err = munmap_locked(q, mm, r->new_addr, r->new_addr + r->new_len);
 	} else {
-		r->new_addr = get_unmapped_area(mm, r->new_addr, r->new_len, 0, PAGE_SIZE);
+		r->new_addr = get_unmapped_area(q, mm, r->new_addr, r->new_len, 0, PAGE_SIZE);
 	}
 	if (err || IS_ERR_VALUE(r->new_addr))
 		return err ? (u64)err : r->new_addr;
@@ -336,7 +337,7 @@ static u64 grow_or_move(struct quire *q, struct mm_struct *mm, struct remap *r)
 	}
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return (u64)-ENOMEM;
-	r->new_addr = get_unmapped_area(mm, 0, r->new_len, 0, PAGE_SIZE);
+	r->new_addr = get_unmapped_area(q, mm, 0, r->new_len, 0, PAGE_SIZE);
 	return IS_ERR_VALUE(r->new_addr) ? r->new_addr : move_vma(q, vma, r);
 }
 

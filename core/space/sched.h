@@ -179,6 +179,8 @@ struct space_floor {
 	int overcommit_memory, overcommit_ratio;
 	unsigned long overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
 	int max_map_count;
+	unsigned long mmap_min_addr;
+	int legacy_va_layout, unprivileged_userfaultfd;
 	unsigned int max_threads;
 	long vm_committed_as; /* pages */
 };

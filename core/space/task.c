@@ -233,6 +233,7 @@ static void set_limits(struct quire *q)
 	sp->pid_max = min(max(PID_MAX_DEFAULT, PIDS_PER_CPU * (int)q->nr_cpus), PID_MAX_LIMIT);
 	sp->max_threads = (unsigned int)clamp(threads, 20UL, 0x3fffffffUL);
 	sp->max_map_count = DEFAULT_MAX_MAP_COUNT;
+	sp->mmap_min_addr = MMAP_MIN_ADDR;
 	sp->overcommit_ratio = 50;
 	sp->user_reserve_kbytes = min(free_kb / 32, 1UL << 17);
 	sp->admin_reserve_kbytes = min(free_kb / 32, 1UL << 13);

@@ -48,8 +48,8 @@ s64 sys_userfaultfd(struct syscall *c)
 	struct userfaultfd_ctx *ctx;
 	int fd;
 
-	/* vm.unprivileged_userfaultfd is 0: others see no faults of the kernel's. */
-	if (!(flags & UFFD_USER_MODE_ONLY) && !capable(c))
+	/* Others see no faults of the kernel's, which they could make last. */
+	if (!(flags & UFFD_USER_MODE_ONLY) && !c->q->space->unprivileged_userfaultfd && !capable(c))
 		return -EPERM;
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
 		return -EINVAL;

@@ -259,9 +259,12 @@ static void account(struct model *m, struct fiber *f)
 	m->cpu[f->ctx.cpu].busy_ns += charged;
 	m->cpu[f->ctx.cpu].user_ns += user;
 	if (task) {
+		struct mem_cgroup *memcg = task->memcg ? task->memcg : m->q->group->root;
 
 		task->utime += user;
 		task->stime += charged - user;
+		memcg->utime += user;
+		memcg->stime += charged - user;
 	}
 	f->ready_at = m->now + charged;
 	f->vruntime += charged;

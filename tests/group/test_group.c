@@ -533,6 +533,114 @@ static void test_psi(void **state)
 	lower_end(l);
 }
 
+/* 2 * HZ + 1 ticks. */
+#define PSI_BEAT (501 * 4 * NSEC_PER_MSEC)
+
+/*
+ * Linux's arithmetic, written down apart: calc_load() and calc_load_n() of a period's share,
+ * cut to a whole per cent, as update_averages() does.
+ */
+struct psi_model {
+	u64 total, avg_total, last_update, next_update;
+	unsigned long avg[3];
+};
+
+static unsigned long calc_load(unsigned long load, unsigned long exp, unsigned long active)
+{
+	unsigned long newload = load * exp + active * (2048 - exp);
+
+	if (active >= load)
+		newload += 2047;
+	return newload / 2048;
+}
+
+static void model_update(struct psi_model *m, u64 now)
+{
+	static const unsigned long exp[3] = {1677, 1981, 2034};
+	u64 period = now - m->last_update, sample = min(m->total - m->avg_total, period);
+	unsigned long pct = (unsigned long)(sample * 100 / period) * 2048;
+
+	m->avg_total += sample;
+	m->last_update = now;
+	m->next_update += PSI_BEAT;
+	for (int w = 0; w < 3; w++)
+		m->avg[w] = calc_load(m->avg[w], exp[w], pct);
+}
+
+/* Random stalls of all three resources, against that; and the group of all that waits for a
+ * CPU is full, the machine is not. */
+static void test_psi_formula(void **state)
+{
+	static const enum psi_res all[] = {PSI_IO, PSI_MEM, PSI_CPU};
+	const char *given = getenv("SEED");
+	u64 seed = given ? strtoull(given, NULL, 0) : 20261124;
+	struct lower *l = boot();
+	struct psi_group *psi = &l->q->group->psi;
+	struct psi_model model[3] = {{0}};
+	struct prng rng;
+
+	(void)state;
+	print_message("seed %lu\n", seed);
+	prng_seed(&rng, seed);
+	psi_update(l->q, psi);
+	for (int r = 0; r < 3; r++) {
+		model[r].last_update = l->now;
+		model[r].next_update = psi->avg_next_update;
+		model[r].total = model[r].avg_total = psi->total[all[r]][PSI_SOME];
+	}
+	assert_int_equal(psi->avg_next_update % PSI_BEAT, model[0].last_update % PSI_BEAT);
+	for (int step = 0; step < 4000; step++) {
+		u64 ns = prng_range(&rng, NSEC_PER_MSEC, 300 * NSEC_PER_MSEC), until = l->now + ns;
+
+		while (l->now < until) {
+			u64 to = min(until, model[0].next_update);
+
+			for (int r = 0; r < 3; r++)
+				model[r].total += psi->nr_stalled[all[r]] ? to - l->now : 0;
+			l->now = to;
+			for (int r = 0; r < 3 && to == model[r].next_update; r++)
+				model_update(&model[r], to);
+		}
+		psi_update(l->q, psi);
+		for (int r = 0; r < 3; r++) {
+			assert_int_equal(psi->total[all[r]][PSI_SOME], model[r].total);
+			assert_memory_equal(psi->avg[all[r]][PSI_SOME], model[r].avg,
+					    sizeof(model[r].avg));
+			if (prng_below(&rng, 4))
+				continue;
+			psi->nr_stalled[all[r]] = prng_below(&rng, 2) ? 1 : 0;
+		}
+		assert_int_equal(psi->total[PSI_CPU][PSI_FULL], 0);
+	}
+	for (int r = 0; r < 3; r++)
+		psi->nr_stalled[all[r]] = 0;
+	lower_end(l);
+}
+
+static void test_psi_cpu_full(void **state)
+{
+	struct lower *l = boot();
+	struct quire *q = l->q;
+	struct mem_cgroup *a = mem_cgroup_create(q, NULL, "a"),
+			  *b = mem_cgroup_create(q, NULL, "b");
+	struct psi_task in_a = {{0}, 0}, in_b = {{0}, 0};
+
+	(void)state;
+	psi_running(q, a, &in_a, 1);
+	psi_running(q, b, &in_b, 1);
+	psi_queued(q, a, &in_a, 1); /* b's task has the CPU */
+	l->now += 10 * NSEC_PER_MSEC;
+	psi_queued(q, a, &in_a, -1);
+	psi_update(q, &b->psi);
+	assert_int_equal(a->psi.total[PSI_CPU][PSI_FULL], 10 * NSEC_PER_MSEC);
+	assert_int_equal(b->psi.total[PSI_CPU][PSI_SOME], 0);
+	assert_int_equal(q->group->psi.total[PSI_CPU][PSI_SOME], 10 * NSEC_PER_MSEC);
+	assert_int_equal(q->group->psi.total[PSI_CPU][PSI_FULL], 0);
+	psi_running(q, a, &in_a, -1);
+	psi_running(q, b, &in_b, -1);
+	lower_end(l);
+}
+
 /* Updating often or once comes to the same. */
 static void test_psi_is_exact(void **state)
 {
@@ -557,8 +665,8 @@ static void test_psi_is_exact(void **state)
 	for (unsigned int i = 0; i < 3; i++) {
 		l->now += 7 * 3600 * NSEC_PER_SEC + NSEC_PER_SEC / 3;
 		psi_update(l->q, &once);
-		assert_in_range(once.avg_next_update, l->now + 1, l->now + 2 * NSEC_PER_SEC);
-		assert_int_equal((once.avg_next_update - start) % (2 * NSEC_PER_SEC), 0);
+		assert_in_range(once.avg_next_update, l->now + 1, l->now + PSI_BEAT);
+		assert_int_equal((once.avg_next_update - start) % PSI_BEAT, 0);
 	}
 	lower_end(l);
 }
@@ -648,6 +756,7 @@ int main(void)
 		cmocka_unit_test(test_high_and_swap), cmocka_unit_test(test_stock),
 		cmocka_unit_test(test_high_delay),    cmocka_unit_test(test_protection),
 		cmocka_unit_test(test_psi),	      cmocka_unit_test(test_psi_is_exact),
+		cmocka_unit_test(test_psi_formula),   cmocka_unit_test(test_psi_cpu_full),
 		cmocka_unit_test(test_random),	      cmocka_unit_test(test_broken),
 	};
 

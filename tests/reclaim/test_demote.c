@@ -6,6 +6,7 @@
  */
 #include "tests/proc/proc_test.h"
 #include "reclaim/internal.h"
+#include "space/huge_mm.h"
 
 #define SWITCH "/sys/kernel/mm/numa/demotion_enabled"
 
@@ -104,6 +105,41 @@ static void test_both_full(__unused void **state)
 	assert_true(off.swapped > 0 && on.swapped > 0 && on.demoted > 0);
 }
 
+/* Huge pages move whole, and in parts where there is no room for a whole one. */
+static void huge_bound_to_fast(struct testbox *t, void *arg)
+{
+	t->q->space->huge->flags = BIT(TRANSPARENT_HUGEPAGE_FLAG);
+	bound_to_fast(t, arg);
+	assert_true(global_vm_event(t->q, THP_FAULT_ALLOC) > 0);
+}
+
+static struct testbox *huge_box(struct usage *u)
+{
+	struct testbox *t = testbox_new(&two_tiers);
+
+	testbox_run(t, huge_bound_to_fast, u);
+	testbox_verify(t);
+	assert_int_equal(global_node_page_state(t->q, NR_ISOLATED_ANON), 0);
+	print_message("# huge, %lu MB: %lu pages moved, %lu huge ones, %lu split\n", u->mb,
+		      u->demoted, global_vm_event(t->q, THP_MIGRATION_SUCCESS),
+		      global_vm_event(t->q, THP_MIGRATION_SPLIT));
+	return t;
+}
+
+static void test_huge(__unused void **state)
+{
+	struct usage u = {.on = true, .mb = 200};
+	struct testbox *t = huge_box(&u);
+
+	assert_true(global_vm_event(t->q, THP_MIGRATION_SUCCESS) > 0);
+	assert_true(u.demoted >= 512 && !u.swapped);
+	testbox_free(t);
+	/* The slower node full of other things too. */
+	u = (struct usage){.on = true, .mb = 420};
+	testbox_free(huge_box(&u));
+	assert_true(u.demoted > 0);
+}
+
 static void test_switch(__unused void **state)
 {
 	struct testbox *t = testbox_new(&two_tiers);
@@ -121,9 +157,8 @@ static void test_switch(__unused void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_off),
-		cmocka_unit_test(test_on),
-		cmocka_unit_test(test_both_full),
+		cmocka_unit_test(test_off),	  cmocka_unit_test(test_on),
+		cmocka_unit_test(test_both_full), cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_switch),
 	};
 
