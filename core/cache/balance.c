@@ -609,6 +609,7 @@ static bool balance_once(struct quire *q, struct bdi_writeback *wb, unsigned int
 	unsigned int interval = UINT32_MAX;
 	u64 now = ticks(q), pages = 0, task_ratelimit;
 	unsigned long dirty;
+	bool free;
 	s64 pause;
 
 	look_at_limits(q, &g);
@@ -619,7 +620,10 @@ static bool balance_once(struct quire *q, struct bdi_writeback *wb, unsigned int
 	}
 	if (!q->cache->laptop_mode && global_node_page_state(q, NR_FILE_DIRTY) > g.bg_thresh)
 		start_background(q, wb);
-	if (below_freerun(wb, &g, &interval) & (!m || below_freerun(wb, m, &interval))) {
+	free = below_freerun(wb, &g, &interval);
+	if (m && !below_freerun(wb, m, &interval))
+		free = false;
+	if (free) {
 		wb->dirty_exceeded = false;
 		set_dirtied(current_context(q), now, interval);
 		return true;

@@ -219,8 +219,40 @@ static const struct proc_def ksm_defs[] = {
 };
 PROC_DIR_TABLE(sysfs_ksm_dir, ksm_defs);
 
-/* Readahead of swap goes by slot, not by address. */
-static const struct proc_def mm_swap_defs[] = {DEF_FIXED("vma_ra_enabled", "true\n")};
+/* As kstrtobool(): the first letter says it, of "on" and "off" the second. */
+static int parse_bool(const struct proc_input *in, bool *on)
+{
+	char first = in->len ? (char)(in->buf[0] | 0x20) : 0;
+
+	if (first == 'o' && in->len > 1)
+		first = (in->buf[1] | 0x20) == 'n' ? 'y' : (in->buf[1] | 0x20) == 'f' ? 'n' : 0;
+	/* A digit has that bit already. */
+	*on = first == 'y' || first == 't' || first == '1';
+	return *on || first == 'n' || first == 'f' || first == '0' ? 0 : -EINVAL;
+}
+
+/* Where an anonymous page's neighbours in the address space are read with it, and not
+ * those of its slot. */
+static int show_vma_ra(struct quire *q, __unused const struct proc_entry *e,
+		       __unused const struct proc_def *def, struct text *t)
+{
+	text_puts(t, q->swap->vma_ra_disabled ? "false\n" : "true\n");
+	return 0;
+}
+
+static s64 store_vma_ra(struct quire *q, __unused const struct proc_entry *e,
+			__unused const struct proc_def *def, const struct proc_input *in)
+{
+	bool on;
+	int err = parse_bool(in, &on);
+
+	if (!err)
+		HOT_STORE(&q->swap->vma_ra_disabled, !on);
+	return err ? err : (s64)in->len;
+}
+
+static const struct proc_def mm_swap_defs[] = {
+	DEF_RW("vma_ra_enabled", 0644, show_vma_ra, store_vma_ra)};
 PROC_DIR_TABLE(sysfs_mm_swap_dir, mm_swap_defs);
 
 static int show_demotion(struct quire *q, __unused const struct proc_entry *e,
@@ -230,21 +262,15 @@ static int show_demotion(struct quire *q, __unused const struct proc_entry *e,
 	return 0;
 }
 
-/* As kstrtobool(): the first letter says it, of "on" and "off" the second. */
 static s64 store_demotion(struct quire *q, __unused const struct proc_entry *e,
 			  __unused const struct proc_def *def, const struct proc_input *in)
 {
-	char first = in->len ? (char)(in->buf[0] | 0x20) : 0;
-	char second = in->len > 1 ? (char)(in->buf[1] | 0x20) : 0;
-	bool on = first == 'y' || first == 't' || in->buf[0] == '1' ||
-		  (first == 'o' && second == 'n');
-	bool off = first == 'n' || first == 'f' || in->buf[0] == '0' ||
-		   (first == 'o' && second == 'f');
+	bool on;
+	int err = parse_bool(in, &on);
 
-	if (!in->len || (!on && !off))
-		return -EINVAL;
-	HOT_STORE(&q->reclaim->demotion_enabled, on);
-	return (s64)in->len;
+	if (!err)
+		HOT_STORE(&q->reclaim->demotion_enabled, on);
+	return err ? err : (s64)in->len;
 }
 
 static const struct proc_def mm_numa_defs[] = {

@@ -93,6 +93,7 @@ struct swap_floor {
 	struct list_head avail;	    /* areas by priority, best first */
 	struct spinlock avail_lock; /* LOCK_SWAP_INFO; no area's lock is taken under it */
 	unsigned int nr_rotational; /* areas on disks that seek */
+	bool vma_ra_disabled;	    /* readahead by slot, whatever the disks */
 	/* Readahead by slot: pages it read that were wanted since, where the last fault
 	 * was, how large its window. */
 	unsigned int ra_hits, ra_last;

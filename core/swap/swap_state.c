@@ -309,7 +309,7 @@ static void write_ra_info(const struct swap_fault *fault, unsigned int win, unsi
 /* Readahead by address, unless some area lies on a disk that seeks. */
 static bool swap_use_vma_readahead(const struct quire *q)
 {
-	return !q->swap->nr_rotational;
+	return !q->swap->nr_rotational && !HOT_LOAD(&q->swap->vma_ra_disabled);
 }
 
 struct page *swap_cache_find(struct quire *q, swp_entry_t entry)
