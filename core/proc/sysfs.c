@@ -219,16 +219,11 @@ static const struct proc_def ksm_defs[] = {
 };
 PROC_DIR_TABLE(sysfs_ksm_dir, ksm_defs);
 
-/* As kstrtobool(): the first letter says it, of "on" and "off" the second. */
-static int parse_bool(const struct proc_input *in, bool *on)
+static int input_bool(const struct proc_input *in, bool *on)
 {
-	char first = in->len ? (char)(in->buf[0] | 0x20) : 0;
+	char word[16];
 
-	if (first == 'o' && in->len > 1)
-		first = (in->buf[1] | 0x20) == 'n' ? 'y' : (in->buf[1] | 0x20) == 'f' ? 'n' : 0;
-	/* A digit has that bit already. */
-	*on = first == 'y' || first == 't' || first == '1';
-	return *on || first == 'n' || first == 'f' || first == '0' ? 0 : -EINVAL;
+	return proc_word(in, word, sizeof(word)) ? -EINVAL : parse_bool(word, on);
 }
 
 /* Where an anonymous page's neighbours in the address space are read with it, and not
@@ -244,7 +239,7 @@ static s64 store_vma_ra(struct quire *q, __unused const struct proc_entry *e,
 			__unused const struct proc_def *def, const struct proc_input *in)
 {
 	bool on;
-	int err = parse_bool(in, &on);
+	int err = input_bool(in, &on);
 
 	if (!err)
 		HOT_STORE(&q->swap->vma_ra_disabled, !on);
@@ -266,7 +261,7 @@ static s64 store_demotion(struct quire *q, __unused const struct proc_entry *e,
 			  __unused const struct proc_def *def, const struct proc_input *in)
 {
 	bool on;
-	int err = parse_bool(in, &on);
+	int err = input_bool(in, &on);
 
 	if (!err)
 		HOT_STORE(&q->reclaim->demotion_enabled, on);
