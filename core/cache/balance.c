@@ -93,14 +93,14 @@ static void domain_completions(struct quire *q, struct wb_domain *dom, struct wb
 }
 
 /* The group's domain; NULL: the root has the machine's alone. */
-static struct wb_domain *memcg_domain(const struct bdi_writeback *wb)
+static struct wb_domain *memcg_domain(const struct mem_cgroup *memcg)
 {
-	return wb->memcg && wb->memcg->cgwb ? &wb->memcg->cgwb->domain : NULL;
+	return memcg && memcg->cgwb ? &memcg->cgwb->domain : NULL;
 }
 
 static void count_completions(struct quire *q, struct bdi_writeback *wb, unsigned int nr)
 {
-	struct wb_domain *group = memcg_domain(wb);
+	struct wb_domain *group = memcg_domain(wb->memcg);
 
 	domain_completions(q, &q->cache->wb, &wb->completions, wb->bdi->max_ratio, nr);
 	if (group)
@@ -164,14 +164,13 @@ struct dirty_control {
  * the machine has that of clean memory beside the group's own (Linux's
  * mem_cgroup_wb_stats(), mdtc_calc_avail()).
  */
-static void look_at_group_limits(struct quire *q, const struct bdi_writeback *wb,
-				 struct dirty_control *m, const struct dirty_control *g,
-				 unsigned long g_dirty, unsigned long *dirty)
+static void look_at_group_limits(struct quire *q, struct mem_cgroup *memcg, struct dirty_control *m,
+				 const struct dirty_control *g, unsigned long g_dirty,
+				 unsigned long *dirty)
 {
-	struct mem_cgroup *memcg = wb->memcg;
 	unsigned long files, writeback, headroom = PAGE_COUNTER_MAX, clean, others;
 
-	m->dom = memcg_domain(wb);
+	m->dom = memcg_domain(memcg);
 	*dirty = (unsigned long)memcg_page_state(q, memcg, NR_FILE_DIRTY);
 	writeback = (unsigned long)memcg_page_state(q, memcg, NR_WRITEBACK);
 	files = (unsigned long)(memcg_page_state(q, memcg, NR_INACTIVE_FILE) +
@@ -193,6 +192,8 @@ static void look_at_group_limits(struct quire *q, const struct bdi_writeback *wb
 bool wb_over_bg_thresh(struct quire *q, struct bdi_writeback *wb)
 {
 	struct dirty_control g = {.dom = &q->cache->wb}, m = {.dom = NULL};
+	/* It may be removed meanwhile; its domain is there until another group is made of it. */
+	struct mem_cgroup *memcg = HOT_LOAD(&wb->memcg);
 	unsigned long reclaimable = HOT_LOAD(&wb->nr_reclaimable), dirty;
 
 	g.avail = global_dirtyable_memory(q);
@@ -200,9 +201,9 @@ bool wb_over_bg_thresh(struct quire *q, struct bdi_writeback *wb)
 	domain_dirty_limits(q, g.avail, 0, &g.bg_thresh, &g.thresh);
 	if (g.dirty > g.bg_thresh || reclaimable > wb_calc_thresh(q, wb, g.bg_thresh))
 		return true;
-	if (!memcg_domain(wb))
+	if (!memcg_domain(memcg))
 		return false;
-	look_at_group_limits(q, wb, &m, &g, g.dirty, &dirty);
+	look_at_group_limits(q, memcg, &m, &g, g.dirty, &dirty);
 	return dirty > m.bg_thresh ||
 	       reclaimable > domain_wb_thresh(q, m.dom, wb, &wb->memcg_completions, m.bg_thresh);
 }
@@ -604,7 +605,8 @@ static s64 pause_of(const struct bdi_writeback *wb, const struct dirty_control *
 /* One round of the loop below; true: the task may go on. */
 static bool balance_once(struct quire *q, struct bdi_writeback *wb, unsigned int dirtied)
 {
-	struct dirty_control g, group, *m = memcg_domain(wb) ? &group : NULL;
+	struct mem_cgroup *memcg = HOT_LOAD(&wb->memcg);
+	struct dirty_control g, group, *m = memcg_domain(memcg) ? &group : NULL;
 	const struct dirty_control *dc;
 	unsigned int interval = UINT32_MAX;
 	u64 now = ticks(q), pages = 0, task_ratelimit;
@@ -615,7 +617,7 @@ static bool balance_once(struct quire *q, struct bdi_writeback *wb, unsigned int
 	look_at_limits(q, &g);
 	look_at_share(q, wb, &wb->completions, &g);
 	if (m) {
-		look_at_group_limits(q, wb, m, &g, g.dirty, &dirty);
+		look_at_group_limits(q, memcg, m, &g, g.dirty, &dirty);
 		look_at_share(q, wb, &wb->memcg_completions, m);
 	}
 	if (!q->cache->laptop_mode && global_node_page_state(q, NR_FILE_DIRTY) > g.bg_thresh)

@@ -23,7 +23,8 @@
  * files go to the parent's) and waits for the next group.
  *
  * Locks: bdi->wb_lock the lists of writebacks and inode->i_wb, which is changed under
- * i_pages_lock too, so that under either it stays.
+ * i_pages_lock too, so that under either it stays; pool_lock a group's list of its writebacks
+ * on all devices.
  *
  * Differs from Linux: a switch is done at once and not by a worker after a grace
  * period, as is the one of a removed group's files; groups have no blkcg apart.
@@ -98,11 +99,13 @@ static struct bdi_writeback *take_spare(struct backing_dev *bdi)
 	return NULL;
 }
 
-static void give_wb(struct bdi_writeback *wb, struct mem_cgroup *memcg)
+static void give_wb(struct quire *q, struct bdi_writeback *wb, struct mem_cgroup *memcg)
 {
-	wb->memcg = memcg;
+	HOT_STORE(&wb->memcg, memcg);
 	list_add_tail(&wb->bdi_node, &wb->bdi->wbs);
+	spin_lock(q, &q->cache->pool_lock);
 	list_add_tail(&wb->memcg_node, &memcg->cgwb->wbs);
+	spin_unlock(q, &q->cache->pool_lock);
 }
 
 /* What a new one needs, got without locks. */
@@ -128,13 +131,15 @@ static struct bdi_writeback *wb_of_group(struct quire *q, struct backing_dev *bd
 
 	if (wb)
 		return wb;
+	spin_lock(q, &q->cache->pool_lock);
 	if (!memcg->cgwb && stock->cgwb) {
-		memcg->cgwb = stock->cgwb;
+		INIT_LIST_HEAD(&stock->cgwb->wbs);
+		stock->cgwb->domain.events = 1;
+		stock->cgwb->domain.limit_time = quire_clock(q) / (NSEC_PER_SEC / 250);
+		HOT_STORE(&memcg->cgwb, stock->cgwb);
 		stock->cgwb = NULL;
-		INIT_LIST_HEAD(&memcg->cgwb->wbs);
-		memcg->cgwb->domain.events = 1;
-		memcg->cgwb->domain.limit_time = quire_clock(q) / (NSEC_PER_SEC / 250);
 	}
+	spin_unlock(q, &q->cache->pool_lock);
 	if (!memcg->cgwb)
 		return NULL;
 	wb = take_spare(bdi);
@@ -144,7 +149,7 @@ static struct bdi_writeback *wb_of_group(struct quire *q, struct backing_dev *bd
 		wb_init(wb, bdi);
 	}
 	if (wb)
-		give_wb(wb, memcg);
+		give_wb(q, wb, memcg);
 	return wb;
 }
 
@@ -444,14 +449,14 @@ static void reparent_writeback(struct quire *q, struct mem_cgroup *memcg)
 		struct bdi_writeback *to = wb_get_create(q, bdi, memcg->parent, GFP_KERNEL);
 
 		spin_lock(q, &bdi->wb_lock);
+		spin_lock(q, &q->cache->pool_lock);
 		list_del_init(&wb->memcg_node);
-		wb->memcg = NULL;
+		spin_unlock(q, &q->cache->pool_lock);
+		HOT_STORE(&wb->memcg, NULL);
 		spin_unlock(q, &bdi->wb_lock);
 		empty_wb(q, wb, to);
 		wake_up(q, &bdi->flusher_wait);
 	}
-	memcg->cgwb = NULL;
-	kfree(q, cgwb);
 }
 
 /* The limit that follows slowly begins anew at what is allowed now. */

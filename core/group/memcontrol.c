@@ -129,6 +129,7 @@ static struct mem_cgroup *alloc_memcg(struct quire *q)
 	}
 	spin_unlock(q, &g->lock);
 	if (memcg) {
+		kfree(q, memcg->cgwb);
 		memset(memcg, 0, sizeof(*memcg));
 		return memcg;
 	}

@@ -279,7 +279,7 @@ static void clusters(struct testbox *t, __unused void *arg)
 static unsigned long scanned(struct testbox *t, long pressure)
 {
 	const struct shrinker *s = &t->sb->shrinker;
-	struct shrink_control sc = {.gfp_mask = GFP_KERNEL, .nid = 0};
+	struct shrink_control sc = {.gfp = GFP_KERNEL, .nid = 0};
 
 	set(t, "vfs_cache_pressure", pressure);
 	return s->count_objects(t->q, (struct shrinker *)s, &sc);
