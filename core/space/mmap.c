@@ -36,7 +36,10 @@ static bool promise_fits(const struct quire *q, const struct mm_struct *mm, unsi
 		return true;
 	if (sp->overcommit_memory == 0)
 		return pages <= q->node->totalram_pages + q->swap->total_swap_pages;
-	allowed = (long)vm_commit_limit(q) - (long)(sp->admin_reserve_kbytes >> (PAGE_SHIFT - 10));
+	allowed = (long)vm_commit_limit(q);
+	/* Kept for root, which may use it. */
+	if (mm && mm->owner && mm->owner->uid)
+		allowed -= (long)(sp->admin_reserve_kbytes >> (PAGE_SHIFT - 10));
 	if (mm)
 		allowed -=
 			(long)min(mm->total_vm / 32, sp->user_reserve_kbytes >> (PAGE_SHIFT - 10));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Control groups' writeback under stress: tasks of several groups write, read, cut and sync
- * the same few files while they change groups, groups come and go and limits move, and a
- * virtual CPU may stand still at any lock (model_explore()).  In the end all is consistent, and
- * a sync leaves nothing dirty anywhere.
+ * the same few files while they change groups, groups come and go and limits move.  In the end
+ * all is consistent, and a sync leaves nothing dirty anywhere.
  *
  *	QUIRE_SEED=...		another seed; each is printed
  */
@@ -104,7 +103,6 @@ static void stress(struct testbox *t, void *arg)
 		s->groups[i] = mem_cgroup_create(t->q, NULL, name);
 		assert_false(IS_ERR(s->groups[i]));
 	}
-	model_explore(t->m, t->seed, 1 + (unsigned int)prng_below(&s->rng, 12));
 	for (int i = 0; i < NR_WRITERS; i++) {
 		w[i] = (struct writer){.s = s, .task = fork_task(t, t->task)};
 		prng_seed(&w[i].rng, t->seed + 1 + (u64)i);
@@ -115,7 +113,6 @@ static void stress(struct testbox *t, void *arg)
 		sleep_ns(t->q, 20 * NSEC_PER_MSEC);
 		change_group(s);
 	}
-	model_explore(t->m, 0, 0);
 	sync_filesystems(t->q);
 	assert_int_equal(global_node_page_state(t->q, NR_FILE_DIRTY), 0);
 	assert_int_equal(global_node_page_state(t->q, NR_WRITEBACK), 0);

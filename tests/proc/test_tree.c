@@ -19,7 +19,7 @@ static bool is_special(const char *path)
 		"/cmdline",	   "/environ",	    "/wchan",	     "/loginuid",  "/sessionid",
 		"/maps",	   "/smaps",	    "/smaps_rollup", "/numa_maps", "/cgroup.procs",
 		"/cgroup.threads", "/stat_refresh", "/vmallocinfo",  "/ctor",	   "/page_owner",
-		"/set_event",	   "/pagemap"};
+		"/set_event",	   "/pagemap",	    "/io.stat"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		size_t len = strlen(path), n = strlen(names[i]);
