@@ -258,12 +258,11 @@ static void put_io_stat(struct quire *q, struct text *t, const struct backing_de
 		pages[0] += wb->pages_read;
 		pages[1] += wb->pages_write;
 	}
-	if (ios[0] + ios[1])
-		text_printf(t,
-			    BLKEXT_MAJOR_TEXT
-			    ":%u rbytes=%lu wbytes=%lu rios=%lu wios=%lu dbytes=0 dios=0\n",
-			    bdi->dev, pages[0] << PAGE_SHIFT, pages[1] << PAGE_SHIFT, ios[0],
-			    ios[1]);
+	if (!(ios[0] + ios[1]))
+		return;
+	put_devt(t, bdi);
+	text_printf(t, " rbytes=%lu wbytes=%lu rios=%lu wios=%lu dbytes=0 dios=0\n",
+		    pages[0] << PAGE_SHIFT, pages[1] << PAGE_SHIFT, ios[0], ios[1]);
 }
 
 static int show_io_stat(struct quire *q, const struct proc_entry *e,
