@@ -246,12 +246,11 @@ static unsigned long swapped_in(struct testbox *t, long cluster)
 	set(t, "page-cluster", cluster);
 	touch(t, t->task, addr, n, 7);
 	lru_add_drain_all(t->q);
-	/* Once to write them, and once more to free those that are written. */
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(do_madvise(t->q, t->task->mm, addr, n * PAGE_SIZE, MADV_PAGEOUT),
-				 0);
-		sleep_ns(t->q, NSEC_PER_SEC);
-	}
+	/* Written first, and then taken out of the swap cache. */
+	assert_int_equal(do_madvise(t->q, t->task->mm, addr, n * PAGE_SIZE, MADV_PAGEOUT), 0);
+	sleep_ns(t->q, NSEC_PER_SEC);
+	(void)put(t->q, "/sys/fs/cgroup/memory.reclaim", "4M");
+	sleep_ns(t->q, NSEC_PER_SEC);
 	before = global_vm_event(t->q, PSWPIN);
 	touch(t, t->task, addr + 512 * PAGE_SIZE, 1, 0);
 	sleep_ns(t->q, NSEC_PER_SEC);
@@ -276,7 +275,7 @@ static void clusters(struct testbox *t, __unused void *arg)
 	print_message("# swapped in by a fault: %lu, %lu, by slot %lu pages\n", one, eight,
 		      by_slot);
 	assert_int_equal(one, 1);
-	assert_true(eight > 1 && by_slot > 1);
+	assert_true(eight > 1 && by_slot < eight);
 	assert_int_equal(global_vm_event(t->q, SWAP_RA) > 0, 1);
 }
 
