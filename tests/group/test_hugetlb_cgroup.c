@@ -58,14 +58,14 @@ static void enable_fn(struct testbox *t, __unused void *arg)
 {
 	struct mem_cgroup *a = group(t, "/", "a"), *b;
 
-	says(t, "cgroup.controllers", "cpuset memory hugetlb\n");
-	says(t, "a/cgroup.controllers", "cpuset memory\n");
+	says(t, "cgroup.controllers", "cpuset io memory hugetlb\n");
+	says(t, "a/cgroup.controllers", "cpuset io memory\n");
 	assert_false(there(t, "a", "hugetlb.2MB.max"));
 	assert_int_equal(put(t, "a/cgroup.subtree_control", "+hugetlb\n"), -ENOENT);
 	assert_int_equal(put(t, "cgroup.subtree_control", "+pigs\n"), -EINVAL);
 	assert_int_equal(put(t, "cgroup.subtree_control", "+memory +hugetlb\n"), 17);
-	says(t, "cgroup.subtree_control", "cpuset memory hugetlb\n");
-	says(t, "a/cgroup.controllers", "cpuset memory hugetlb\n");
+	says(t, "cgroup.subtree_control", "cpuset io memory hugetlb\n");
+	says(t, "a/cgroup.controllers", "cpuset io memory hugetlb\n");
 	assert_true(there(t, "a", "hugetlb.2MB.max"));
 	assert_false(there(t, "", "hugetlb.2MB.max"));
 	says(t, "a/hugetlb.2MB.max", "max\n");
