@@ -41,6 +41,7 @@
 #undef CLONE_VM
 #undef CLONE_THREAD
 #undef CLONE_VFORK
+#undef CLONE_FILES
 #include "procfs/cpu.h"
 #include "procfs/internal.h"
 #include "procfs/statfs.h"

@@ -10,6 +10,7 @@
 #include "tests/space/space_test.h"
 #include "cache/internal.h"
 #include "space/userfaultfd.h"
+#include "syscall/syscall.h"
 
 #define VM "/proc/sys/vm/"
 
@@ -133,14 +134,14 @@ static void layout(struct testbox *t, __unused void *arg)
 
 static void userfault(struct testbox *t, __unused void *arg)
 {
-	struct userfaultfd_ctx *ctx;
+	const struct quire_syscall_ops ops = {0};
+	const uint64_t args[6] = {0}, user_mode_only[6] = {UFFD_USER_MODE_ONLY};
 
 	t->task->uid = 1000;
-	assert_ptr_equal(userfaultfd_new(t->q, t->task->mm, 0), ERR_PTR(-EPERM));
+	assert_int_equal(quire_syscall(t->q, t->task->pid, NR_userfaultfd, args, &ops), -EPERM);
+	assert_true(quire_syscall(t->q, t->task->pid, NR_userfaultfd, user_mode_only, &ops) >= 0);
 	set(t, "unprivileged_userfaultfd", 1);
-	ctx = userfaultfd_new(t->q, t->task->mm, 0);
-	assert_false(IS_ERR(ctx));
-	userfaultfd_release(t->q, ctx);
+	assert_true(quire_syscall(t->q, t->task->pid, NR_userfaultfd, args, &ops) >= 0);
 	t->task->uid = 0;
 }
 
