@@ -12,6 +12,8 @@
 #include "space/userfaultfd.h"
 #include "syscall/syscall.h"
 
+#include <sys/syscall.h>
+
 #define VM "/proc/sys/vm/"
 
 static const struct testbox_config box = {
@@ -138,10 +140,10 @@ static void userfault(struct testbox *t, __unused void *arg)
 	const uint64_t args[6] = {0}, user_mode_only[6] = {UFFD_USER_MODE_ONLY};
 
 	t->task->uid = 1000;
-	assert_int_equal(quire_syscall(t->q, t->task->pid, NR_userfaultfd, args, &ops), -EPERM);
-	assert_true(quire_syscall(t->q, t->task->pid, NR_userfaultfd, user_mode_only, &ops) >= 0);
+	assert_int_equal(quire_syscall(t->q, t->task->pid, SYS_userfaultfd, args, &ops), -EPERM);
+	assert_true(quire_syscall(t->q, t->task->pid, SYS_userfaultfd, user_mode_only, &ops) >= 0);
 	set(t, "unprivileged_userfaultfd", 1);
-	assert_true(quire_syscall(t->q, t->task->pid, NR_userfaultfd, args, &ops) >= 0);
+	assert_true(quire_syscall(t->q, t->task->pid, SYS_userfaultfd, args, &ops) >= 0);
 	t->task->uid = 0;
 }
 
