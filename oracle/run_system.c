@@ -212,7 +212,25 @@ static int mount_data(struct run *r, const char *at)
 	return err ? err : files_mount(r, at, sb, false);
 }
 
-/* size=BYTES or size=N%, half of memory unless said; 0: no limit.  Others are
+static bool huge_option(const char *word, enum shmem_huge *huge)
+{
+	static const char *const words[] = {
+		[SHMEM_HUGE_NEVER] = "never",
+		[SHMEM_HUGE_ALWAYS] = "always",
+		[SHMEM_HUGE_WITHIN_SIZE] = "within_size",
+		[SHMEM_HUGE_ADVISE] = "advise",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(word, words[i]))
+			continue;
+		*huge = (enum shmem_huge)i;
+		return true;
+	}
+	return false;
+}
+
+/* size=BYTES or size=N%, half of memory unless said; 0: no limit.  huge=WORD.  Others are
  * taken as they are: they change no sizes. */
 static int tmpfs_options(struct run *r, struct super_block *sb, const struct oracle_cmd *c)
 {
@@ -225,6 +243,8 @@ static int tmpfs_options(struct run *r, struct super_block *sb, const struct ora
 		return 0;
 	snprintf(text, sizeof(text), "%s", c->rest[0]);
 	for (char *o = strtok_r(text, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+		if (!strncmp(o, "huge=", 5) && !huge_option(o + 5, &sb->s_huge))
+			return -EINVAL;
 		if (strncmp(o, "size=", 5))
 			continue;
 		if (strchr(o, '%'))

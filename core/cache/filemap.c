@@ -7,7 +7,8 @@
  * page->index == its place, and one reference for the cache; nrpages counts
  * them, nrexceptional counts values (shadows of pages that reclaim took, or
  * swap entries of shmem).  NR_FILE_PAGES counts pages of all trees (the swap
- * floor adds its own), NR_SHMEM those of swap-backed ones.
+ * floor adds its own), NR_SHMEM those of swap-backed ones.  A huge page of shmem
+ * stands at each of its 512 places, with as many references.
  *
  * Locks: i_pages_lock for every change.  Tree nodes are allocated under it
  * without sleeping; when that fails the lock is dropped, nodes are put into
@@ -227,7 +228,7 @@ int add_to_page_cache_lru(struct quire *q, struct page *page, struct address_spa
 void __delete_from_page_cache(struct quire *q, struct page *page, void *shadow)
 {
 	struct address_space *m = page->mapping;
-	unsigned long index = page->index;
+	unsigned long index = page->index, nr = compound_nr(page);
 
 	/* Truncated while dirty.  (One of shmem's that goes to swap stays so.) */
 	if (unlikely(PageDirty(page)) && !m->swap_backed)
@@ -241,15 +242,18 @@ void __delete_from_page_cache(struct quire *q, struct page *page, void *shadow)
 		(void)!xa_store(&m->i_pages, index, shadow);
 		m->nrexceptional++;
 	} else {
-		(void)xa_erase(&m->i_pages, index);
+		for (unsigned long i = 0; i < nr; i++)
+			(void)xa_erase(&m->i_pages, index + i);
 	}
 	if (m->nrexceptional)
 		workingset_update_node(q, m, index);
-	m->nrpages--;
+	m->nrpages -= nr;
 	page->mapping = NULL;
-	mod_lruvec_page_state(q, page, NR_FILE_PAGES, -1);
+	mod_lruvec_page_state(q, page, NR_FILE_PAGES, -(long)nr);
 	if (m->swap_backed)
-		mod_lruvec_page_state(q, page, NR_SHMEM, -1);
+		mod_lruvec_page_state(q, page, NR_SHMEM, -(long)nr);
+	if (unlikely(nr > 1))
+		mod_lruvec_page_state(q, page, NR_SHMEM_THPS, -(long)nr);
 	/* The last page goes: an unused inode may be reclaimed now. */
 	if (!m->nrpages && m->host && !m->host->i_count)
 		inode_add_lru(q, m->host, false);

@@ -46,6 +46,7 @@ static struct inode *alloc_inode(struct quire *q, struct super_block *sb, u64 si
 	inode->i_ra.prev_pos = UINT64_MAX;
 	INIT_LIST_HEAD(&inode->i_extents);
 	INIT_LIST_HEAD(&inode->i_lru);
+	INIT_LIST_HEAD(&inode->i_shrinklist);
 	INIT_LIST_HEAD(&inode->i_io_list);
 	return inode;
 }
@@ -184,6 +185,13 @@ static void evict(struct quire *q, struct inode *inode)
 		if (!list_empty(&inode->i_io_list))
 			list_del_init(&inode->i_io_list);
 		spin_unlock(q, &bdi->wb_lock);
+	}
+	if (unlikely(!list_empty(&inode->i_shrinklist))) {
+		spin_lock(q, &sb->s_lru_lock);
+		if (!list_empty(&inode->i_shrinklist))
+			sb->s_shrinklist_len--;
+		list_del_init(&inode->i_shrinklist);
+		spin_unlock(q, &sb->s_lru_lock);
 	}
 	if (sb->s_op && sb->s_op->evict_inode)
 		sb->s_op->evict_inode(q, inode);

@@ -93,6 +93,18 @@ int create_empty_buffers(struct quire *q, struct page *page, u64 block);
 
 /* truncate.c */
 void truncate_inode_pages(struct quire *q, struct address_space *m, unsigned long start);
+/* The same of pages start to last; huge pages that are in it in part are split. */
+void truncate_inode_pages_range(struct quire *q, struct address_space *m, unsigned long start,
+				unsigned long last);
+
+/* shmem.c: the file ends at a later byte; while it is mapped more is promised. */
+void shmem_grow(struct quire *q, struct inode *inode, u64 size);
+/* shmem_huge.c: a huge page in the place of nothing, with a reference, not locked; NULL: a
+ * small one will have to do. */
+struct page *shmem_add_huge_page(struct quire *q, struct inode *inode, unsigned long index,
+				 enum shmem_advice advice, enum sgp_type sgp, gfp_t gfp);
+/* Its content becomes zeros. */
+void clear_whole_page(struct quire *q, struct page *head);
 
 /* writeback.c */
 struct writeback_control {

@@ -45,6 +45,18 @@ struct address_space_operations {
 };
 #define AOP_WRITEPAGE_ACTIVATE 0x80000
 
+/* When a file of a mount has huge pages: `huge=`.  shmem_enabled sets it for the
+ * mount behind memfd, SysV and shared anonymous memory, and knows two words more, which
+ * hold for all mounts. */
+enum shmem_huge {
+	SHMEM_HUGE_FORCE = -2,
+	SHMEM_HUGE_DENY = -1,
+	SHMEM_HUGE_NEVER = 0,
+	SHMEM_HUGE_ALWAYS,
+	SHMEM_HUGE_WITHIN_SIZE, /* none that the file's end would cut */
+	SHMEM_HUGE_ADVISE,	/* where madvise() asked for them */
+};
+
 struct address_space {
 	struct inode *host;
 	struct xarray i_pages;
@@ -98,6 +110,10 @@ struct inode {
 	unsigned int i_state;
 	bool is_dir;
 	u64 dirtied_when; /* ns: when it first became dirty */
+	/* shmem: pages below it are kept though the file ends before (fallocate()); and
+	 * the place on sb->s_shrinklist. */
+	unsigned long fallocend;
+	struct list_head i_shrinklist;
 	struct list_head i_sb_list;
 	struct list_head i_lru;	    /* unused inodes, oldest first */
 	struct list_head i_io_list; /* on its writeback's dirty list */
@@ -278,6 +294,9 @@ struct super_block {
 	/* shmem: how many pages its files may have, in memory and in swap (0: no
 	 * limit), and how many more for certain before they are counted again. */
 	unsigned long s_max_pages, s_room;
+	enum shmem_huge s_huge;
+	struct list_head s_shrinklist; /* inodes with a huge page across their end; s_lru_lock */
+	unsigned long s_shrinklist_len;
 	struct list_head free_extents[EXTENT_CLASSES];
 	struct shrinker shrinker;
 	struct list_head list;
@@ -293,11 +312,18 @@ struct cache_pressure_ops {
 	/* rmap: write-protects a page's mappings and moves their dirty bits to
 	 * it; true if any was dirty (space/rmap.c). */
 	bool (*page_mkclean)(struct quire *q, struct page *page);
-	/* Unmaps [start, end) pages of a mapping everywhere (truncate). */
+	/* Unmaps nr pages of a mapping from start on everywhere (truncate); with
+	 * even_cows, private copies too. */
 	void (*unmap_mapping_range)(struct quire *q, struct address_space *mapping,
-				    unsigned long start, unsigned long nr);
+				    unsigned long start, unsigned long nr, bool even_cows);
+	/* shmem: a huge page for index of a file, not charged; NULL: none.  advised: by
+	 * madvise(); limit: of the mask for a small one (space/shmem_huge.c). */
+	struct page *(*alloc_huge_page)(struct quire *q, const struct inode *inode,
+					unsigned long index, bool advised, gfp_t limit);
 	/* A shmem file has another size than old bytes: so have its promises. */
 	void (*shmem_reacct_size)(struct quire *q, struct address_space *mapping, u64 old);
+	/* Splits a locked huge page: 0, -EBUSY, -EAGAIN (space/huge_split.c). */
+	int (*split_huge_page)(struct quire *q, struct page *head);
 };
 
 /* The floor's state; the fields below are /proc/sys/vm's. */
@@ -312,6 +338,7 @@ struct cache_floor {
 	struct cache_pressure_ops ops;
 	struct list_head bdis, super_blocks;
 	struct super_block *shm_sb;
+	enum shmem_huge shmem_huge;			   /* shmem_enabled */
 	const struct address_space_operations *shmem_aops; /* given by swap/ */
 	struct lru_batch *lru_batch;			   /* [nr_cpus] */
 	struct kmem_cache *inode_cachep, *ext4_inode_cachep, *shmem_inode_cachep, *dentry_cachep,
@@ -483,6 +510,37 @@ struct file *shmem_file_setup(struct quire *q, const char *name, u64 size_bytes)
 /* Page index of a shmem file, made if missing; *major as above. ERR_PTR. */
 struct page *shmem_get_page(struct quire *q, struct inode *inode, unsigned long index, gfp_t gfp,
 			    bool *major);
+
+/* What for: to read (NULL where there is a hole), to have what is there (-ENOENT), to map,
+ * to write, for fallocate() (not cleared; may lie beyond the file's end). */
+enum sgp_type { SGP_READ, SGP_NOALLOC, SGP_CACHE, SGP_WRITE, SGP_FALLOC };
+/* What the area that asks has been told by madvise() and prctl(). */
+enum shmem_advice { SHMEM_ADVICE_NONE, SHMEM_ADVICE_HUGE, SHMEM_ADVICE_NOHUGE };
+/* As shmem_get_page(): the page at index itself, of a huge page one of the 512. */
+struct page *shmem_getpage(struct quire *q, struct inode *inode, unsigned long index,
+			   enum sgp_type sgp, enum shmem_advice advice, gfp_t gfp, bool *major);
+/* Would a page that is missing at index be a huge one?  force: MADV_COLLAPSE asks. */
+bool shmem_is_huge(const struct quire *q, const struct inode *inode, unsigned long index,
+		   enum shmem_advice advice, bool force);
+/* nr pages more (less) of a file system with a limit; false: no room. */
+bool shmem_acct_block(struct quire *q, struct super_block *sb, unsigned long nr);
+void shmem_unacct_block(struct super_block *sb, unsigned long nr);
+#define FALLOC_FL_KEEP_SIZE  0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
+/* fallocate() of a shmem file, offset and len in bytes: 0, -EOPNOTSUPP (another file, another
+ * mode), -EINVAL, -ENOSPC, -ENOMEM, -EINTR.  May sleep. */
+int shmem_fallocate(struct quire *q, struct file *file, int mode, u64 offset, u64 len);
+/* Where a split drops pages: behind the file's end, and behind what fallocate() promised. */
+unsigned long shmem_fallocend(const struct inode *inode);
+/* Splits up to nr huge pages that lie across their file's end, so that what is behind it
+ * comes free; how many were, or SHRINK_STOP.  Linux: shmem_unused_huge_shrink(). */
+unsigned long shmem_unused_huge_shrink(struct quire *q, struct super_block *sb, unsigned long nr);
+
+/* The page for index that an entry of a tree stands for: of a huge page one of its parts. */
+static inline struct page *page_of_index(struct page *entry, unsigned long index)
+{
+	return likely(!PageHead(entry)) ? entry : entry + (index - entry->index);
+}
 
 /* Drops [start, end] pages that are clean, unmapped and unused; how many. */
 unsigned long invalidate_mapping_pages(struct quire *q, struct address_space *m,

@@ -134,15 +134,18 @@ s64 generic_file_read(struct quire *q, struct file *file, u64 pos, u64 length)
 		/* The file may be cut while we sleep. */
 		if (unlikely(pos >= inode->i_size))
 			break;
-		page = m->swap_backed ? shmem_get_page(q, inode, index, READ_GFP, &major)
+		/* NULL: a hole of shmem, read as zeros. */
+		page = m->swap_backed ? shmem_getpage(q, inode, index, SGP_READ, SHMEM_ADVICE_NONE,
+						      READ_GFP, &major)
 				      : read_get_page(q, m, ra, index, last - index + 1);
 		if (IS_ERR(page))
 			return pos > start ? (s64)(pos - start) : PTR_ERR(page);
 		charge_ns(q, q->cost.copy_page * (next - pos) / PAGE_SIZE);
 		/* Small reads of one page are one use. */
-		if (index != (ra->prev_pos - 1) >> PAGE_SHIFT)
+		if (page && index != (ra->prev_pos - 1) >> PAGE_SHIFT)
 			mark_page_accessed(q, page);
-		put_page(q, page);
+		if (page)
+			put_page(q, page);
 		mem_cgroup_handle_over_high(q);
 		pos = next;
 		ra->prev_pos = pos;

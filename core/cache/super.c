@@ -30,6 +30,7 @@ static unsigned long super_cache_count(struct quire *q, struct shrinker *s,
 	unsigned long total =
 		lru_count(q, sb, &sb->s_dentry_lru, sc) + lru_count(q, sb, &sb->s_inode_lru, sc);
 
+	total += HOT_LOAD(&sb->s_shrinklist_len);
 	if (!total)
 		return SHRINK_EMPTY;
 	return total * q->cache->vfs_cache_pressure / 100;
@@ -39,19 +40,24 @@ static unsigned long super_cache_scan(struct quire *q, struct shrinker *s,
 				      struct shrink_control *sc)
 {
 	struct super_block *sb = s->ctx;
-	unsigned long dentries, inodes, total, freed;
+	unsigned long dentries, inodes, total, freed, huge = HOT_LOAD(&sb->s_shrinklist_len), split;
 
 	/* Whoever holds a file system's locks may be the one who allocates. */
 	if (!(sc->gfp & __GFP_FS))
 		return SHRINK_STOP;
 	dentries = lru_count(q, sb, &sb->s_dentry_lru, sc);
 	inodes = lru_count(q, sb, &sb->s_inode_lru, sc);
-	total = dentries + inodes + 1;
+	total = dentries + inodes + huge + 1;
+	huge = sc->nr_to_scan * huge / total;
 	dentries = sc->nr_to_scan * dentries / total;
 	inodes = sc->nr_to_scan * inodes / total;
 	/* Dentries first: they keep inodes. */
 	freed = prune_dcache_sb(q, sb, sc, dentries + 1);
 	freed += prune_icache_sb(q, sb, sc, inodes + 1);
+	if (unlikely(huge)) {
+		split = shmem_unused_huge_shrink(q, sb, huge + 1);
+		freed += split == SHRINK_STOP ? 0 : split;
+	}
 	return freed;
 }
 
@@ -159,6 +165,7 @@ struct super_block *sget_ops(struct quire *q, struct backing_dev *bdi,
 		.name = "sb",
 		.ctx = sb,
 	};
+	INIT_LIST_HEAD(&sb->s_shrinklist);
 	register_shrinker(q, &sb->shrinker);
 	list_add_tail(&sb->list, &q->cache->super_blocks);
 	return sb;

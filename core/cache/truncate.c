@@ -6,6 +6,9 @@
  * Both work in gangs found under i_pages_lock and held by references; each
  * page is then locked, and looked at again, because it may have left
  * meanwhile.
+ *
+ * A huge page of shmem goes as a whole.  One that the range cuts is split first; if somebody
+ * has it, so that it can't be, its pages within the range become zeros and stay.
  */
 #include "cache/internal.h"
 
@@ -35,7 +38,8 @@ static void truncate_page(struct quire *q, struct address_space *m, struct page 
 	wait_on_page_writeback(q, page);
 	if (page->mapping == m) {
 		if (page_mapped(page) && q->cache->ops.unmap_mapping_range)
-			q->cache->ops.unmap_mapping_range(q, m, page->index, 1);
+			q->cache->ops.unmap_mapping_range(q, m, page->index, compound_nr(page),
+							  true);
 		spin_lock(q, &m->i_pages_lock);
 		cancel_dirty_page(q, page);
 		spin_unlock(q, &m->i_pages_lock);
@@ -43,8 +47,8 @@ static void truncate_page(struct quire *q, struct address_space *m, struct page 
 		spin_lock(q, &m->i_pages_lock);
 		__delete_from_page_cache(q, page, NULL);
 		spin_unlock(q, &m->i_pages_lock);
-		/* The cache's reference; the gang still has its own. */
-		(void)HOT_SUB(&page->_refcount, 1);
+		/* The cache's references; the gang still has its own. */
+		(void)HOT_SUB(&page->_refcount, (int)compound_nr(page));
 	}
 	unlock_page(q, page);
 }
@@ -63,26 +67,86 @@ static unsigned int find_gang(struct quire *q, struct address_space *m, unsigned
 	return nr;
 }
 
-void truncate_inode_pages(struct quire *q, struct address_space *m, unsigned long start)
+/* The huge page at index, if the range cuts it: split, or else its part is cleared. */
+static void truncate_partial_page(struct quire *q, struct address_space *m, unsigned long index,
+				  unsigned long start, unsigned long last)
+{
+	struct page *head = find_get_page(q, m, index);
+	unsigned long first, end;
+
+	if (!head)
+		return;
+	if (!PageHead(head))
+		goto put;
+	lock_page(q, head);
+	first = head->index;
+	end = first + compound_nr(head) - 1;
+	if (head->mapping == m && PageHead(head) && (first < start || end > last)) {
+		wait_on_page_writeback(q, head);
+		(void)set_page_dirty(q, head);
+		for (unsigned long i = max(first, start); i <= min(end, last); i++)
+			hot_clear_page(q->hot, page_to_pfn(q, head + (i - first)));
+		(void)q->cache->ops.split_huge_page(q, head);
+	}
+	unlock_page(q, head);
+put:
+	put_page(q, head);
+}
+
+/* A huge page that reaches beyond the range: it could not be split. */
+static bool is_cut(const struct page *page, unsigned long start, unsigned long last)
+{
+	return PageHead(page) &&
+	       (page->index < start || page->index + compound_nr(page) - 1 > last);
+}
+
+/* Once over the range from start on: did anything go? */
+static bool truncate_pass(struct quire *q, struct address_space *m, unsigned long start,
+			  unsigned long last)
 {
 	void *entries[GANG];
 	struct page *pages[GANG];
-	unsigned long indices[GANG];
+	unsigned long indices[GANG], at = start;
 	unsigned int nr, nr_pages;
+	bool any = false;
 
-	while ((nr = find_gang(q, m, start, ULONG_MAX, entries, indices))) {
+	while (at >= start && at <= last && (nr = find_gang(q, m, at, last, entries, indices))) {
 		nr_pages = 0;
+		at = indices[nr - 1] + 1;
 		for (unsigned int i = 0; i < nr; i++) {
 			if (xa_is_value(entries[i])) {
 				truncate_value(q, m, indices[i], entries[i]);
+				any = true;
 				continue;
 			}
-			truncate_page(q, m, entries[i]);
 			pages[nr_pages++] = entries[i];
+			/* Once for all the places of a huge one. */
+			if (is_cut(entries[i], start, last) || (i && entries[i] == entries[i - 1]))
+				continue;
+			truncate_page(q, m, entries[i]);
+			any = true;
 		}
 		release_pages(q, pages, nr_pages);
 		cond_resched(q);
 	}
+	return any;
+}
+
+void truncate_inode_pages_range(struct quire *q, struct address_space *m, unsigned long start,
+				unsigned long last)
+{
+	if (m->swap_backed && q->cache->ops.split_huge_page) {
+		truncate_partial_page(q, m, start, start, last);
+		if (last != ULONG_MAX)
+			truncate_partial_page(q, m, last, start, last);
+	}
+	while (truncate_pass(q, m, start, last))
+		;
+}
+
+void truncate_inode_pages(struct quire *q, struct address_space *m, unsigned long start)
+{
+	truncate_inode_pages_range(q, m, start, ULONG_MAX);
 }
 
 /* A clean page that only the cache and the caller hold: out with it. */
@@ -140,7 +204,7 @@ unsigned long invalidate_mapping_pages(struct quire *q, struct address_space *m,
 static void unmap_from(struct quire *q, struct address_space *m, unsigned long start)
 {
 	if (q->cache->ops.unmap_mapping_range && !list_empty(&m->i_mmap))
-		q->cache->ops.unmap_mapping_range(q, m, start, ULONG_MAX - start);
+		q->cache->ops.unmap_mapping_range(q, m, start, ULONG_MAX - start, true);
 }
 
 void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes)
@@ -153,6 +217,7 @@ void truncate_setsize(struct quire *q, struct inode *inode, u64 size_bytes)
 	if (m->swap_backed && q->cache->ops.shmem_reacct_size)
 		q->cache->ops.shmem_reacct_size(q, m, old);
 	if (size_bytes < old) {
+		inode->fallocend = 0;
 		/* Before the pages go, so that no fault brings them back mapped;
 		 * each page is looked at again under its lock.  And after, as a fault
 		 * that was under way may have left its own copy of one. */

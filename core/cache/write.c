@@ -89,14 +89,17 @@ static struct page *shmem_write_begin(struct quire *q, struct inode *inode, unsi
 {
 	for (;;) {
 		bool major = false;
-		struct page *page = shmem_get_page(q, inode, index, GFP_HIGHUSER_MOVABLE, &major);
+		struct page *page = shmem_getpage(q, inode, index, SGP_WRITE, SHMEM_ADVICE_NONE,
+						  GFP_HIGHUSER_MOVABLE, &major),
+			    *head;
 
 		if (IS_ERR(page))
 			return page;
-		lock_page(q, page);
-		if (page->mapping == &inode->i_data)
+		head = compound_head(page);
+		lock_page(q, head);
+		if (head->mapping == &inode->i_data && head == compound_head(page))
 			return page;
-		unlock_page(q, page);
+		unlock_page(q, head);
 		put_page(q, page);
 	}
 }
@@ -118,14 +121,14 @@ static int write_page(struct quire *q, struct inode *inode, u64 pos, u64 next, b
 	else
 		hot_fill_page(q->hot, page_to_pfn(q, page),
 			      file_page_content(inode->i_ino, index, inode->i_version));
-	SetPageUptodate(page);
+	SetPageUptodate(compound_head(page));
 	(void)set_page_dirty(q, page);
 	if (next > inode->i_size) {
 		inode->i_size = next;
 		mark_inode_dirty(q, inode, I_DIRTY_INODE);
 	}
 	inode->i_valid = max(inode->i_valid, next);
-	unlock_page(q, page);
+	unlock_page(q, compound_head(page));
 	put_page(q, page);
 	return 0;
 }
@@ -152,7 +155,8 @@ s64 generic_file_write(struct quire *q, struct file *file, u64 pos, u64 length)
 	inode->i_version++;
 	if (m->swap_backed) {
 		/* shmem's pages exist up to its size only. */
-		inode->i_size = max(inode->i_size, end);
+		if (end > inode->i_size)
+			shmem_grow(q, inode, end);
 	} else {
 		/* What lies between the last write's end and this one is zeros. */
 		pos = min(pos, (u64)PAGE_ALIGN(inode->i_valid));

@@ -199,7 +199,8 @@ static struct page *normal_page(struct quire *q, pte_t pte)
 
 struct mem_size_stats {
 	u64 resident, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anonymous, lazyfree, swap, anonymous_thp, shared_hugetlb, private_hugetlb;
+		anonymous, lazyfree, swap, anonymous_thp, shmem_thp, file_thp, shared_hugetlb,
+		private_hugetlb;
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_dirty, pss_locked, swap_pss; /* << PSS_SHIFT */
 	bool locked; /* of the area that is walked */
 };
@@ -256,7 +257,9 @@ static void smaps_pte(struct quire *q, pte_t pte, unsigned long nr, void *ctx)
 	else if (pte_in_swap(pte))
 		smaps_swap(q, pte, mss);
 	if (page && nr > 1)
-		mss->anonymous_thp += PMD_SIZE;
+		*(PageAnon(page)	 ? &mss->anonymous_thp
+		  : PageSwapBacked(page) ? &mss->shmem_thp
+					 : &mss->file_thp) += PMD_SIZE;
 	for (unsigned long i = 0; page && i < nr; i++)
 		smaps_page(mss, page + i, pte);
 }
@@ -334,8 +337,8 @@ static void put_mem_sizes(struct text *t, const struct mem_size_stats *mss, bool
 	put_size(t, "Anonymous:      ", mss->anonymous);
 	put_size(t, "LazyFree:       ", mss->lazyfree);
 	put_size(t, "AnonHugePages:  ", mss->anonymous_thp);
-	put_lit(t, "ShmemPmdMapped:        0 kB\n"
-		   "FilePmdMapped:         0 kB\n");
+	put_size(t, "ShmemPmdMapped: ", mss->shmem_thp);
+	put_size(t, "FilePmdMapped:  ", mss->file_thp);
 	put_size(t, "Shared_Hugetlb: ", mss->shared_hugetlb);
 	put_size(t, "Private_Hugetlb:", mss->private_hugetlb);
 	put_size(t, "Swap:           ", mss->swap);

@@ -203,13 +203,53 @@ static const struct proc_def khugepaged_defs[] = {
 };
 PROC_DIR_TABLE(sysfs_khugepaged_dir, khugepaged_defs);
 
-/* Huge pages are for anonymous memory only: shmem has none. */
+/* ---- shmem ------------------------------------------------------------------- */
+
+static const struct {
+	const char *word;
+	enum shmem_huge huge;
+} shmem_words[] = {
+	{"always", SHMEM_HUGE_ALWAYS}, {"within_size", SHMEM_HUGE_WITHIN_SIZE},
+	{"advise", SHMEM_HUGE_ADVISE}, {"never", SHMEM_HUGE_NEVER},
+	{"deny", SHMEM_HUGE_DENY},     {"force", SHMEM_HUGE_FORCE},
+};
+
+static int show_shmem_enabled(struct quire *q, __unused const struct proc_entry *e,
+			      __unused const struct proc_def *def, struct text *t)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shmem_words); i++)
+		text_printf(t, q->cache->shmem_huge == shmem_words[i].huge ? "%s[%s]" : "%s%s",
+			    i ? " " : "", shmem_words[i].word);
+	text_putc(t, '\n');
+	return 0;
+}
+
+static s64 store_shmem_enabled(struct quire *q, __unused const struct proc_entry *e,
+			       __unused const struct proc_def *def, const struct proc_input *in)
+{
+	char word[32];
+
+	if (proc_word(in, word, sizeof(word)))
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(shmem_words); i++) {
+		if (str_len(word) != str_len(shmem_words[i].word) ||
+		    str_ncmp(word, shmem_words[i].word, str_len(word)))
+			continue;
+		HOT_STORE(&q->cache->shmem_huge, shmem_words[i].huge);
+		/* With deny and force the mount keeps its word for later. */
+		if (shmem_words[i].huge >= SHMEM_HUGE_NEVER)
+			HOT_STORE(&q->cache->shm_sb->s_huge, shmem_words[i].huge);
+		return (s64)in->len;
+	}
+	return -EINVAL;
+}
+
 static const struct proc_def thp_defs[] = {
 	DEF_CHOICE("defrag", defrag_choices),
 	DEF_CHOICE("enabled", enabled_choices),
 	DEF_TEXT("hpage_pmd_size", 0444, "2097152\n"),
 	DEF_DIR("khugepaged", DIR_KHUGEPAGED),
-	DEF_FIXED("shmem_enabled", "always within_size advise [never] deny force\n"),
+	DEF_VAL("shmem_enabled", 0644, show_shmem_enabled, store_shmem_enabled, 0),
 	DEF_VAL("use_zero_page", 0644, show_thp_flag, store_thp_flag,
 		TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG),
 };

@@ -110,6 +110,10 @@ static void move_tree_counts(struct quire *q, struct page *new, struct page *old
 	} else if (PageSwapBacked(new)) {
 		mod_node_page_state(from, NR_SHMEM, -nr);
 		mod_node_page_state(to, NR_SHMEM, nr);
+		if (nr > 1) {
+			mod_node_page_state(from, NR_SHMEM_THPS, -nr);
+			mod_node_page_state(to, NR_SHMEM_THPS, nr);
+		}
 	}
 	if (dirty_file) {
 		mod_node_page_state(from, NR_FILE_DIRTY, -1);

@@ -13,7 +13,7 @@
  *	demotion	a slower node has room			moves there
  *	swap		an anonymous page gets a slot		no slot: activate
  *			(a huge page 512; if there are none it is split, and its
- *			pages join the list)
+ *			pages join the list, as a huge page of shmem always is)
  *	unmap		all page-table entries go		still mapped: activate
  *	dirty		file pages are the flushers', but when the tail is
  *			full of them kswapd writes; swap pages are written here
@@ -299,6 +299,10 @@ static enum verdict shrink_one_page(struct quire *q, struct page *page, struct s
 			return PAGE_PUT_BACK;
 		if (!give_slots(q, page, page_list))
 			return PAGE_TO_ACTIVE;
+	} else if (unlikely(PageHead(page)) && PageSwapBacked(page) && !PageAnon(page)) {
+		/* Of shmem: its pages are written one by one, and join the list for that. */
+		if (split_huge_page_to_list(q, page, page_list))
+			return PAGE_PUT_BACK;
 	}
 	if (page_mapped(page) && !try_to_unmap(q, page))
 		return PAGE_TO_ACTIVE;

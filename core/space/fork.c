@@ -183,6 +183,11 @@ static int copy_page_range(struct quire *q, struct vm_area_struct *dst, struct v
 		unsigned int made = 0;
 		int err = -EAGAIN;
 
+		/* Of a file: the child will find it there. */
+		if (huge && src->vm_file) {
+			addr = stop;
+			continue;
+		}
 		to = pt_walk_alloc(q, mm->pgd_pfn, addr, huge ? 2 : 1, GFP_KERNEL, &made);
 		mm->pgtables_bytes += (long)made * (long)PAGE_SIZE;
 		if (!to)

@@ -36,12 +36,14 @@ bool hugepage_vma_check(struct quire *q, const struct vm_area_struct *vma, unsig
 
 	if ((vm_flags & VM_NOHUGEPAGE) || (vma->vm_mm->flags & BIT(MMF_DISABLE_THP)))
 		return false;
-	if (vm_flags & (VM_HUGETLB | VM_UFFD_MISSING))
+	if (vm_flags & (VM_HUGETLB | VM_UFFD_MISSING | VM_PFNMAP))
 		return false;
 	/* A fault asks again for its own address. */
 	if (!in_pf &&
 	    (vma->vm_end < PMD_SIZE || !transhuge_vma_suitable(vma, vma->vm_end - PMD_SIZE)))
 		return false;
+	if (unlikely(vma->vm_file) && vma_mapping(vma)->swap_backed && !in_pf)
+		return shmem_huge_enabled(q, vma, !enforce_sysfs);
 	if (enforce_sysfs && (!hugepage_flags_enabled(h) ||
 			      (!(vm_flags & VM_HUGEPAGE) && !hugepage_flags_always(h))))
 		return false;
@@ -52,11 +54,10 @@ bool hugepage_vma_check(struct quire *q, const struct vm_area_struct *vma, unsig
 	return true;
 }
 
-/* How hard to try for a huge page in an area: `defrag`. */
-static gfp_t vma_thp_gfp_mask(const struct quire *q, const struct vm_area_struct *vma)
+/* How hard to try for a huge page, in an area of which madvise() was told so: `defrag`. */
+gfp_t thp_gfp_mask(const struct quire *q, bool madvised)
 {
 	unsigned long flags = q->space->huge->flags;
-	bool madvised = vma->vm_flags & VM_HUGEPAGE;
 
 	if (flags & BIT(TRANSPARENT_HUGEPAGE_DEFRAG_DIRECT_FLAG))
 		return GFP_TRANSHUGE | (madvised ? 0 : __GFP_NORETRY);
@@ -177,7 +178,7 @@ static unsigned int fault_huge_zero(struct quire *q, struct vm_fault *vmf)
 /* A huge page that is charged and cleared; NULL: a small one will have to do. */
 static struct page *new_huge_page(struct quire *q, struct vm_fault *vmf)
 {
-	gfp_t gfp = vma_thp_gfp_mask(q, vmf->vma);
+	gfp_t gfp = thp_gfp_mask(q, vmf->vma->vm_flags & VM_HUGEPAGE);
 	struct page *page = alloc_huge_user_page(q, vmf->task, vmf->vma, vmf->addr & PMD_MASK, gfp);
 
 	if (!page) {
@@ -259,7 +260,8 @@ static unsigned int do_huge_pmd_wp_page(struct quire *q, struct vm_fault *vmf)
 		if (ret != VM_FAULT_FALLBACK)
 			return ret;
 	}
-	if (!pte_special(vmf->orig)) {
+	/* Of a file: copied, or its writer told of, page by page. */
+	if (!pte_special(vmf->orig) && !vmf->vma->vm_file) {
 		if (!pte_lock_same(q, vmf))
 			return 0;
 		page = pfn_to_page(q, pte_pfn(vmf->orig));
@@ -279,6 +281,8 @@ static unsigned int do_huge_pmd_wp_page(struct quire *q, struct vm_fault *vmf)
 unsigned int do_huge_pmd_fault(struct quire *q, struct vm_fault *vmf)
 {
 	if (pte_none(vmf->orig)) {
+		if (vmf->vma->vm_file)
+			return do_huge_file_fault(q, vmf);
 		if (!hugepage_flags_enabled(q->space->huge) ||
 		    !hugepage_vma_check(q, vmf->vma, vmf->vma->vm_flags, false, true, true))
 			return VM_FAULT_FALLBACK;
@@ -374,13 +378,32 @@ static void fill_split_table(struct quire *q, pte_t *pte, pte_t pmd)
 			(void)HOT_SUB(&page[i]._mapcount, 1);
 }
 
+/* Of a file there is no table for it: the entry goes. */
+static void split_file_pmd(struct quire *q, struct vm_area_struct *vma, pte_t *pmdp, u64 haddr)
+{
+	bool young = pte_young(*pmdp);
+	struct page *page = zap_file_pmd(q, vma, pmdp);
+
+	flush_tlb(q, vma->vm_mm, haddr, haddr + PMD_SIZE);
+	if (!page)
+		return;
+	if (young)
+		SetPageReferenced(page);
+	put_page(q, page);
+}
+
 void __split_huge_pmd_locked(struct quire *q, struct vm_area_struct *vma, pte_t *pmdp, u64 haddr)
 {
-	struct page *table = pgtable_trans_huge_withdraw(q, pmdp);
-	pte_t pmd = *pmdp, *pte = page_address(q, table);
-	struct page *page = NULL;
+	struct page *table, *page = NULL;
+	pte_t pmd = *pmdp, *pte;
 
 	count_vm_event(q, THP_SPLIT_PMD);
+	if (vma->vm_file) {
+		split_file_pmd(q, vma, pmdp, haddr);
+		return;
+	}
+	table = pgtable_trans_huge_withdraw(q, pmdp);
+	pte = page_address(q, table);
 	if (unlikely(pte_is_migration(pmd))) {
 		for (long i = 0; i < HPAGE_PMD_NR; i++)
 			pte[i] = migration_pte_of_part(pmd, (unsigned int)i);
@@ -415,8 +438,8 @@ void split_huge_pmd_if_needed(struct quire *q, struct vm_area_struct *vma, u64 a
 {
 	pte_t *pmdp;
 
-	if (IS_ALIGNED(addr, PMD_SIZE) || !vma->anon_vma || (vma->vm_flags & VM_HUGETLB) ||
-	    !transhuge_vma_suitable(vma, addr))
+	if (IS_ALIGNED(addr, PMD_SIZE) || (!vma->anon_vma && !vma->vm_file) ||
+	    (vma->vm_flags & VM_HUGETLB) || !transhuge_vma_suitable(vma, addr))
 		return;
 	pmdp = pt_walk(q, vma->vm_mm->pgd_pfn, addr, 2);
 	if (pmdp && pmd_huge(*pmdp))
@@ -448,6 +471,7 @@ int hugepage_init(struct quire *q)
 					     .seeks = DEFAULT_SEEKS,
 					     .name = "thp-zero"};
 	register_shrinker(q, &h->zero_shrinker);
+	shmem_huge_init(q);
 	err = deferred_split_init(q);
 	if (!err)
 		err = khugepaged_init(q);

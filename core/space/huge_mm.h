@@ -75,6 +75,10 @@ static inline bool transhuge_vma_suitable(const struct vm_area_struct *vma, u64 
 {
 	u64 haddr = addr & PMD_MASK;
 
+	/* The page's place in a file must be a huge page's, too. */
+	if (unlikely(vma->vm_file) &&
+	    !IS_ALIGNED((vma->vm_start >> PAGE_SHIFT) - vma->vm_pgoff, (unsigned long)HPAGE_PMD_NR))
+		return false;
 	return haddr >= vma->vm_start && haddr + PMD_SIZE <= vma->vm_end;
 }
 /* May an area with these flags have huge pages?  smaps: asked for /proc; in_pf:
@@ -99,6 +103,22 @@ void split_huge_pmd(struct quire *q, struct vm_area_struct *vma, pte_t *pmdp, u6
 /* An area is to end or begin at addr: no huge entry may straddle it. */
 void split_huge_pmd_if_needed(struct quire *q, struct vm_area_struct *vma, u64 addr);
 void mm_put_huge_zero_page(struct quire *q, struct mm_struct *mm);
+
+/* ---- of files (shmem_huge.c) ------------------------------------------------------ */
+
+/* A fault where level 2 has nothing, in an area of a file: as do_huge_pmd_fault(). */
+unsigned int do_huge_file_fault(struct quire *q, struct vm_fault *vmf);
+/* Under the lock: such an entry goes, and nothing of a lower level comes in its place.  The
+ * page, whose reference is the caller's to drop; NULL: it is being moved. */
+struct page *zap_file_pmd(struct quire *q, struct vm_area_struct *vma, pte_t *pmdp);
+/* What madvise() and prctl() said of an area. */
+enum shmem_advice shmem_vma_advice(const struct vm_area_struct *vma);
+/* Would the file of an area have huge pages there?  force: MADV_COLLAPSE asks. */
+bool shmem_huge_enabled(const struct quire *q, const struct vm_area_struct *vma, bool force);
+/* mmap(): where an area of a shmem file should lie; the hint, if that is no matter. */
+u64 shmem_unmapped_area(struct quire *q, struct mm_struct *mm, const struct inode *inode, u64 hint,
+			u64 len, unsigned long pgoff, int flags);
+void shmem_huge_init(struct quire *q);
 
 /* ---- the page -------------------------------------------------------------------- */
 

@@ -13,8 +13,11 @@
  * map count; then the head's references are frozen, if they are just those
  * that are known (entries, swap cache, the caller's), and dealt out.
  *
- * Locks: the page lock and the anon_vma root's over all of it; the swap cache's
- * tree, the queue's lock and lru_lock inside.
+ * A huge page of a file is unmapped everywhere instead; its places in the file's tree
+ * become its parts', and those behind the file's end leave the tree.
+ *
+ * Locks: the page lock and the anon_vma root's over all of it; the tree, the
+ * queue's lock and lru_lock inside.
  *
  * Differs from Linux: entries are not replaced by migration entries
  * meanwhile.  The model switches only where code waits, and this does not.  A
@@ -152,9 +155,10 @@ int deferred_split_init(struct quire *q)
 
 /* ---- the split ------------------------------------------------------------------- */
 
+/* A tree's references: the swap cache's, or a file's. */
 static int extra_pins(const struct page *head)
 {
-	return PageSwapCache(head) ? (int)HPAGE_PMD_NR : 0;
+	return PageSwapCache(head) || !PageAnon(head) ? (int)HPAGE_PMD_NR : 0;
 }
 
 bool can_split_huge_page(const struct page *head)
@@ -172,9 +176,9 @@ static void split_tail(struct page *head, unsigned int i, bool cached, struct li
 	tail->mapping = head->mapping;
 	tail->index = head->index + i;
 	tail->memcg = head->memcg;
-	if (!cached)
+	if (!PageSwapCache(head))
 		tail->private = 0;
-	/* Its entries', the cache's, and ours; on list the list's. */
+	/* Its entries', the tree's, and ours; on list the list's. */
 	HOT_STORE(&tail->_refcount, tail->_mapcount + 1 + cached + 1 + (list ? 1 : 0));
 	if (list)
 		list_add_tail(&tail->lru, list);
@@ -182,44 +186,78 @@ static void split_tail(struct page *head, unsigned int i, bool cached, struct li
 		list_add_tail(&tail->lru, &head->lru);
 }
 
+/* The tree that a huge page is in, and where its head is there; NULL: none. */
+static struct address_space *split_mapping(struct quire *q, const struct page *head,
+					   unsigned long *index)
+{
+	swp_entry_t entry = {head->private};
+
+	*index = PageSwapCache(head) ? swp_offset(entry) : head->index;
+	if (PageSwapCache(head))
+		return swap_address_space(q, entry);
+	return PageAnon(head) ? NULL : head->mapping;
+}
+
+/* Of a file, pages from index end on: out of the tree, under its lock. */
+static void drop_behind(struct quire *q, struct page *head, unsigned long end)
+{
+	for (long i = HPAGE_PMD_NR - 1; i >= 1 && head[i].index >= end; i--) {
+		ClearPageDirty(head + i);
+		__delete_from_page_cache(q, head + i, NULL);
+		BUG_ON(q, put_page_testzero(head + i));
+	}
+}
+
 /*
  * Freezes the head's references if they are all known; then all 512 become pages, and it
  * is off the queue.  All locks are taken before: while the count is 0 nobody may come
- * to drop a reference.  anon_vma is locked.
+ * to drop a reference.  anon_vma is locked, or a file's page mapped nowhere.
  */
 static bool __split_huge_page(struct quire *q, struct page *head, struct list_head *list)
 {
 	struct deferred_split *ds = deferred_split_queue(q, head);
 	struct pglist_data *pgdat = page_pgdat(q, head);
-	struct address_space *m = NULL;
-	bool cached = PageSwapCache(head), frozen;
+	bool of_file = !PageAnon(head), frozen;
+	unsigned long index;
+	struct address_space *m = split_mapping(q, head, &index);
 
-	if (cached) {
-		m = swap_address_space(q, (swp_entry_t){head->private});
+	if (m)
 		spin_lock(q, &m->i_pages_lock);
-	}
 	spin_lock(q, &ds->lock);
 	spin_lock(q, &pgdat->lru_lock);
 	frozen = HOT_CMPXCHG(&head->_refcount, total_mapcount(head) + 1 + extra_pins(head), 0);
 	if (frozen) {
 		unqueue(ds, head);
 		BUG_ON(q, PageLRU(head) == (list != NULL));
+		if (of_file)
+			mod_lruvec_page_state(q, head, NR_SHMEM_THPS, -HPAGE_PMD_NR);
 		for (unsigned int i = (unsigned int)HPAGE_PMD_NR - 1; i >= 1; i--) {
-			split_tail(head, i, cached, list);
+			split_tail(head, i, m != NULL, list);
 			/* In place of the head: nothing is allocated. */
 			if (m)
-				BUG_ON(q, xa_store(&m->i_pages,
-						   swp_offset((swp_entry_t){head->private}) + i,
-						   head + i) != head);
+				BUG_ON(q, xa_store(&m->i_pages, index + i, head + i) != head);
 		}
 		ClearPageHead(head);
-		HOT_STORE(&head->_refcount, head->_mapcount + 1 + cached + 1);
+		HOT_STORE(&head->_refcount, head->_mapcount + 1 + (m != NULL) + 1);
 	}
 	spin_unlock(q, &pgdat->lru_lock);
 	spin_unlock(q, &ds->lock);
+	if (frozen && of_file)
+		drop_behind(q, head, shmem_fallocend(m->host));
 	if (m)
 		spin_unlock(q, &m->i_pages_lock);
 	return frozen;
+}
+
+/* A file's: without entries there is nothing to deal out but the tree's references. */
+static int split_file_locked(struct quire *q, struct page *head, struct list_head *list)
+{
+	if (!head->mapping || PageWriteback(head))
+		return -EBUSY;
+	if (!can_split_huge_page(head))
+		return -EAGAIN;
+	unmap_file_page(q, head);
+	return __split_huge_page(q, head, list) ? 0 : -EAGAIN;
 }
 
 static int split_locked(struct quire *q, struct page *head, struct list_head *list)
@@ -227,6 +265,8 @@ static int split_locked(struct quire *q, struct page *head, struct list_head *li
 	struct anon_vma *root;
 	bool frozen;
 
+	if (!PageAnon(head) && !is_huge_zero_page(q, head))
+		return split_file_locked(q, head, list);
 	if (is_huge_zero_page(q, head) || PageWriteback(head) || !page_mapped(head))
 		return -EBUSY;
 	if (!can_split_huge_page(head))

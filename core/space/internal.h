@@ -170,6 +170,9 @@ static inline void pte_unlock(struct quire *q, struct vm_fault *vmf)
 	spin_unlock(q, &vmf->mm->page_table_lock);
 }
 
+/* The cache's page for a fault, its head locked, with a reference: VM_FAULT_MAJOR, or 0.
+ * Without *pagep set: an error, or (0) the access is to be made again. */
+unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep);
 bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page);
 /* A swapped page of an area comes back for khugepaged; mmap_lock is held. */
 bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr);
@@ -190,7 +193,7 @@ void zap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 
 void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end);
 void free_pgtables(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
 void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigned long start,
-			 unsigned long nr);
+			 unsigned long nr, bool even_cows);
 void free_swap_cache(struct quire *q, struct page *page);
 
 static inline u64 pmd_addr_end(u64 addr, u64 end)
@@ -237,6 +240,7 @@ bool page_mkclean(struct quire *q, struct page *page);
 void page_split_pmds(struct quire *q, struct page *head);
 
 /* huge_memory.c */
+gfp_t thp_gfp_mask(const struct quire *q, bool madvised);
 void map_new_huge_anon(struct quire *q, struct vm_area_struct *vma, u64 haddr, pte_t *pmdp,
 		       struct page *page, struct page *table);
 static inline bool is_huge_zero_page(const struct quire *q, const struct page *page)

@@ -204,7 +204,7 @@ static bool revalidate(struct quire *q, struct collapse *c)
 	if (test_exit(c->mm) || (c->mm->flags & BIT(MMF_UNSTABLE)))
 		return false;
 	c->vma = find_vma(c->mm, c->haddr);
-	return c->vma && transhuge_vma_suitable(c->vma, c->haddr) &&
+	return c->vma && !c->vma->vm_file && transhuge_vma_suitable(c->vma, c->haddr) &&
 	       hugepage_vma_check(q, c->vma, c->vma->vm_flags, false, false, c->khugepaged) &&
 	       c->vma->anon_vma;
 }
@@ -390,7 +390,7 @@ static bool scan_areas(struct quire *q, struct mm_struct *mm, unsigned int pages
 			return true;
 		}
 		if (!hugepage_vma_check(q, vma, vma->vm_flags, false, false, true) ||
-		    k->address > hend) {
+		    vma->vm_file || k->address > hend) {
 			(*progress)++;
 			continue;
 		}

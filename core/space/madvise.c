@@ -319,6 +319,53 @@ static int advise_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 en
 	return err ? err : hole;
 }
 
+/* REMOVE: a hole in the file, for everybody.  mmap_lock is held for reading, and dropped
+ * meanwhile; the file may go with its area then. */
+static int remove_range(struct quire *q, struct mm_struct *mm, const struct vm_area_struct *vma,
+			u64 start, u64 end)
+{
+	struct file *file = vma->vm_file;
+	u64 offset = start - vma->vm_start + ((u64)vma->vm_pgoff << PAGE_SHIFT);
+	int err;
+
+	if ((vma->vm_flags & (VM_LOCKED | VM_HUGETLB)) || !file)
+		return -EINVAL;
+	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		return -EACCES;
+	(void)HOT_ADD(&file->f_count, 1);
+	up_read(q, &mm->mmap_lock);
+	err = shmem_fallocate(q, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+			      end - start);
+	fput(q, file);
+	down_read(q, &mm->mmap_lock);
+	return err;
+}
+
+static int remove_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
+{
+	const struct vm_area_struct *vma;
+	int err = 0, hole = 0;
+
+	down_read(q, &mm->mmap_lock);
+	while (start < end && !err) {
+		u64 stop;
+
+		vma = find_vma(mm, start);
+		if (!vma || vma->vm_start >= end)
+			break;
+		if (vma->vm_start > start)
+			hole = -ENOMEM;
+		start = max(start, vma->vm_start);
+		stop = min(end, vma->vm_end);
+		err = remove_range(q, mm, vma, start, stop);
+		start = stop;
+	}
+	up_read(q, &mm->mmap_lock);
+	if (start < end && !err)
+		hole = -ENOMEM;
+	return err ? err : hole;
+}
+
 /* POPULATE: every page, area by area; holes are told of at the end. */
 static int populate(struct quire *q, struct mm_struct *mm, u64 start, u64 end, bool write)
 {
@@ -415,6 +462,8 @@ int do_madvise(struct quire *q, struct mm_struct *mm, u64 start, u64 len, int be
 	case MADV_POPULATE_WRITE:
 		return start == end ? 0
 				    : populate(q, mm, start, end, behavior == MADV_POPULATE_WRITE);
+	case MADV_REMOVE:
+		return start == end ? 0 : remove_pages(q, mm, start, end);
 	case MADV_COLLAPSE:
 		return start == end ? 0 : madvise_collapse(q, mm, start, end);
 	default:

@@ -165,9 +165,10 @@ static bool do_fault_around(struct quire *q, struct vm_fault *vmf)
 		if (xa_is_value(page) || !pte_none(*ptep) || !may_map_around(page, mapping))
 			continue;
 		get_page(page);
+		page = page_of_index(page, indices[i]);
 		page_add_file_rmap(q, page);
 		set_pte(q, ptep, mk_pte(page_to_pfn(q, page), prot));
-		if (unlikely(vma->vm_flags & VM_LOCKED)) {
+		if (unlikely(vma->vm_flags & VM_LOCKED) && !PageCompound(page)) {
 			get_page(page);
 			locked[nr_locked++] = page;
 		}
@@ -214,12 +215,12 @@ static u64 unmarked_prot(const struct vm_fault *vmf, u64 prot)
 }
 
 /* The cache's page, locked and with a reference. */
-static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep)
+unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep)
 {
 	struct address_space *mapping = vma_mapping(vmf->vma);
 	unsigned long index = linear_page_index(vmf->vma, vmf->addr);
 	bool major = false, reading = false;
-	struct page *page;
+	struct page *page, *head;
 
 	if (is_past_end(mapping, index))
 		return VM_FAULT_SIGBUS;
@@ -230,7 +231,8 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 			return ret;
 	}
 	if (mapping->swap_backed)
-		page = shmem_get_page(q, mapping->host, index, GFP_HIGHUSER_MOVABLE, &major);
+		page = shmem_getpage(q, mapping->host, index, SGP_CACHE, shmem_vma_advice(vmf->vma),
+				     GFP_HIGHUSER_MOVABLE, &major);
 	else
 		page = filemap_get_page(q, mapping, index, GFP_HIGHUSER_MOVABLE, &major, &reading);
 	if (IS_ERR(page))
@@ -245,10 +247,11 @@ static unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct
 		count_memcg_events(q, vmf->mm->memcg, PGFAULT, 1);
 		charge_ns(q, q->cost.fault);
 	}
-	lock_page(q, page);
-	if (unlikely(page->mapping != mapping || is_past_end(mapping, index))) {
+	head = compound_head(page);
+	lock_page(q, head);
+	if (unlikely(head->mapping != mapping || is_past_end(mapping, index))) {
 		/* Truncated meanwhile, or read again just after that: once more. */
-		unlock_page(q, page);
+		unlock_page(q, head);
 		put_page(q, page);
 		page = NULL;
 	}
@@ -276,7 +279,7 @@ static void map_file_page(struct quire *q, struct vm_fault *vmf, struct page *pa
 /* Read of either kind, write to a shared file: the page itself is mapped. */
 static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 {
-	struct page *page = NULL;
+	struct page *page = NULL, *head;
 	unsigned int ret;
 
 	if (!vmf->write && likely(!(vmf->vma->vm_flags & (VM_UFFD_WP | VM_UFFD_MINOR))) &&
@@ -285,7 +288,8 @@ static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 	ret = fault_get_page(q, vmf, &page);
 	if (!page)
 		return ret;
-	if (vmf->write && block_page_mkwrite(q, page))
+	head = compound_head(page);
+	if (vmf->write && block_page_mkwrite(q, head))
 		note_dirtied(q, vmf);
 	if (pte_lock_same(q, vmf)) {
 		map_file_page(
@@ -293,10 +297,10 @@ static unsigned int do_map_fault(struct quire *q, struct vm_fault *vmf)
 			unmarked_prot(vmf, vmf->write ? write_prot(vmf) : vm_page_prot(vmf->vma)));
 		pte_unlock(q, vmf);
 		mlock_if_wanted(q, vmf, page);
-		unlock_page(q, page); /* the reference is the entry's now */
+		unlock_page(q, head); /* the reference is the entry's now */
 		return ret;
 	}
-	unlock_page(q, page);
+	unlock_page(q, head);
 	put_page(q, page);
 	return ret;
 }
@@ -325,7 +329,7 @@ static unsigned int do_cow_fault(struct quire *q, struct vm_fault *vmf)
 	} else {
 		put_page(q, copy);
 	}
-	unlock_page(q, page);
+	unlock_page(q, compound_head(page));
 	put_page(q, page);
 	return ret;
 }
@@ -345,6 +349,7 @@ static unsigned int wp_page_reuse(struct quire *q, struct vm_fault *vmf)
 
 static unsigned int wp_page_shared(struct quire *q, struct vm_fault *vmf, struct page *page)
 {
+	page = compound_head(page);
 	get_page(page);
 	pte_unlock(q, vmf);
 	lock_page(q, page);

@@ -285,6 +285,8 @@ void page_add_new_anon_rmap(struct quire *q, struct page *page, struct vm_area_s
 			    u64 addr);
 void page_add_anon_rmap(struct quire *q, struct page *page, struct vm_area_struct *vma, u64 addr);
 void page_add_file_rmap(struct quire *q, struct page *page);
+/* Unmaps a locked page of a file everywhere, from locked areas too. */
+void unmap_file_page(struct quire *q, struct page *page);
 void page_remove_rmap(struct quire *q, struct page *page);
 /* The same for an entry that mapped a transparent huge page whole. */
 void page_remove_huge_rmap(struct quire *q, struct page *head);
@@ -337,6 +339,7 @@ static inline unsigned long get_mm_rss(const struct mm_struct *mm)
 /* Which counter a mapped page belongs to. */
 static inline int mm_counter(const struct page *page)
 {
+	page = compound_head(page);
 	if (PageAnon(page))
 		return MM_ANONPAGES;
 	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;

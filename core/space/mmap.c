@@ -484,7 +484,11 @@ u64 do_mmap(struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int prot, 
 		pgoff = 0;
 	}
 	down_write(q, &mm->mmap_lock);
-	addr = place_mapping(q, mm, addr, len, flags, (unsigned long)vm_flags, align);
+	if (file && file->f_inode->i_data.swap_backed)
+		addr = shmem_unmapped_area(q, mm, file->f_inode, addr, len, pgoff, flags);
+	addr = IS_ERR_VALUE(addr)
+		       ? addr
+		       : place_mapping(q, mm, addr, len, flags, (unsigned long)vm_flags, align);
 	if (!IS_ERR_VALUE(addr))
 		err = mmap_at(q, mm, addr, len, (unsigned long)vm_flags, file, pgoff, h);
 	mmap_write_unlock(q, mm);

@@ -39,7 +39,7 @@ static bool move_pmd(struct quire *q, struct pte_move *m, pte_t *from, pte_t *to
 
 	if (((m->old | m->new) & ~PMD_MASK) || m->end - m->old < PMD_SIZE || !pte_none(*to))
 		return false;
-	if (pmd_huge(*from))
+	if (pmd_huge(*from) && !m->from->vm_file)
 		table = pgtable_trans_huge_withdraw(q, from);
 	/* A table goes as it is; what maps or stands for pages is new where it is now. */
 	set_pte(q, to, table ? pte_mksoft_dirty(*from) : *from);
@@ -67,8 +67,8 @@ static u64 move_some(struct quire *q, struct pte_move *m, pte_t *from)
 	struct mm_struct *mm = m->from->vm_mm;
 	u64 n = min(pmd_addr_end(m->old, m->end) - m->old,
 		    pmd_addr_end(m->new, ULONG_MAX & PMD_MASK) - m->new);
+	bool whole = false, gone = false;
 	unsigned int made = 0;
-	bool whole = false;
 	pte_t *to;
 
 	to = pt_walk_alloc(q, mm->pgd_pfn, m->new, 2, GFP_KERNEL, &made);
@@ -78,12 +78,15 @@ static u64 move_some(struct quire *q, struct pte_move *m, pte_t *from)
 		whole = move_pmd(q, m, from, to);
 		if (!whole && pmd_huge(*from))
 			__split_huge_pmd_locked(q, m->from, from, m->old & PMD_MASK);
+		gone = !whole && !pmd_table(*from); /* of a file: nothing is left of it */
 		spin_unlock(q, &mm->page_table_lock);
 		vma_rmap_unlock(q, m->from);
 	}
-	if (to && !whole)
+	if (to && !whole && !gone)
 		to = pt_walk_alloc(q, mm->pgd_pfn, m->new, 1, GFP_KERNEL, &made);
 	(void)HOT_ADD(&mm->pgtables_bytes, (long)made * (long)PAGE_SIZE);
+	if (gone)
+		return n;
 	if (!to || whole)
 		return whole ? PMD_SIZE : 0;
 	vma_rmap_lock(q, m->from);

@@ -58,6 +58,10 @@ void page_add_anon_rmap(struct quire *q, struct page *page, struct vm_area_struc
 
 void page_add_file_rmap(struct quire *q, struct page *page)
 {
+	if (unlikely(PageCompound(page))) {
+		page_add_moved_rmap(q, page);
+		return;
+	}
 	if (HOT_ADD(&page->_mapcount, 1) == 0)
 		mod_lruvec_page_state(q, page, NR_FILE_MAPPED, 1);
 }
@@ -68,29 +72,39 @@ void page_remove_rmap(struct quire *q, struct page *page)
 		return;
 	page = compound_head(page);
 	mod_lruvec_page_state(q, page, PageAnon(page) ? NR_ANON_MAPPED : NR_FILE_MAPPED, -1);
-	if (unlikely(PageHead(page)))
+	/* Of a file the cache has it: nothing comes free. */
+	if (unlikely(PageHead(page)) && PageAnon(page))
 		deferred_split_huge_page(q, page);
+}
+
+/* How many pages huge entries map, of memory that is nobody's file, of shmem, of files. */
+static enum node_stat_item huge_mapped_item(const struct page *head)
+{
+	if (PageAnon(head))
+		return NR_ANON_THPS;
+	return PageSwapBacked(head) ? NR_SHMEM_PMDMAPPED : NR_FILE_PMDMAPPED;
 }
 
 void page_remove_huge_rmap(struct quire *q, struct page *head)
 {
+	bool anon = PageAnon(head);
 	long nr = HPAGE_PMD_NR;
 
 	if (HOT_SUB(&head[1].compound_mapcount, 1) >= 0)
 		return;
-	mod_lruvec_page_state(q, head, NR_ANON_THPS, -HPAGE_PMD_NR);
+	mod_lruvec_page_state(q, head, huge_mapped_item(head), -HPAGE_PMD_NR);
 	if (TestClearPageFlag(&head[1], PG_double_map)) {
 		/* Entries of level 1 may map some of its pages still. */
 		nr = 0;
 		for (long i = 0; i < HPAGE_PMD_NR; i++)
 			nr += HOT_SUB(&head[i]._mapcount, 1) < 0;
-		if (nr && nr < HPAGE_PMD_NR)
+		if (nr && nr < HPAGE_PMD_NR && anon)
 			deferred_split_huge_page(q, head);
 	}
-	mod_lruvec_page_state(q, head, NR_ANON_MAPPED, -nr);
+	mod_lruvec_page_state(q, head, anon ? NR_ANON_MAPPED : NR_FILE_MAPPED, -nr);
 }
 
-/* A page that was moved is mapped again, by an entry of level 1.  If it is part of a
+/* A page that was moved, or one of a file, is mapped by an entry of level 1.  If it is part of a
  * huge page that others map whole, each page counts that from now on. */
 void page_add_moved_rmap(struct quire *q, struct page *page)
 {
@@ -116,8 +130,9 @@ void page_add_moved_huge_rmap(struct quire *q, struct page *head)
 	if (mapped && !TestSetPageFlag(&head[1], PG_double_map))
 		for (long i = 0; i < HPAGE_PMD_NR; i++)
 			(void)HOT_ADD(&head[i]._mapcount, 1);
-	mod_lruvec_page_state(q, head, NR_ANON_THPS, HPAGE_PMD_NR);
-	mod_lruvec_page_state(q, head, NR_ANON_MAPPED, HPAGE_PMD_NR - mapped);
+	mod_lruvec_page_state(q, head, huge_mapped_item(head), HPAGE_PMD_NR);
+	mod_lruvec_page_state(q, head, PageAnon(head) ? NR_ANON_MAPPED : NR_FILE_MAPPED,
+			      HPAGE_PMD_NR - mapped);
 }
 
 /* ---- the walk -------------------------------------------------------------------- */
@@ -129,7 +144,8 @@ struct rmap_walk {
 	/* Areas to pass over; NULL: none. */
 	bool (*skip)(struct vm_area_struct *vma, struct rmap_walk *walk);
 	bool split; /* entries that map a huge page whole are cut first */
-	int left;   /* entries not yet seen */
+	bool ignore_mlock;
+	int left; /* entries not yet seen */
 	struct mem_cgroup *memcg;
 	unsigned long vm_flags;
 	int referenced;
@@ -160,13 +176,14 @@ static bool rmap_visit_huge(struct quire *q, struct page *head, struct vm_area_s
 		if (pmd_leaf(*pmdp) && pte_pfn(*pmdp) == pfn) {
 			if (walk->split) {
 				__split_huge_pmd_locked(q, vma, pmdp, addr & PMD_MASK);
-				walk->left += (int)HPAGE_PMD_NR - 1;
+				/* Of a file nothing is left of it. */
+				walk->left += PageAnon(head) ? (int)HPAGE_PMD_NR - 1 : -1;
 			} else {
 				walk->left--;
 				go_on = walk->one(q, head, vma, addr, pmdp, walk);
 			}
 		}
-		if (pmd_huge(*pmdp)) {
+		if (!pmd_table(*pmdp)) {
 			addr = stop;
 			continue;
 		}
@@ -302,8 +319,12 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 	pte_t pte = *ptep, left = 0;
 
 	if (vma->vm_flags & VM_LOCKED) {
-		walk->failed = true;
-		return false;
+		if (!walk->ignore_mlock) {
+			walk->failed = true;
+			return false;
+		}
+		if (PageMlocked(head) && !PageHead(head))
+			munlock_page(q, head);
 	}
 	if (PageAnon(head) && !PageSwapBacked(head)) {
 		/* Lazily freed: goes, unless it was written, or is being used. */
@@ -337,9 +358,9 @@ static bool unmap_one(struct quire *q, struct page *page, struct vm_area_struct 
 	return true;
 }
 
-bool try_to_unmap(struct quire *q, struct page *page)
+static bool unmap_page(struct quire *q, struct page *page, bool ignore_mlock)
 {
-	struct rmap_walk walk = {.one = unmap_one, .split = true};
+	struct rmap_walk walk = {.one = unmap_one, .split = true, .ignore_mlock = ignore_mlock};
 
 	rmap_walk(q, page, &walk);
 	if (walk.dirty) {
@@ -349,6 +370,17 @@ bool try_to_unmap(struct quire *q, struct page *page)
 			(void)set_page_dirty(q, page);
 	}
 	return !walk.failed && !page_mapped(page);
+}
+
+bool try_to_unmap(struct quire *q, struct page *page)
+{
+	return unmap_page(q, page, false);
+}
+
+void unmap_file_page(struct quire *q, struct page *page)
+{
+	if (page_mapped(page))
+		(void)unmap_page(q, page, true);
 }
 
 /* ---- splitting ------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct zap {
 	u64 start, end; /* what has been cleared since the last flush */
 	bool truncate;	/* the content is being thrown away */
 	bool keep_wp;	/* the area stays: markers do, and protected pages leave some */
+	bool keep_cows; /* private copies stay */
 	bool stale;	/* translations of what was cleared may be about */
 	unsigned int nr;
 	long rss[NR_MM_COUNTERS];
@@ -102,6 +103,14 @@ static void zap_present(struct quire *q, struct zap *zap, struct vm_area_struct 
 	zap->pages[zap->nr++] = (unsigned long)page | bits;
 }
 
+/* Of a file's area: does the entry stand for something of its own? */
+static bool is_cow(const struct quire *q, pte_t pte)
+{
+	if (pte_present(pte))
+		return !pte_special(pte) && PageAnon(pfn_to_page(q, pte_pfn(pte)));
+	return !pte_is_migration(pte) || PageAnon(compound_head(migration_entry_page(q, pte)));
+}
+
 /* One table of the last level from *addr to end; stops when the batch is full. */
 static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struct *vma,
 			  pte_t *table, u64 *addr, u64 end)
@@ -114,7 +123,7 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 	for (; n && zap->nr < ZAP_BATCH; n--, ptep++, *addr += PAGE_SIZE) {
 		pte_t pte = *ptep, left = 0;
 
-		if (pte_none(pte))
+		if (pte_none(pte) || (unlikely(zap->keep_cows) && is_cow(q, pte)))
 			continue;
 		if (unlikely(zap->keep_wp) && pte_uffd_wp(pte))
 			left = make_pte_marker(PTE_MARKER_UFFD_WP);
@@ -142,7 +151,8 @@ static void zap_pte_table(struct quire *q, struct zap *zap, struct vm_area_struc
 
 /*
  * An entry that maps a huge page: goes as a whole, with the table that was put by
- * for it.  False: only a part is to go, and the entry has been cut for that.
+ * for it.  False: only a part is to go, and the entry has been cut for that.  Of a file it
+ * goes in any case.
  */
 static bool zap_huge_pmd(struct quire *q, struct zap *zap, struct vm_area_struct *vma, pte_t *pmdp,
 			 u64 *addr, u64 stop)
@@ -155,8 +165,19 @@ static bool zap_huge_pmd(struct quire *q, struct zap *zap, struct vm_area_struct
 	if (!pmd_huge(pmd) || stop - *addr != PMD_SIZE) {
 		if (pmd_huge(pmd))
 			__split_huge_pmd_locked(q, vma, pmdp, *addr & PMD_MASK);
+		if (!pmd_table(*pmdp))
+			zap->end = *addr = stop;
 		spin_unlock(q, &zap->mm->page_table_lock);
-		return false;
+		return zap->end == stop;
+	}
+	if (vma->vm_file) {
+		page = zap_file_pmd(q, vma, pmdp);
+		zap->stale = true;
+		if (page)
+			zap->pages[zap->nr++] = (unsigned long)page;
+		zap->end = *addr = stop;
+		spin_unlock(q, &zap->mm->page_table_lock);
+		return true;
 	}
 	table = pgtable_trans_huge_withdraw(q, pmdp);
 	set_pte(q, pmdp, 0);
@@ -242,18 +263,20 @@ void free_pgtables(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 
 /*
  * Truncation: pages [start, start + nr) of a mapping vanish from every address
- * space, with private copies made of them.
+ * space, with (even_cows) private copies made of them.
  */
 void unmap_mapping_range(struct quire *q, struct address_space *mapping, unsigned long start,
-			 unsigned long nr)
+			 unsigned long nr, bool even_cows)
 {
 	unsigned long last = start + nr < start ? ULONG_MAX : start + nr;
 	struct vm_area_struct *vma;
 
 	spin_lock(q, &mapping->i_mmap_lock);
 	list_for_each_entry (vma, &mapping->i_mmap, shared_node) {
-		struct zap zap = {
-			.mm = vma->vm_mm, .truncate = true, .keep_wp = leaves_markers(vma)};
+		struct zap zap = {.mm = vma->vm_mm,
+				  .truncate = true,
+				  .keep_wp = leaves_markers(vma),
+				  .keep_cows = !even_cows};
 		unsigned long from = max(start, vma->vm_pgoff);
 		unsigned long to = min(last, vma->vm_pgoff + vma_pages(vma));
 

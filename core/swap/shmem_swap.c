@@ -6,7 +6,7 @@
  * swap cache; the tree keeps the swap entry as a value in its place, which
  * counts as one reference to the slot.  On the way back it moves the other way.
  * A page is never in both trees, except for the moment in which it moves, under
- * its lock.
+ * its lock.  Huge pages are split before they come here.
  *
  * The value in a tree is the entry itself: shmem trees hold no shadows; those
  * of their pages are in the swap cache.
@@ -21,9 +21,14 @@ static int shmem_writepage(struct quire *q, struct page *page)
 	swp_entry_t entry;
 	void *shadow;
 
-	BUG_ON(q, !PageLocked(page) || page_mapped(page));
+	BUG_ON(q, !PageLocked(page) || page_mapped(page) || PageHead(page));
 	if (m->unevictable)
 		goto redirty;
+	/* Made by fallocate(), and never used. */
+	if (unlikely(!PageUptodate(page))) {
+		hot_clear_page(q->hot, page_to_pfn(q, page));
+		SetPageUptodate(page);
+	}
 	entry = get_swap_page(q, page);
 	if (!entry.val)
 		goto redirty;

@@ -10,6 +10,7 @@
 /* What the trees add up to, a node. */
 struct cache_sums {
 	unsigned long pages, dirty, writeback, shmem;
+	unsigned long shmem_huge;   /* of them in huge pages */
 	unsigned long shadow_nodes; /* by the tree node's memory */
 };
 
@@ -22,10 +23,11 @@ static void verify_cached_page(struct verify *v, struct inode *inode, unsigned l
 	bool dirty_mark = xa_get_mark(&m->i_pages, index, PAGECACHE_TAG_DIRTY);
 	bool writeback_mark = xa_get_mark(&m->i_pages, index, PAGECACHE_TAG_WRITEBACK);
 
-	if (page->mapping != m || page->index != index)
+	/* A huge page stands at each of its places. */
+	if (page->mapping != m || index - page->index >= compound_nr(page))
 		broken(v, "cache: frame 0x%lx is at page %lu of inode %lu and does not say so", pfn,
 		       index, inode->i_ino);
-	if (page->_refcount < 1)
+	if (page->_refcount < (int)compound_nr(page))
 		broken(v, "cache: frame 0x%lx of inode %lu is free", pfn, inode->i_ino);
 	if (m->hugetlb) /* none of the node's counts knows it: verify_hugetlb.c */
 		return;
@@ -38,6 +40,7 @@ static void verify_cached_page(struct verify *v, struct inode *inode, unsigned l
 		       inode->i_ino, index);
 	if (m->swap_backed) {
 		sum->shmem++;
+		sum->shmem_huge += PageHead(page);
 		return;
 	}
 	sum->dirty += PageDirty(page);
@@ -231,6 +234,9 @@ static void verify_sb(struct verify *v, struct super_block *sb, struct cache_sum
 	struct inode *inode;
 	unsigned long nr = 0;
 
+	if (list_count_nodes(&sb->s_shrinklist) != sb->s_shrinklist_len)
+		broken(v, "cache: %lu files counted that end within a huge page, %lu on the list",
+		       sb->s_shrinklist_len, (unsigned long)list_count_nodes(&sb->s_shrinklist));
 	list_for_each_entry (inode, &sb->s_inodes, i_sb_list) {
 		nr++;
 		if (inode->i_sb != sb) {
@@ -317,6 +323,9 @@ static void verify_node_counts(struct verify *v, struct pglist_data *pgdat,
 	if (stat[NR_SHMEM] != (long)sum->shmem)
 		broken(v, "cache: nr_shmem of node %u is %ld, trees have %lu", pgdat->node_id,
 		       stat[NR_SHMEM], sum->shmem);
+	if (stat[NR_SHMEM_THPS] != (long)sum->shmem_huge)
+		broken(v, "cache: nr_shmem_hugepages of node %u is %ld pages, trees have %lu",
+		       pgdat->node_id, stat[NR_SHMEM_THPS], sum->shmem_huge);
 	if (stat[NR_FILE_DIRTY] != (long)sum->dirty)
 		broken(v, "cache: nr_dirty of node %u is %ld, trees have %lu", pgdat->node_id,
 		       stat[NR_FILE_DIRTY], sum->dirty);

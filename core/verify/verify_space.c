@@ -281,7 +281,7 @@ static void check_present(struct walk *w, struct vm_area_struct *vma, u64 addr, 
 	if (PageAnon(head)) {
 		if ((vma->vm_flags & VM_SHARED) || !chained(vma, page_anon_vma(head)))
 			bad_entry(w, addr, "maps an anonymous page that can't find it");
-	} else if (!vma->vm_file || page->mapping != vma_mapping(vma)) {
+	} else if (!vma->vm_file || head->mapping != vma_mapping(vma)) {
 		bad_entry(w, addr, "maps a page of another file");
 	}
 	if (unlikely(page_ref_count(head) < 1 || page_has_type(page) || PageSlab(head)))
@@ -333,12 +333,14 @@ static void check_huge(struct walk *w, struct vm_area_struct *vma, u64 addr, pte
 		return;
 	}
 	add_hash(w->entries, WHOLE | pte_pfn(pmd), 1);
-	w->rss[MM_ANONPAGES] += HPAGE_PMD_NR;
+	w->rss[mm_counter(page)] += HPAGE_PMD_NR;
 	if (pte_write(pmd) && !(vma->vm_flags & VM_WRITE))
 		bad_entry(w, addr, "may be written, its area may not");
 	if (page->index != linear_page_index(vma, addr))
 		bad_entry(w, addr, "maps a page whose index leads elsewhere");
-	if (!PageAnon(page) || !chained(vma, page_anon_vma(page)))
+	if (vma->vm_file && page->mapping != vma_mapping(vma))
+		bad_entry(w, addr, "maps a page of another file");
+	else if (!vma->vm_file && (!PageAnon(page) || !chained(vma, page_anon_vma(page))))
 		bad_entry(w, addr, "maps an anonymous page that can't find it");
 }
 
@@ -445,7 +447,8 @@ static void check_table(struct walk *w, u64 table_pfn, int level, u64 addr)
 				check_hugetlb(w, w->vma, addr, entries[i], level);
 				continue;
 			}
-			huge++;
+			/* For a file's no table is put by. */
+			huge += !found || !w->vma->vm_file;
 			if (found)
 				check_huge(w, w->vma, addr, entries[i]);
 		} else {
@@ -489,7 +492,7 @@ static void check_tables(struct verify *v, struct mm_struct *mm, struct sums *en
 /* ---- the memory map -------------------------------------------------------------- */
 
 /* Frames that are mapped, a node: anonymous, of files; and in huge entries. */
-enum { MAPPED_ANON, MAPPED_FILE, MAPPED_THP, NR_MAPPED };
+enum { MAPPED_ANON, MAPPED_FILE, MAPPED_THP, MAPPED_SHMEM_THP, NR_MAPPED };
 
 /* Entries of level 1 that map a frame, by its own count. */
 static int small_mapcount(const struct page *page)
@@ -536,7 +539,7 @@ static void sum_mapcounts(const struct quire *q, u64 first, u64 last, struct sum
 		if (mapped && (count || whole))
 			mapped[page_to_nid(page)][PageAnon(page) ? MAPPED_ANON : MAPPED_FILE]++;
 		if (mapped && whole)
-			mapped[page_to_nid(page)][MAPPED_THP]++;
+			mapped[page_to_nid(page)][PageAnon(page) ? MAPPED_THP : MAPPED_SHMEM_THP]++;
 		pfn++;
 	}
 }
@@ -607,10 +610,17 @@ static void check_mapcounts(struct verify *v, const struct sums *entries)
 			       "space: node %u counts %lu anonymous and %lu file frames mapped, "
 			       "has %lu and %lu",
 			       nid, anon, file, mapped[nid][MAPPED_ANON], mapped[nid][MAPPED_FILE]);
+		u64 shmem = node_page_state(NODE_DATA(q, nid), NR_SHMEM_PMDMAPPED);
+
 		if (huge != mapped[nid][MAPPED_THP])
 			broken(v,
 			       "space: node %u counts %lu frames mapped by huge entries, has %lu",
 			       nid, huge, mapped[nid][MAPPED_THP]);
+		if (shmem != mapped[nid][MAPPED_SHMEM_THP])
+			broken(v,
+			       "space: node %u counts %lu frames of shmem mapped by huge entries, "
+			       "has %lu",
+			       nid, shmem, mapped[nid][MAPPED_SHMEM_THP]);
 	}
 }
 
