@@ -67,15 +67,17 @@ static unsigned int find_gang(struct quire *q, struct address_space *m, unsigned
 	return nr;
 }
 
-/* The huge page at index, if the range cuts it: split, or else its part is cleared. */
-static void truncate_partial_page(struct quire *q, struct address_space *m, unsigned long index,
-				  unsigned long start, unsigned long last)
+/* The huge page at index, if the range cuts it: split, or else its part is cleared.  The last
+ * index that was dealt with. */
+static unsigned long truncate_partial_page(struct quire *q, struct address_space *m,
+					   unsigned long index, unsigned long start,
+					   unsigned long last)
 {
 	struct page *head = find_get_page(q, m, index);
-	unsigned long first, end;
+	unsigned long first, end = index;
 
 	if (!head)
-		return;
+		return end;
 	if (!PageHead(head))
 		goto put;
 	lock_page(q, head);
@@ -91,6 +93,7 @@ static void truncate_partial_page(struct quire *q, struct address_space *m, unsi
 	unlock_page(q, head);
 put:
 	put_page(q, head);
+	return end;
 }
 
 /* A huge page that reaches beyond the range: it could not be split. */
@@ -136,9 +139,10 @@ void truncate_inode_pages_range(struct quire *q, struct address_space *m, unsign
 				unsigned long last)
 {
 	if (m->swap_backed && q->cache->ops.split_huge_page) {
-		truncate_partial_page(q, m, start, start, last);
-		if (last != ULONG_MAX)
-			truncate_partial_page(q, m, last, start, last);
+		unsigned long done = truncate_partial_page(q, m, start, start, last);
+
+		if (last != ULONG_MAX && last > done)
+			(void)truncate_partial_page(q, m, last, start, last);
 	}
 	while (truncate_pass(q, m, start, last))
 		;

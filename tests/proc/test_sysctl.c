@@ -152,6 +152,15 @@ static void thp_settings(struct quire *q)
 	assert_int_equal(put(q, THP "khugepaged/max_ptes_none", "0"), 1);
 	assert_int_equal(q->space->huge->khugepaged.max_ptes_none, 0);
 	assert_int_equal(put(q, THP "enabled", "never\n"), 6);
+	/* Of shmem: a word for the mount, and two that hold for all. */
+	assert_text(q, THP "shmem_enabled", "always within_size advise [never] deny force\n");
+	assert_int_equal(put(q, THP "shmem_enabled", "within_size\n"), 12);
+	assert_int_equal(q->cache->shm_sb->s_huge, SHMEM_HUGE_WITHIN_SIZE);
+	assert_int_equal(put(q, THP "shmem_enabled", "force"), 5);
+	assert_text(q, THP "shmem_enabled", "always within_size advise never deny [force]\n");
+	assert_int_equal(q->cache->shm_sb->s_huge, SHMEM_HUGE_WITHIN_SIZE);
+	assert_int_equal(put(q, THP "shmem_enabled", "sometimes"), -EINVAL);
+	assert_int_equal(put(q, THP "shmem_enabled", "never"), 5);
 	/* A number that somebody wrote stays as it was raised. */
 	assert_true(q->page->user_min_free_kbytes && q->page->min_free_kbytes > min_free);
 #undef THP

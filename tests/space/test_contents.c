@@ -7,7 +7,8 @@
  * each held against a plain model: an array that says what every page has.
  * Meanwhile nodes are compacted, processes moved from node to node, pages balanced, huge pages
  * collapsed by khugepaged and split, and the machine is so small that most of it
- * lies in zswap or on the disk.
+ * lies in zswap or on the disk.  What a family shares is shmem with huge pages, into which
+ * holes are punched.
  *
  *	QUIRE_LONG=1	millions of operations
  */
@@ -22,7 +23,7 @@
 #define NR_AREAS     2
 #define AREA_HUGE    3UL
 #define AREA_PAGES   (AREA_HUGE * HPAGES)
-#define SHARED_PAGES 256UL
+#define SHARED_PAGES (2 * HPAGES)
 #define VERSIONS     (1u << 18)
 #define SWAP_MB	     256
 
@@ -188,6 +189,24 @@ static void make_hints(struct family *f, struct process *p, u64 addr, u64 len)
 	up_read(f->t->q, &mm->mmap_lock);
 }
 
+/* Reclaimed, or a hole: a whole huge page at times, so that another may come. */
+static void advise_shared(struct family *f, struct process *p)
+{
+	static const int advice[] = {MADV_PAGEOUT, MADV_COLD, MADV_REMOVE, MADV_DONTNEED};
+	int what = advice[prng_below(&f->rng, ARRAY_SIZE(advice))];
+	unsigned long first = prng_below(&f->rng, SHARED_PAGES), n = 1;
+	bool whole = prng_below(&f->rng, 2);
+
+	if (whole)
+		first = ALIGN_DOWN(first, HPAGES);
+	n = whole ? HPAGES : 1 + prng_below(&f->rng, min(SHARED_PAGES - first, 40UL));
+	assert_int_equal(do_madvise(f->t->q, p->task->mm, f->shared + (first << PAGE_SHIFT),
+				    n << PAGE_SHIFT, what),
+			 0);
+	if (what == MADV_REMOVE)
+		memset(&f->shared_now[first], 0, n * sizeof(u64));
+}
+
 static void use_shared(struct family *f, struct process *p)
 {
 	unsigned long i = prng_below(&f->rng, SHARED_PAGES);
@@ -244,6 +263,8 @@ static void one_step(struct family *f)
 			make_hints(f, p, addr, n << PAGE_SHIFT);
 		break;
 	case 13:
+		if (prng_below(&f->rng, 3) == 0)
+			advise_shared(f, p);
 		for (int i = 0; i < 8; i++)
 			use_shared(f, p);
 		break;
@@ -339,6 +360,7 @@ static void assert_seen(struct testbox *t)
 		THP_SPLIT_PAGE,	   THP_SPLIT_PMD,   PSWPIN,
 		PSWPOUT,	   ZSWPIN,	    ZSWPOUT,
 		PGREUSE,	   PGLAZYFREED,	    NUMA_PAGE_MIGRATE,
+		THP_FILE_ALLOC,	   THP_FILE_MAPPED,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
@@ -361,6 +383,7 @@ static void test_contents(__unused void **state)
 	unsigned long pages = 0;
 
 	thp_on(t);
+	t->q->cache->shmem_huge = t->q->cache->shm_sb->s_huge = SHMEM_HUGE_ALWAYS;
 	k->scan_sleep_millisecs = 5;
 	assert_int_equal(start_stop_khugepaged(t->q), 0);
 	zswap_params(t->q)->enabled = true;
