@@ -23,11 +23,11 @@ static void verify_cached_page(struct verify *v, struct inode *inode, unsigned l
 	bool dirty_mark = xa_get_mark(&m->i_pages, index, PAGECACHE_TAG_DIRTY);
 	bool writeback_mark = xa_get_mark(&m->i_pages, index, PAGECACHE_TAG_WRITEBACK);
 
-	/* A huge page stands at each of its places. */
+	/* A huge page of shmem stands at each of its places; one of a pool has one. */
 	if (page->mapping != m || index - page->index >= compound_nr(page))
 		broken(v, "cache: frame 0x%lx is at page %lu of inode %lu and does not say so", pfn,
 		       index, inode->i_ino);
-	if (page->_refcount < (int)compound_nr(page))
+	if (page->_refcount < (PageTransHuge(page) ? (int)compound_nr(page) : 1))
 		broken(v, "cache: frame 0x%lx of inode %lu is free", pfn, inode->i_ino);
 	if (m->hugetlb) /* none of the node's counts knows it: verify_hugetlb.c */
 		return;
