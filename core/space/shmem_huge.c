@@ -97,7 +97,8 @@ unsigned int do_huge_file_fault(struct quire *q, struct vm_fault *vmf)
 	struct page *page = NULL, *head;
 	unsigned int ret;
 
-	if (likely(!m->swap_backed) || (vmf->write && !(vma->vm_flags & VM_SHARED)) ||
+	if (likely(!m->swap_backed) || (vma->vm_flags & VM_UFFD_FLAGS) ||
+	    (vmf->write && !(vma->vm_flags & VM_SHARED)) ||
 	    !transhuge_vma_suitable(vma, vmf->addr) ||
 	    !huge_wanted(q, vmf, m, linear_page_index(vma, vmf->addr)))
 		return VM_FAULT_FALLBACK;
