@@ -38,4 +38,14 @@ static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
 	return low;
 }
 
+/* How many bits are set; the compiler's own may be a call of its library. */
+static inline unsigned int hweight32(u32 w)
+{
+	unsigned int n = 0;
+
+	for (; w; w &= w - 1)
+		n++;
+	return n;
+}
+
 #endif

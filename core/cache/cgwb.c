@@ -361,7 +361,7 @@ void wbc_detach_inode(struct quire *q, struct writeback_control *wbc, struct ino
 	inode->i_wb_frn_avg_time = (u16)min(avg, 0xffffUL);
 	inode->i_wb_frn_history = (u16)history;
 	/* Also when it just lost: whoever wrote last is likely to write on. */
-	if ((unsigned int)__builtin_popcount(history) > WB_FRN_HIST_THR_SLOTS && id != wbc->wb_id)
+	if (id != wbc->wb_id && hweight32(history) > WB_FRN_HIST_THR_SLOTS)
 		inode_switch_wbs(q, inode, id);
 }
 

@@ -9,9 +9,6 @@
 
 #define HUGETLBFS_MAGIC 0x958458f6u
 
-#define FALLOC_FL_KEEP_SIZE  0x01
-#define FALLOC_FL_PUNCH_HOLE 0x02
-
 #define HUGETLBFS_O_CREAT  0x01 /* the file need not be there */
 #define HUGETLBFS_O_EXCL   0x02 /* and may not */
 #define HUGETLBFS_O_RDONLY 0x04 /* shared mappings of it can't be written */

@@ -78,7 +78,8 @@ void mmap_write_unlock(struct quire *q, struct mm_struct *mm);
 bool may_expand_vm(const struct mm_struct *mm, unsigned long flags, unsigned long pages);
 int mlock_future_check(const struct mm_struct *mm, unsigned long flags, u64 len);
 int munmap_locked(struct quire *q, struct mm_struct *mm, u64 start, u64 end);
-u64 get_unmapped_area(const struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int flags, u64 align);
+u64 get_unmapped_area(const struct quire *q, struct mm_struct *mm, u64 addr, u64 len, int flags,
+		      u64 align);
 int split_at_ends(struct quire *q, struct mm_struct *mm, struct vm_area_struct **first, u64 start,
 		  u64 end, bool removing);
 int set_vma_flags(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,

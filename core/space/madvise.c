@@ -321,7 +321,7 @@ static int advise_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 en
 
 /* REMOVE: a hole in the file, for everybody.  mmap_lock is held for reading, and dropped
  * meanwhile; the file may go with its area then. */
-static int remove_range(struct quire *q, struct mm_struct *mm, const struct vm_area_struct *vma,
+static int remove_range(struct quire *q, struct mm_struct *mm, struct vm_area_struct *vma,
 			u64 start, u64 end)
 {
 	struct file *file = vma->vm_file;
@@ -333,6 +333,8 @@ static int remove_range(struct quire *q, struct mm_struct *mm, const struct vm_a
 	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
 		return -EACCES;
 	(void)HOT_ADD(&file->f_count, 1);
+	if (unlikely(vma->uffd))
+		(void)userfaultfd_remove(q, vma, start, end);
 	up_read(q, &mm->mmap_lock);
 	err = shmem_fallocate(q, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
 			      end - start);
@@ -343,7 +345,7 @@ static int remove_range(struct quire *q, struct mm_struct *mm, const struct vm_a
 
 static int remove_pages(struct quire *q, struct mm_struct *mm, u64 start, u64 end)
 {
-	const struct vm_area_struct *vma;
+	struct vm_area_struct *vma;
 	int err = 0, hole = 0;
 
 	down_read(q, &mm->mmap_lock);

@@ -165,10 +165,10 @@ u64 shmem_unmapped_area(struct quire *q, struct mm_struct *mm, const struct inod
 	if (all == SHMEM_HUGE_DENY || (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) ||
 	    len < PMD_SIZE || wide < len || (offset && offset + len < 2 * PMD_SIZE))
 		return hint;
-	addr = get_unmapped_area(mm, hint, len, flags, PAGE_SIZE);
+	addr = get_unmapped_area(q, mm, hint, len, flags, PAGE_SIZE);
 	if (IS_ERR_VALUE(addr) || addr == hint || (addr & (PMD_SIZE - 1)) == offset)
 		return addr;
-	at = get_unmapped_area(mm, hint, wide, flags, PAGE_SIZE);
+	at = get_unmapped_area(q, mm, hint, wide, flags, PAGE_SIZE);
 	if (IS_ERR_VALUE(at))
 		return hint;
 	at += (offset - at) & (PMD_SIZE - 1);

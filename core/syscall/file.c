@@ -147,26 +147,6 @@ s64 sys_ftruncate(struct syscall *c)
 	return 0;
 }
 
-static int allocate(struct syscall *c, struct inode *inode, u64 offset, u64 len, bool keep_size)
-{
-	u64 end = offset + len;
-
-	if (!keep_size && end > inode->i_size)
-		truncate_setsize(c->q, inode, end);
-	for (u64 at = offset & PAGE_MASK; at < min(end, inode->i_size); at += PAGE_SIZE) {
-		bool major = false;
-		struct page *page =
-			shmem_get_page(c->q, inode, at >> PAGE_SHIFT, GFP_HIGHUSER_MOVABLE, &major);
-
-		if (IS_ERR(page))
-			return (int)PTR_ERR(page);
-		put_page(c->q, page);
-		if (fatal_signal_pending(c->task))
-			return -EINTR;
-	}
-	return 0;
-}
-
 s64 sys_fallocate(struct syscall *c)
 {
 	unsigned int mode = (unsigned int)c->arg[1];
@@ -187,11 +167,8 @@ s64 sys_fallocate(struct syscall *c)
 		return err == -EINVAL ? -EBADF : err;
 	if (offset + len > (u64)INT64_MAX)
 		return -EFBIG;
-	if (!inode->i_data.swap_backed)
-		return -EOPNOTSUPP;
-	if (mode & FALLOC_FL_PUNCH_HOLE)
-		return -EOPNOTSUPP;
-	return allocate(c, inode, offset, len, mode & FALLOC_FL_KEEP_SIZE);
+	return shmem_fallocate(c->q, fd_lookup(c->task, (int)c->arg[0], FD_FILE)->object, (int)mode,
+			       offset, len);
 }
 
 /* ---- swap ----------------------------------------------------------------------------- */

@@ -262,6 +262,8 @@ static void run_memfd(struct testbox *t, void *arg)
 	touch(t, t->task, (u64)addr, 8, 5);
 	assert_int_equal(SYS(NR_fallocate, (u64)fd, 0, 0, 16 * PAGE_SIZE), 0);
 	assert_int_equal(t->q->space->vm_committed_as, before + 16);
+	assert_int_equal(SYS(NR_fallocate, (u64)fd, 3, 0, 8 * PAGE_SIZE), 0); /* a hole */
+	assert_int_equal(SYS(NR_fallocate, (u64)fd, 2, 0, PAGE_SIZE), -EOPNOTSUPP);
 	assert_int_equal(SYS(NR_fallocate, (u64)fd, 0x40, 0, PAGE_SIZE), -EOPNOTSUPP);
 	assert_int_equal(SYS(NR_fallocate, (u64)fd, 0, 0, 0), -EINVAL);
 	child = fork_task(t, t->task); /* shares the file, has a number of its own */
