@@ -29,6 +29,7 @@
  * Differs from Linux: a switch is done at once and not by a worker after a grace
  * period, as is the one of a removed group's files; groups have no blkcg apart.
  */
+#include "base/math.h"
 #include "cache/internal.h"
 
 /* Of foreign rounds: times are in 1/8192 s, a round's is folded in by an eighth, one
