@@ -10,9 +10,9 @@
 #include <quire/port.h>
 #include "base/lock.h"
 
-#define NSEC_PER_USEC	    1000UL
-#define NSEC_PER_MSEC	    1000000UL
-#define NSEC_PER_SEC	    1000000000UL
+#define NSEC_PER_USEC	     1000UL
+#define NSEC_PER_MSEC	     1000000UL
+#define NSEC_PER_SEC	     1000000000UL
 #define MAX_SCHEDULE_TIMEOUT UINT64_MAX
 
 /* base/wait.c */
@@ -21,31 +21,31 @@ void wake_up(struct quire *q, struct quire_wait_queue *wq);
 /* Sleep for ns of the port's time; nothing wakes it early but q->stopping. */
 void sleep_ns(struct quire *q, u64 ns);
 
-#define wait_event(q, wq, cond)                                                          \
-	do {                                                                             \
-		u32 __seq = HOT_LOAD(&(wq)->seq);                                        \
-		while (!(cond)) {                                                        \
-			wait_on(q, wq, __seq, MAX_SCHEDULE_TIMEOUT);                     \
-			__seq = HOT_LOAD(&(wq)->seq);                                    \
-		}                                                                        \
+#define wait_event(q, wq, cond)                                      \
+	do {                                                         \
+		u32 __seq = HOT_LOAD(&(wq)->seq);                    \
+		while (!(cond)) {                                    \
+			wait_on(q, wq, __seq, MAX_SCHEDULE_TIMEOUT); \
+			__seq = HOT_LOAD(&(wq)->seq);                \
+		}                                                    \
 	} while (0)
 
 /* Waits once at most; evaluates to whether the condition holds afterwards. */
-#define wait_event_timeout(q, wq, cond, timeout_ns)                                      \
-	({                                                                               \
-		u32 __seq = HOT_LOAD(&(wq)->seq);                                        \
-		bool __ok = (cond);                                                      \
-		if (!__ok) {                                                             \
-			wait_on(q, wq, __seq, timeout_ns);                               \
-			__ok = (cond);                                                   \
-		}                                                                        \
-		__ok;                                                                    \
+#define wait_event_timeout(q, wq, cond, timeout_ns)        \
+	({                                                 \
+		u32 __seq = HOT_LOAD(&(wq)->seq);          \
+		bool __ok = (cond);                        \
+		if (!__ok) {                               \
+			wait_on(q, wq, __seq, timeout_ns); \
+			__ok = (cond);                     \
+		}                                          \
+		__ok;                                      \
 	})
 
 /* Readers or one writer; may sleep.  Fair enough: a waiting writer keeps new
  * readers out.  No spinlock may be held by who takes it. */
 struct rw_semaphore {
-	int count;		     /* readers, or -1 */
+	int count; /* readers, or -1 */
 	unsigned int writers_waiting;
 	struct quire_wait_queue wait;
 };

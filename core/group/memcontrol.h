@@ -103,7 +103,7 @@ struct mem_cgroup {
 	bool hugetlb_subtree;		/* and hands it down: hugetlb_cgroup.h */
 	unsigned long seen;		/* the verifier's scratch */
 	unsigned long seen_dirty, seen_writeback;
-	struct lruvec *lruvec[];	/* [nr_nodes] */
+	struct lruvec *lruvec[]; /* [nr_nodes] */
 };
 
 struct group_pressure_ops {

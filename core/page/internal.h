@@ -16,9 +16,10 @@
 #define PAGE_PLACE_MASK ((PAGE_ZONE_MASK << PAGE_ZONE_SHIFT) | (PAGE_NODE_MASK << PAGE_NODE_SHIFT))
 
 /* Flags that a page must not carry when it is freed. */
-#define PAGE_FLAGS_CHECK_AT_FREE                                                                 \
-	(BIT(PG_lru) | BIT(PG_locked) | BIT(PG_private) | BIT(PG_writeback) | BIT(PG_reserved) | \
-	 BIT(PG_slab) | BIT(PG_active) | BIT(PG_unevictable) | BIT(PG_mlocked) | BIT(PG_virgin) | LRU_GEN_MASK)
+#define PAGE_FLAGS_CHECK_AT_FREE                                                                  \
+	(BIT(PG_lru) | BIT(PG_locked) | BIT(PG_private) | BIT(PG_writeback) | BIT(PG_reserved) |  \
+	 BIT(PG_slab) | BIT(PG_active) | BIT(PG_unevictable) | BIT(PG_mlocked) | BIT(PG_virgin) | \
+	 LRU_GEN_MASK)
 
 /* Free pages come, or go: they count, those of contiguous areas twice. */
 static inline void mod_zone_freepage_state(struct zone *zone, long nr, int migratetype)

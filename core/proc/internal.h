@@ -198,8 +198,7 @@ extern const struct proc_dir sysfs_root_dir, sysfs_devices_dir, sysfs_dev_system
 	sysfs_trace_compaction_dir, sysfs_trace_event_dir, sysfs_debug_cma_dir, sysfs_cma_area_dir,
 	sysfs_mm_cma_dir, sysfs_mm_cma_area_dir, sysfs_mm_mempolicy_dir, sysfs_mm_weighted_dir,
 	sysfs_class_dir, sysfs_bdis_dir, sysfs_bdi_dir, sysfs_debug_bdi_dir, sysfs_blocks_dir,
-	sysfs_block_dev_dir, sysfs_zs_pools_dir, sysfs_zs_pool_dir,
-	cgroup_dir;
+	sysfs_block_dev_dir, sysfs_zs_pools_dir, sysfs_zs_pool_dir, cgroup_dir;
 
 /* All disks are of the block extended major. */
 #define BLKEXT_MAJOR	  259

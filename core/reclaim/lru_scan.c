@@ -140,8 +140,7 @@ static unsigned long isolate_lru_pages(struct quire *q, unsigned long nr_to_scan
  * PG_lru comes before our reference goes: whoever drops the last one after us
  * then finds the flag, and waits for the lock to take the page off its list.
  */
-unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgdat,
-				       struct list_head *list)
+unsigned long move_pages_to_lru(struct quire *q, struct pglist_data *pgdat, struct list_head *list)
 {
 	unsigned long nr_moved = 0;
 	LIST_HEAD(to_free);
@@ -209,9 +208,8 @@ static bool too_many_isolated(struct quire *q, struct pglist_data *pgdat, bool f
 }
 
 /* A scan or a steal, in all the counters that tell of it. */
-void count_reclaim(struct quire *q, const struct lruvec *lruvec,
-			  const struct scan_control *sc, enum vm_event_item by,
-			  enum vm_event_item kind, unsigned long nr)
+void count_reclaim(struct quire *q, const struct lruvec *lruvec, const struct scan_control *sc,
+		   enum vm_event_item by, enum vm_event_item kind, unsigned long nr)
 {
 	if (!cgroup_reclaim(sc))
 		count_vm_events(q, by, nr);

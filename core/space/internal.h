@@ -175,6 +175,11 @@ static inline void pte_unlock(struct quire *q, struct vm_fault *vmf)
  * Without *pagep set: an error, or (0) the access is to be made again. */
 unsigned int fault_get_page(struct quire *q, struct vm_fault *vmf, struct page **pagep);
 bool reuse_anon_page(struct quire *q, struct vm_fault *vmf, struct page *page);
+/* memory.c: a write to an entry that does not allow it; the entry is locked, and is
+ * unlocked here. */
+unsigned int do_wp_page(struct quire *q, struct vm_fault *vmf);
+/* swapin.c */
+unsigned int do_swap_page(struct quire *q, struct vm_fault *vmf);
 /* A swapped page of an area comes back for khugepaged; mmap_lock is held. */
 bool swapin_for_collapse(struct quire *q, struct vm_area_struct *vma, u64 addr);
 u64 vm_page_prot(const struct vm_area_struct *vma);

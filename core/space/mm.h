@@ -177,7 +177,7 @@ struct mm_struct {
 	unsigned long def_flags; /* VM_LOCKED, VM_LOCKONFAULT: of areas to come (mlockall()) */
 	struct mem_cgroup *memcg;
 	struct lru_gen_mm lru_gen; /* node/lru_gen.h */
-	u64 context_id; /* for TLBs; never reused */
+	u64 context_id;		   /* for TLBs; never reused */
 	struct task *owner;
 	struct khugepaged_mm_slot *khugepaged_slot; /* while khugepaged knows it */
 	struct uffd_event *uffd_unmaps;		    /* to be told once mmap_lock is dropped */

@@ -365,12 +365,15 @@ static void shares(struct testbox *t, void *arg)
 	global_dirty_limits(t->q, &bg, &thresh);
 	print_message(
 		"# pages a second %lu and %lu, shares %lu and %lu of %lu, written %lu and %lu\n",
-		(unsigned long)fast->wb.avg_write_bandwidth, (unsigned long)slow->wb.avg_write_bandwidth,
-		wb_calc_thresh(t->q, &fast->wb, thresh), wb_calc_thresh(t->q, &slow->wb, thresh), thresh,
-		(unsigned long)a.written, (unsigned long)b.written);
+		(unsigned long)fast->wb.avg_write_bandwidth,
+		(unsigned long)slow->wb.avg_write_bandwidth,
+		wb_calc_thresh(t->q, &fast->wb, thresh), wb_calc_thresh(t->q, &slow->wb, thresh),
+		thresh, (unsigned long)a.written, (unsigned long)b.written);
 	assert_true(fast->wb.avg_write_bandwidth > 2 * slow->wb.avg_write_bandwidth);
-	assert_true(wb_calc_thresh(t->q, &fast->wb, thresh) > 2 * wb_calc_thresh(t->q, &slow->wb, thresh));
-	assert_true(wb_calc_thresh(t->q, &fast->wb, thresh) + wb_calc_thresh(t->q, &slow->wb, thresh) <=
+	assert_true(wb_calc_thresh(t->q, &fast->wb, thresh) >
+		    2 * wb_calc_thresh(t->q, &slow->wb, thresh));
+	assert_true(wb_calc_thresh(t->q, &fast->wb, thresh) +
+			    wb_calc_thresh(t->q, &slow->wb, thresh) <=
 		    thresh);
 	assert_true(a.written > 2 * b.written);
 	/* No more than it may have, and as much as it must. */

@@ -206,7 +206,8 @@ static void test_hugetlb(__unused void **state)
 	/* Its heap, and the first page of the file. */
 	assert_true(has(&b, "/sys/fs/cgroup/kube/db/hugetlb.2MB.current", "6291456\n"));
 	assert_true(has(&b, "/sys/fs/cgroup/kube/db/hugetlb.2MB.rsvd.current", "8388608\n"));
-	assert_true(has(&b, "/sys/fs/cgroup/kube/cgroup.controllers", "cpuset io memory hugetlb\n"));
+	assert_true(
+		has(&b, "/sys/fs/cgroup/kube/cgroup.controllers", "cpuset io memory hugetlb\n"));
 	/* 20, of which 4 are in use; the segment's 3 are promised. */
 	assert_true(has(&b, "/proc/meminfo",
 			"HugePages_Total:      20\nHugePages_Free:       16\n"
