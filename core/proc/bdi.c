@@ -10,7 +10,7 @@
  */
 #include "proc/internal.h"
 
-static struct backing_dev *bdi_of(struct quire *q, const struct proc_entry *e)
+struct backing_dev *proc_bdi_of(struct quire *q, const struct proc_entry *e)
 {
 	struct backing_dev *bdi;
 
@@ -27,7 +27,7 @@ enum bdi_setting { BDI_READ_AHEAD, BDI_MIN_RATIO, BDI_MAX_RATIO, BDI_STRICT_LIMI
 static int show_bdi(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
 		    struct text *t)
 {
-	const struct backing_dev *bdi = bdi_of(q, e);
+	const struct backing_dev *bdi = proc_bdi_of(q, e);
 
 	if (!bdi)
 		return -ENOENT;
@@ -62,7 +62,7 @@ static int set_min_ratio(struct quire *q, struct backing_dev *bdi, long v)
 static s64 store_bdi(struct quire *q, const struct proc_entry *e, const struct proc_def *def,
 		     const struct proc_input *in)
 {
-	struct backing_dev *bdi = bdi_of(q, e);
+	struct backing_dev *bdi = proc_bdi_of(q, e);
 	long v;
 	int err = bdi ? proc_one_long(in, &v) : -ENOENT;
 
@@ -104,7 +104,7 @@ PROC_DIR_TABLE(sysfs_bdi_dir, bdi_defs);
 static int show_stats(struct quire *q, const struct proc_entry *e,
 		      __unused const struct proc_def *def, struct text *t)
 {
-	struct backing_dev *bdi = bdi_of(q, e);
+	struct backing_dev *bdi = proc_bdi_of(q, e);
 	unsigned long bg, thresh;
 
 	if (!bdi)
@@ -151,7 +151,7 @@ static struct proc_entry bdis_lookup(struct quire *q, const struct proc_entry *d
 		dev += dev < 0 ? 0 : (long)BDI_DEV_ZRAM;
 	}
 	e.arg = (u32)dev;
-	return dev >= 0 && bdi_of(q, &e) ? e : (struct proc_entry){0};
+	return dev >= 0 && proc_bdi_of(q, &e) ? e : (struct proc_entry){0};
 }
 
 static void bdis_readdir(struct quire *q, const struct proc_entry *dir, struct proc_filler *f)

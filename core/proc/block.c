@@ -11,16 +11,6 @@
 
 #define SECTORS_PER_PAGE 8UL
 
-static struct backing_dev *bdi_of(struct quire *q, const struct proc_entry *e)
-{
-	struct backing_dev *bdi;
-
-	list_for_each_entry (bdi, &q->cache->bdis, list)
-		if (bdi->dev == e->arg)
-			return bdi;
-	return NULL;
-}
-
 static struct zram *zram_of(struct quire *q, const struct proc_entry *e)
 {
 	return e->arg < BDI_DEV_ZRAM ? NULL : zram_find(q, e->arg - BDI_DEV_ZRAM);
@@ -31,7 +21,7 @@ static struct zram *zram_of(struct quire *q, const struct proc_entry *e)
 static int show_dev(struct quire *q, const struct proc_entry *e,
 		    __unused const struct proc_def *def, struct text *t)
 {
-	const struct backing_dev *bdi = bdi_of(q, e);
+	const struct backing_dev *bdi = proc_bdi_of(q, e);
 
 	if (!bdi)
 		return -ENOENT;
@@ -43,7 +33,7 @@ static int show_dev(struct quire *q, const struct proc_entry *e,
 static int show_size(struct quire *q, const struct proc_entry *e,
 		     __unused const struct proc_def *def, struct text *t)
 {
-	const struct backing_dev *bdi = bdi_of(q, e);
+	const struct backing_dev *bdi = proc_bdi_of(q, e);
 
 	if (!bdi)
 		return -ENOENT;

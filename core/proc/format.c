@@ -180,6 +180,19 @@ bool proc_next_long(struct proc_cursor *c, long *v, int *err)
 	return true;
 }
 
+s64 proc_number(const struct proc_input *in, unsigned long lowest, unsigned long highest)
+{
+	unsigned long v;
+	char word[32];
+	int err = proc_word(in, word, sizeof(word));
+
+	if (!err)
+		err = parse_ulong(word, str_len(word), 0, &v);
+	if (err)
+		return err;
+	return v < lowest || v > highest ? -EINVAL : (s64)v;
+}
+
 int proc_one_long(const struct proc_input *in, long *v)
 {
 	char word[32];

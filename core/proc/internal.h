@@ -257,6 +257,9 @@ int show_text(struct quire *q, const struct proc_entry *e, const struct proc_def
 /* "node12" with prefix "node": 12; -1 if name is nothing of the kind. */
 long proc_number_behind(const char *name, const char *prefix);
 
+/* bdi.c: the device whose number the entry's arg is; NULL: gone. */
+struct backing_dev *proc_bdi_of(struct quire *q, const struct proc_entry *e);
+
 /* ---- format.c --------------------------------------------------------------- */
 
 /* "" makes it fail to compile for what is no literal. */
@@ -282,6 +285,8 @@ void put_psi(struct quire *q, struct text *t, struct psi_group *psi, enum psi_re
 /* What was written, without white space around it, NUL-terminated in buf:
  * -EINVAL if it does not fit. */
 int proc_word(const struct proc_input *in, char *buf, size_t cap);
+/* One number within limits, in any base: it, or a negative error. */
+s64 proc_number(const struct proc_input *in, unsigned long lowest, unsigned long highest);
 /* The next number of a list as sysctls are written: base by its prefix.
  * False: nothing more.  *err is -EINVAL for what is no number. */
 struct proc_cursor {

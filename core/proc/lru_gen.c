@@ -31,25 +31,13 @@ static int show_enabled(struct quire *q, __unused const struct proc_entry *e,
 	return 0;
 }
 
-/* A number as kstrtouint() takes it; a negative error. */
-static s64 parse_uint(const struct proc_input *in)
-{
-	unsigned long v;
-	char word[32];
-	int err = proc_word(in, word, sizeof(word));
-
-	if (!err)
-		err = parse_ulong(word, str_len(word), 0, &v);
-	if (err)
-		return -EINVAL;
-	return v > UINT32_MAX ? -EINVAL : (s64)v;
-}
-
 static s64 store_enabled(struct quire *q, __unused const struct proc_entry *e,
 			 __unused const struct proc_def *def, const struct proc_input *in)
 {
 	char first = in->len ? (char)(in->buf[0] | 0x20) : 0;
-	s64 caps = first == 'n' ? 0 : first == 'y' ? (s64)LRU_GEN_ALL_CAPS : parse_uint(in);
+	s64 caps = first == 'n'	  ? 0
+		   : first == 'y' ? (s64)LRU_GEN_ALL_CAPS
+				  : proc_number(in, 0, UINT32_MAX);
 	int err = caps < 0 ? -EINVAL : lru_gen_set_caps(q, (unsigned int)caps);
 
 	return err ? err : (s64)in->len;
@@ -65,7 +53,7 @@ static int show_min_ttl(struct quire *q, __unused const struct proc_entry *e,
 static s64 store_min_ttl(struct quire *q, __unused const struct proc_entry *e,
 			 __unused const struct proc_def *def, const struct proc_input *in)
 {
-	s64 ms = parse_uint(in);
+	s64 ms = proc_number(in, 0, UINT32_MAX);
 	int err = ms < 0 ? -EINVAL : lru_gen_set_min_ttl_ms(q, (unsigned int)ms);
 
 	return err ? err : (s64)in->len;

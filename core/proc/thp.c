@@ -95,24 +95,10 @@ static int show_thp_flag(struct quire *q, __unused const struct proc_entry *e,
 	return 0;
 }
 
-/* A number within limits; a negative error. */
-static s64 parse_number(const struct proc_input *in, unsigned long lowest, unsigned long highest)
-{
-	unsigned long v;
-	char word[32];
-	int err = proc_word(in, word, sizeof(word));
-
-	if (!err)
-		err = parse_ulong(word, str_len(word), 0, &v);
-	if (err)
-		return err;
-	return v < lowest || v > highest ? -EINVAL : (s64)v;
-}
-
 static s64 store_thp_flag(struct quire *q, __unused const struct proc_entry *e,
 			  const struct proc_def *def, const struct proc_input *in)
 {
-	s64 v = parse_number(in, 0, 1);
+	s64 v = proc_number(in, 0, 1);
 
 	if (v < 0)
 		return v;
@@ -173,8 +159,8 @@ static s64 store_khugepaged(struct quire *q, __unused const struct proc_entry *e
 {
 	struct khugepaged *k = &q->space->huge->khugepaged;
 	bool ptes = def->val == K_NONE || def->val == K_SHARED || def->val == K_SWAP;
-	s64 v = parse_number(in, def->val == K_PAGES,
-			     ptes ? (unsigned long)HPAGE_PMD_NR - 1 : UINT_MAX);
+	s64 v = proc_number(in, def->val == K_PAGES,
+			    ptes ? (unsigned long)HPAGE_PMD_NR - 1 : UINT_MAX);
 
 	if (v < 0)
 		return v;
