@@ -491,8 +491,8 @@ static void do_group(struct testbox *t, __unused void *arg)
 	before = (unsigned long)cg->memory.usage;
 	touch(t, task, a, 1, 3);
 	assert_true((unsigned long)cg->memory.usage >= before + HPAGES);
-	assert_int_equal(cg->vmstats[NR_SHMEM_THPS], HPAGES);
-	assert_int_equal(cg->vmstats[NR_SHMEM], HPAGES);
+	assert_int_equal(memcg_page_state(t->q, cg, NR_SHMEM_THPS), HPAGES);
+	assert_int_equal(memcg_page_state(t->q, cg, NR_SHMEM), HPAGES);
 	testbox_verify(t);
 	/* A limit that one more would pass: small pages come. */
 	mem_cgroup_set_max(t->q, cg, cg->memory.usage + 100);
@@ -504,7 +504,7 @@ static void do_group(struct testbox *t, __unused void *arg)
 	testbox_verify(t);
 	fput(t->q, file);
 	assert_int_equal(do_munmap(t->q, task->mm, a, 2 * PMD_SIZE), 0);
-	assert_int_equal(cg->vmstats[NR_SHMEM_THPS], 0);
+	assert_int_equal(memcg_page_state(t->q, cg, NR_SHMEM_THPS), 0);
 	testbox_verify(t);
 }
 
