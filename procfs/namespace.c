@@ -356,6 +356,7 @@ static void first_main(const struct guests *g, int sock, unsigned int uid, unsig
 	struct message msg = {.kind = MSG_ERROR};
 	pid_t command;
 
+	statfs_prepare();
 	if (!prepare(&f)) {
 		memcpy(msg.text, f.why, sizeof(msg.text));
 		(void)message_send(sock, &msg, -1);

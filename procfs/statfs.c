@@ -195,7 +195,9 @@ static int install_filter(void)
 			    &program);
 }
 
-void statfs_begin(void)
+static bool prepared;
+
+void statfs_prepare(void)
 {
 	pthread_t thread;
 
@@ -203,11 +205,22 @@ void statfs_begin(void)
 	if (sem_init(&listener.set, 0, 0) || pthread_create(&thread, NULL, answer, NULL))
 		return;
 	(void)pthread_detach(thread);
+	prepared = true;
+}
+
+void statfs_begin(void)
+{
+	if (!prepared)
+		return;
 	listener.fd = install_filter();
 	sem_post(&listener.set);
 }
 
 #else
+
+void statfs_prepare(void)
+{
+}
 
 void statfs_begin(void)
 {

@@ -5,6 +5,9 @@
 #ifndef QUIRE_PROCFS_STATFS_H
 #define QUIRE_PROCFS_STATFS_H
 
+/* Starts the thread that answers; before the numbers of guests begin, so that it has
+ * none of theirs. */
+void statfs_prepare(void);
 /*
  * From now on this process and whoever it starts are told that these are
  * Linux's own file systems.  Where the system refuses (no seccomp, or somebody

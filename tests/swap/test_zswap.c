@@ -409,6 +409,9 @@ static void test_verify(void **state)
 	zs->stats.compressed_bytes++;
 	testbox_verify_reports(z.t, "zswap: entries of");
 	zs->stats.compressed_bytes--;
+	zs->nr_lru++;
+	testbox_verify_reports(z.t, "zswap: 3 entries on the LRU list, counted 4");
+	zs->nr_lru--;
 	e = list_first_entry(&zs->lru, struct zswap_entry, lru);
 	list_del_init(&e->lru);
 	testbox_verify_reports(z.t, "3 compressed entries, 2 on the LRU list, 3 objects");
