@@ -193,7 +193,7 @@ FUZZ_PORT_malloc := host
 FUZZ_FLAGS_malloc := -DQUIRE_MALLOC_PREFIX
 FUZZ_explain := $(filter-out explain/who% explain/forecast% explain/model% explain/daemons% explain/what_if%,$(EXPLAIN)) \
 	machine/json_string.c core/oom/rules.c
-FUZZ_LIBS_space := -llz4 -lz -lpthread -lm
+FUZZ_LIBS_space := -llz4 -llzo2 -lzstd -lz -lpthread -lm
 FUZZ_space := $(CORE) $(MODEL) tests/lib/space_fuzz.c
 .PHONY: fuzz
 fuzz:

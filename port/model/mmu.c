@@ -60,7 +60,6 @@ struct mmu {
 	u64 flush_huge[HUGE_FLUSH_SLOTS];
 	bool any_huge;	/* some TLB has, or had, an entry of a huge page */
 	u8 *frame_node; /* node of each 1,024 frames */
-	u64 nr_frame_node;
 	struct model_tlb_stats stats;
 	struct cpu_tlb {
 		u64 space[NR_ASIDS]; /* context_id of each; 0: none */
@@ -99,7 +98,9 @@ struct cursor {
 struct mmu *mmu_create(struct model *m)
 {
 	struct quire *q = m->q;
-	size_t bytes = ALIGN(sizeof(struct mmu) + m->nr_cpus * sizeof(struct cpu_tlb), 2UL << 20);
+	size_t nr = (q->max_pfn >> FRAME_NODE_SHIFT) + 1;
+	size_t tlbs = sizeof(struct mmu) + m->nr_cpus * sizeof(struct cpu_tlb);
+	size_t bytes = ALIGN(tlbs + nr, 2UL << 20);
 	/* Looked into at random with every touch: one TLB entry of the host. */
 	struct mmu *mmu = model_reserve(bytes);
 
@@ -108,12 +109,7 @@ struct mmu *mmu_create(struct model *m)
 	(void)madvise(mmu, bytes, MADV_HUGEPAGE);
 	keep_mark(mmu, 0, true);
 	mmu->bytes = bytes;
-	mmu->nr_frame_node = (q->max_pfn >> FRAME_NODE_SHIFT) + 1;
-	mmu->frame_node = keep_calloc(mmu->nr_frame_node, 1);
-	if (!mmu->frame_node) {
-		model_release(mmu, bytes);
-		return NULL;
-	}
+	mmu->frame_node = (u8 *)mmu + tlbs;
 	for_each_node (q, nid) {
 		u64 start = NODE_DATA(q, nid)->node_start_pfn;
 		u64 end = start + NODE_DATA(q, nid)->node_spanned_pages;
@@ -127,10 +123,8 @@ struct mmu *mmu_create(struct model *m)
 
 void mmu_destroy(struct mmu *mmu)
 {
-	if (!mmu)
-		return;
-	keep_free(mmu->frame_node);
-	model_release(mmu, mmu->bytes);
+	if (mmu)
+		model_release(mmu, mmu->bytes);
 }
 
 static u64 tlb_tag(unsigned int asid, u64 vpn)
