@@ -13,8 +13,7 @@
  * ended before a brother of it begins, and for each token only a chain of waiting
  * ones holds memory.  A machine of 128 GB holds 5 GB; ten that wait at their kills
  * would be more than a host has.  Who goes on last mostly finds its pages its own
- * again: nothing is copied for it, and the first copies need not go through a
- * parent's pages that nobody will run on.
+ * again: nothing is copied for it.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -224,13 +224,10 @@ static bool leaves_markers(const struct vm_area_struct *vma)
 	return vma->vm_file && (vma->vm_flags & VM_UFFD_WP);
 }
 
-/*
- * Empties [start, end) of an area: entries, frames, swap slots.  The tables
- * stay (free_pgtables()).  The caller holds mmap_lock.  May yield.
- */
-void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
+static void unmap_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end,
+			bool keep_wp)
 {
-	struct zap zap = {.mm = vma->vm_mm};
+	struct zap zap = {.mm = vma->vm_mm, .keep_wp = keep_wp};
 
 	update_hiwater_rss(vma->vm_mm);
 	if (unlikely(is_vm_hugetlb_page(vma)))
@@ -239,15 +236,19 @@ void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u6
 		zap_range(q, &zap, vma, start, end, true);
 }
 
+/*
+ * Empties [start, end) of an area: entries, frames, swap slots.  The tables
+ * stay (free_pgtables()).  The caller holds mmap_lock.  May yield.
+ */
+void unmap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
+{
+	unmap_range(q, vma, start, end, false);
+}
+
+/* The same of an area that stays. */
 void zap_page_range(struct quire *q, struct vm_area_struct *vma, u64 start, u64 end)
 {
-	struct zap zap = {.mm = vma->vm_mm, .keep_wp = leaves_markers(vma)};
-
-	update_hiwater_rss(vma->vm_mm);
-	if (unlikely(is_vm_hugetlb_page(vma)))
-		hugetlb_unmap_range(q, vma, start, end, NULL);
-	else
-		zap_range(q, &zap, vma, start, end, true);
+	unmap_range(q, vma, start, end, leaves_markers(vma));
 }
 
 /* Gives empty tables of [start, end) back; nobody may be walking there. */
